@@ -1,0 +1,78 @@
+// The floors of the house: each room lists the rooms it may import, type-only imports included.
+// No circles anywhere, and only platform/node* and cli/ may touch Node's own modules.
+const base = ["errors", "tensor-data", "random"];
+const files = [...base, "platform", "safetensors", "hub"];
+const engine = [...base, "graph", "autodiff", "onnx", "optim"];
+const models = [...new Set([...files, ...engine, "runtime", "nn"])];
+const training = [...models, "models", "peft", "data"];
+
+const allowed = {
+  errors: [],
+  "tensor-data": ["errors"],
+  random: ["errors"],
+  platform: base,
+  safetensors: [...base, "platform"],
+  hub: [...base, "platform", "safetensors"],
+  graph: base,
+  autodiff: [...base, "graph"],
+  onnx: [...base, "graph", "autodiff"],
+  optim: base,
+  runtime: [...engine, "platform"],
+  nn: [...base, "graph", "safetensors"],
+  models,
+  peft: [...models, "models"],
+  data: files,
+  training,
+  generation: training,
+  analysis: training,
+  cli: [...training, "training", "generation", "analysis", "index"],
+  index: [...training, "training", "generation", "analysis"],
+};
+
+const roomPattern = (rooms) => `^src/(${rooms.join("|")})(/|\\.ts$)`;
+
+const floors = Object.entries(allowed).map(([room, below]) => ({
+  name: `floor-${room}`,
+  comment: `${room} may import only: ${below.join(", ") || "nothing of the project"}`,
+  severity: "error",
+  from: { path: roomPattern([room]) },
+  to: { path: "^src/", pathNot: roomPattern([room, ...below]) },
+}));
+
+export default {
+  forbidden: [
+    ...floors,
+    {
+      name: "known-room",
+      comment: "every source file belongs to a room of the table above",
+      severity: "error",
+      from: { path: "^src/", pathNot: roomPattern(Object.keys(allowed)) },
+      to: {},
+    },
+    { name: "no-circular", severity: "error", from: {}, to: { circular: true } },
+    {
+      name: "node-only-in-platform-and-cli",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/(platform/node[^/]*\\.ts$|cli/)" },
+      to: { dependencyTypes: ["core"] },
+    },
+    { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
+    {
+      name: "declared-dependency",
+      comment: "the published package may use only what package.json lists under dependencies",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"], dependencyTypesNot: ["type-only"] },
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    doNotFollow: { path: "node_modules" },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["types", "import", "node", "default"],
+      mainFields: ["module", "main", "types"],
+    },
+  },
+};

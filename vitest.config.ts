@@ -1,0 +1,15 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  // The package refers to itself by name in tests, exactly as a user's program does.
+  resolve: { alias: { "graft-peft": fileURLToPath(new URL("./dist/index.js", import.meta.url)) } },
+  test: {
+    include: ["test/**/*.test.ts"],
+    pool: "forks",
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    // The built package runs as plain Node modules: workers and package imports behave as they do for users.
+    server: { deps: { external: [/\/dist\/.*\.js$/] } },
+  },
+});
