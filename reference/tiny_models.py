@@ -1,0 +1,110 @@
+"""Tiny transformers models with seeded random weights, and batches for them.
+
+Shared by make_model_golden.py and make_peft_golden.py. The weights are larger than an ordinary initialisation, so that
+every layer matters in the output: with a standard deviation of 0.02 a wrong LayerNorm or activation would hardly show.
+"""
+
+import torch
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    BertModel,
+    PreTrainedModel,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+    RobertaModel,
+    ViTConfig,
+    ViTForImageClassification,
+    ViTModel,
+)
+
+Tensors = dict[str, torch.Tensor]
+
+SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
+LABELS = {"id2label": {0: "negative", 1: "neutral", 2: "positive"}, "label2id": {"negative": 0, "neutral": 1, "positive": 2}}
+ONE_LABEL = {"id2label": {0: "score"}, "label2id": {"score": 0}, "problem_type": "regression"}
+TEXT = {"vocab_size": 64, "max_position_embeddings": 40}
+
+
+def bert_config(**overrides) -> BertConfig:
+    return BertConfig(**{**SIZES, **TEXT, **LABELS, **overrides})
+
+
+def roberta_config(**overrides) -> RobertaConfig:
+    return RobertaConfig(**{**SIZES, **TEXT, **LABELS, "type_vocab_size": 1, "layer_norm_eps": 1e-5, **overrides})
+
+
+def vit_config(**overrides) -> ViTConfig:
+    return ViTConfig(**{**SIZES, **LABELS, "image_size": 32, "patch_size": 8, **overrides})
+
+
+MODELS = {
+    "bert_seqcls": lambda: BertForSequenceClassification(bert_config()),
+    "bert_base": lambda: BertModel(bert_config(layer_norm_eps=1e-6)),
+    "bert_regression": lambda: BertForSequenceClassification(bert_config(hidden_act="gelu_new", **ONE_LABEL)),
+    "bert_multilabel": lambda: BertForSequenceClassification(
+        bert_config(hidden_act="relu", problem_type="multi_label_classification")
+    ),
+    "roberta_seqcls": lambda: RobertaForSequenceClassification(roberta_config()),
+    "roberta_base": lambda: RobertaModel(roberta_config()),
+    "vit_imgcls": lambda: ViTForImageClassification(vit_config()),
+    "vit_base": lambda: ViTModel(vit_config(qkv_bias=False, hidden_act="gelu_new")),
+}
+
+
+def randomise(model: PreTrainedModel, generator: torch.Generator) -> None:
+    """Overwrites every parameter: matrices N(0, 0.25), LayerNorm weights 1 + N(0, 0.1), biases N(0, 0.1)."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            lower = name.lower()
+            is_norm_weight = "layernorm" in lower and lower.endswith("weight")
+            if is_norm_weight:
+                parameter.copy_(1 + 0.1 * noise)
+            else:
+                parameter.copy_(noise * (0.25 if parameter.ndim > 1 else 0.1))
+
+
+def build(name: str, seed: int = 0) -> PreTrainedModel:
+    """The tiny model of that name, in eval mode, with weights that depend on its name and the seed alone."""
+    torch.manual_seed(seed)
+    model = MODELS[name]()
+    randomise(model, torch.Generator().manual_seed(seed + list(MODELS).index(name)))
+    return model.eval()
+
+
+def text_batch(model: PreTrainedModel, generator: torch.Generator, rows: int = 3, length: int = 7) -> Tensors:
+    """Random token ids padded on the right: row k has length - 2k real tokens; segment ids where the model has two."""
+    config = model.config
+    input_ids = torch.randint(4, config.vocab_size, (rows, length), generator=generator)
+    attention_mask = torch.ones(rows, length, dtype=torch.int64)
+    for row in range(rows):
+        attention_mask[row, length - 2 * row :] = 0
+    input_ids[attention_mask == 0] = config.pad_token_id
+    token_type_ids = torch.zeros_like(input_ids)
+    if config.type_vocab_size > 1:
+        token_type_ids[:, length // 2 :] = 1
+        token_type_ids *= attention_mask
+    return {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
+
+
+def image_batch(model: PreTrainedModel, generator: torch.Generator, rows: int = 3) -> Tensors:
+    size, channels = model.config.image_size, model.config.num_channels
+    return {"pixel_values": torch.randn(rows, channels, size, size, generator=generator)}
+
+
+def batch_for(model: PreTrainedModel, seed: int) -> Tensors:
+    """One batch of inputs for the model, without labels."""
+    make = image_batch if model.config.model_type == "vit" else text_batch
+    return make(model, torch.Generator().manual_seed(seed))
+
+
+def labels_for(model: PreTrainedModel, rows: int, seed: int) -> torch.Tensor:
+    """Labels of the kind that the model's problem type wants."""
+    generator = torch.Generator().manual_seed(seed)
+    config = model.config
+    if config.problem_type == "regression":
+        return torch.randn(rows, generator=generator)
+    if config.problem_type == "multi_label_classification":
+        return torch.randint(0, 2, (rows, config.num_labels), generator=generator).float()
+    return torch.randint(0, config.num_labels, (rows,), generator=generator)
