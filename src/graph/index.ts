@@ -1,0 +1,9 @@
+import "./ops/index.js";
+
+export type { OpAttributes, OpName } from "./attributes.js";
+export * from "./dim.js";
+export * from "./functions.js";
+export * from "./losses.js";
+export { withScope } from "./op.js";
+export { ops } from "./ops/index.js";
+export * from "./tensor.js";

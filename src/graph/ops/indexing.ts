@@ -1,0 +1,68 @@
+import { gather, gatherElements, gatherGradient, scatterElementsAdd } from "../functions.js";
+import { type OpTable, TypeRuleError } from "../op.js";
+import type { Tensor, TensorType } from "../tensor.js";
+import { mul } from "../functions.js";
+import { checkAxis, commonDType, integers } from "./rules.js";
+
+function checkIndices(indices: TensorType): void {
+  if (!integers.includes(indices.dtype)) throw new TypeRuleError(`indices are ${indices.dtype}, not int32 or int64`);
+}
+
+function checkSameShape(a: TensorType, b: TensorType): void {
+  if (a.shape.join() !== b.shape.join()) throw new TypeRuleError("indices and updates have other shapes");
+}
+
+export const indexingOps: OpTable<"gather" | "gatherGradient" | "gatherElements" | "scatterElementsAdd"> = {
+  gather: {
+    inferTypes(inputs, { axis }) {
+      const [x, indices] = inputs as [TensorType, TensorType];
+      checkIndices(indices);
+      checkAxis(axis, x.shape.length);
+      return [{ dtype: x.dtype, shape: [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)] }];
+    },
+    gradient({ inputs, outputGradients, attributes: { axis } }) {
+      const [x, indices] = inputs as [Tensor, Tensor];
+      return [gatherGradient(indices, outputGradients[0] as Tensor, axis, x.shape), null];
+    },
+  },
+  gatherGradient: {
+    inferTypes(inputs, { axis, shape }) {
+      const [indices, updates] = inputs as [TensorType, TensorType];
+      checkIndices(indices);
+      checkAxis(axis, shape.length);
+      const expected = [...shape.slice(0, axis), ...indices.shape, ...shape.slice(axis + 1)];
+      if (expected.join() !== updates.shape.join()) throw new TypeRuleError(`updates should be [${expected}]`);
+      return [{ dtype: updates.dtype, shape }];
+    },
+    gradient: ({ inputs, outputGradients, attributes: { axis } }) => [
+      null,
+      gather(outputGradients[0] as Tensor, inputs[0] as Tensor, axis),
+    ],
+  },
+  gatherElements: {
+    inferTypes(inputs, { axis }) {
+      const [x, indices] = inputs as [TensorType, TensorType];
+      checkIndices(indices);
+      checkAxis(axis, x.shape.length);
+      if (indices.shape.length !== x.shape.length) throw new TypeRuleError("indices of another rank");
+      return [{ dtype: x.dtype, shape: indices.shape }];
+    },
+    gradient({ inputs, outputGradients, attributes: { axis } }) {
+      const [x, indices] = inputs as [Tensor, Tensor];
+      return [scatterElementsAdd(mul(x, 0), indices, outputGradients[0] as Tensor, axis), null];
+    },
+  },
+  scatterElementsAdd: {
+    inferTypes(inputs, { axis }) {
+      const [x, indices, updates] = inputs as [TensorType, TensorType, TensorType];
+      checkIndices(indices);
+      checkAxis(axis, x.shape.length);
+      checkSameShape(indices, updates);
+      return [{ dtype: commonDType([x, updates]), shape: x.shape }];
+    },
+    gradient({ inputs, outputGradients, attributes: { axis } }) {
+      const dy = outputGradients[0] as Tensor;
+      return [dy, null, gatherElements(dy, inputs[1] as Tensor, axis)];
+    },
+  },
+};

@@ -1,0 +1,98 @@
+import { addDims, type Dim, multiplyDims, productOf } from "../dim.js";
+import { pad, reshape, slice, transpose } from "../functions.js";
+import { type OpTable, TypeRuleError } from "../op.js";
+import type { Tensor, TensorType } from "../tensor.js";
+import { broadcastShapes, checkAxis, commonDType, reduceTo } from "./rules.js";
+
+const subtractDims = (a: Dim, b: Dim): Dim => addDims(a, multiplyDims(b, -1));
+
+const sumOf = (dims: readonly Dim[]): Dim => dims.reduce(addDims, 0);
+
+function replaceAxis(shape: readonly Dim[], axis: number, dim: Dim): Dim[] {
+  return shape.map((old, position) => (position === axis ? dim : old));
+}
+
+export const shapeOps: OpTable<"dimension" | "reshape" | "transpose" | "expand" | "concat" | "slice" | "pad"> = {
+  dimension: {
+    inferTypes: () => [{ dtype: "float32", shape: [] }],
+    gradient: null,
+  },
+  reshape: {
+    inferTypes(inputs, { shape }) {
+      const [x] = inputs as [TensorType];
+      const [before, after] = [productOf(x.shape), productOf(shape)];
+      if (before !== after) throw new TypeRuleError(`${before} elements cannot fill ${after}`);
+      return [{ dtype: x.dtype, shape }];
+    },
+    gradient: ({ inputs, outputGradients }) => [reshape(outputGradients[0] as Tensor, (inputs[0] as Tensor).shape)],
+  },
+  transpose: {
+    inferTypes(inputs, { permutation }) {
+      const [x] = inputs as [TensorType];
+      if ([...permutation].sort((a, b) => a - b).join() !== x.shape.map((_, axis) => axis).join()) {
+        throw new TypeRuleError("the permutation does not name every axis once");
+      }
+      return [{ dtype: x.dtype, shape: permutation.map((axis) => x.shape[axis] as Dim) }];
+    },
+    gradient({ outputGradients, attributes: { permutation } }) {
+      const inverse = permutation.map((_, axis) => permutation.indexOf(axis));
+      return [transpose(outputGradients[0] as Tensor, inverse)];
+    },
+  },
+  expand: {
+    inferTypes(inputs, { shape }) {
+      const [x] = inputs as [TensorType];
+      if (broadcastShapes(x.shape, shape).join() !== shape.join()) throw new TypeRuleError("does not broadcast to it");
+      return [{ dtype: x.dtype, shape }];
+    },
+    gradient: ({ inputs, outputGradients }) => [reduceTo(outputGradients[0] as Tensor, (inputs[0] as Tensor).shape)],
+  },
+  concat: {
+    inferTypes(inputs, { axis }) {
+      const dtype = commonDType(inputs);
+      const shape = (inputs[0] as TensorType).shape;
+      checkAxis(axis, shape.length);
+      for (const other of inputs) {
+        if (replaceAxis(other.shape, axis, 1).join() !== replaceAxis(shape, axis, 1).join()) {
+          throw new TypeRuleError("the other axes differ");
+        }
+      }
+      const length = sumOf(inputs.map((input) => input.shape[axis] as Dim));
+      return [{ dtype, shape: replaceAxis(shape, axis, length) }];
+    },
+    gradient({ inputs, outputGradients, attributes: { axis }, needed }) {
+      let end: Dim = 0;
+      return inputs.map((input, position) => {
+        const start = end;
+        end = addDims(start, input.shape[axis] as Dim);
+        return needed[position] ? slice(outputGradients[0] as Tensor, axis, start, end) : null;
+      });
+    },
+  },
+  slice: {
+    inferTypes(inputs, { axis, start, end }) {
+      const [x] = inputs as [TensorType];
+      checkAxis(axis, x.shape.length);
+      const size = x.shape[axis] as Dim;
+      if (typeof size === "number" && typeof start === "number" && typeof end === "number") {
+        if (!(0 <= start && start <= end && end <= size)) throw new TypeRuleError(`${start}..${end} of ${size}`);
+      }
+      return [{ dtype: x.dtype, shape: replaceAxis(x.shape, axis, subtractDims(end, start)) }];
+    },
+    gradient({ inputs, outputGradients, attributes: { axis, start, end } }) {
+      const size = (inputs[0] as Tensor).shape[axis] as Dim;
+      return [pad(outputGradients[0] as Tensor, axis, start, subtractDims(size, end))];
+    },
+  },
+  pad: {
+    inferTypes(inputs, { axis, before, after }) {
+      const [x] = inputs as [TensorType];
+      checkAxis(axis, x.shape.length);
+      return [{ dtype: x.dtype, shape: replaceAxis(x.shape, axis, sumOf([before, x.shape[axis] as Dim, after])) }];
+    },
+    gradient({ inputs, outputGradients, attributes: { axis, before } }) {
+      const size = (inputs[0] as Tensor).shape[axis] as Dim;
+      return [slice(outputGradients[0] as Tensor, axis, before, addDims(before, size))];
+    },
+  },
+};
