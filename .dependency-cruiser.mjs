@@ -1,6 +1,6 @@
 // The floors of the house: each room lists the rooms it may import, type-only imports included.
 // No circles anywhere, and only platform/node* and cli/ may touch Node's own modules.
-const base = ["errors", "tensor-data", "random"];
+const base = ["errors", "tensor-data", "random", "json"];
 const files = [...base, "platform", "safetensors", "hub"];
 const engine = [...base, "graph", "autodiff", "onnx", "optim"];
 const models = [...new Set([...files, ...engine, "runtime", "nn"])];
@@ -10,6 +10,7 @@ const allowed = {
   errors: [],
   "tensor-data": ["errors"],
   random: ["errors"],
+  json: ["errors"],
   platform: base,
   safetensors: [...base, "platform"],
   hub: [...base, "platform", "safetensors"],

@@ -1,0 +1,51 @@
+import { parentPort, Worker } from "node:worker_threads";
+import { GraftError } from "../errors.js";
+import type { WorkerHandle, WorkerPort } from "./types.js";
+
+/** A worker thread behind the common interface. */
+export function spawnWorker(url: URL): WorkerHandle {
+  const worker = new Worker(url);
+  let ended = false;
+  return {
+    postMessage: (message, transfer = []) => worker.postMessage(message, [...transfer]),
+    onMessage: (listener) => {
+      worker.on("message", listener);
+    },
+    onError: (listener) => {
+      worker.on("error", (error: Error) => {
+        if (!ended) listener(error);
+        ended = true;
+      });
+      worker.on("messageerror", (error: Error) => listener(error));
+      worker.on("exit", (status) => {
+        if (!ended && status !== 0) {
+          listener(
+            new GraftError("engine", `the worker ended with status ${status}`, "See what it printed before it ended."),
+          );
+        }
+        ended = true;
+      });
+    },
+    terminate: async () => {
+      ended = true;
+      await worker.terminate();
+    },
+    ref: () => worker.ref(),
+    unref: () => worker.unref(),
+  };
+}
+
+/** The way back to the thread that started this worker. */
+export function workerPort(): WorkerPort {
+  const port = parentPort;
+  if (!port) {
+    throw new GraftError("engine", "this module runs only inside a worker", "Start it with platform.spawnWorker.");
+  }
+  return {
+    postMessage: (message, transfer = []) => port.postMessage(message, [...transfer]),
+    onMessage: (listener) => {
+      port.on("message", listener);
+    },
+    close: () => port.close(),
+  };
+}

@@ -1,0 +1,125 @@
+import { randomBytes } from "node:crypto";
+import { appendFile, type FileHandle, mkdir, mkdtemp, open, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import { GraftError } from "../errors.js";
+import { explained } from "./node-errors.js";
+import type { FileContents, Platform } from "./types.js";
+
+/** A name beside `path` that nothing else uses; hidden, so that a leftover is not mistaken for a result. */
+function siblingName(path: string, purpose: string): string {
+  return join(dirname(path), `.${basename(path)}.${purpose}-${process.pid}-${randomBytes(4).toString("hex")}`);
+}
+
+async function writePieces(file: FileHandle, contents: FileContents): Promise<void> {
+  if (typeof contents === "string" || contents instanceof Uint8Array) {
+    await file.writeFile(contents);
+    return;
+  }
+  for await (const piece of contents) await file.writeFile(piece);
+}
+
+/** Makes a rename last over a power cut. Not every system lets a folder be opened; there the rename is all there is. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r").catch(() => undefined);
+  if (!folder) return;
+  try {
+    await folder.sync();
+  } catch {
+    // Some network file systems refuse fsync on folders; the file's own bytes are safe already.
+  } finally {
+    await folder.close();
+  }
+}
+
+async function writeFileAtomic(path: string, contents: FileContents): Promise<void> {
+  const temporary = siblingName(path, "tmp");
+  await explained("write", path, async () => {
+    try {
+      const file = await open(temporary, "wx");
+      try {
+        await writePieces(file, contents);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+    await syncFolder(dirname(path));
+  });
+}
+
+/** Renames `temporary` to `path`; a folder in the way is moved aside first, put back on failure, then removed. */
+async function replaceFolder(temporary: string, path: string): Promise<void> {
+  const aside = siblingName(path, "old");
+  const hadOld = await rename(path, aside).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return false;
+      throw error;
+    },
+  );
+  try {
+    await rename(temporary, path);
+  } catch (error) {
+    if (hadOld) await rename(aside, path);
+    throw error;
+  }
+  if (hadOld) await rm(aside, { recursive: true, force: true });
+}
+
+async function writeFolderAtomic(givenPath: string, fill: (temporaryPath: string) => Promise<void>): Promise<void> {
+  const path = resolve(givenPath);
+  await explained("write", givenPath, async () => {
+    await mkdir(dirname(path), { recursive: true });
+    const temporary = siblingName(path, "tmp");
+    await mkdir(temporary);
+    try {
+      await fill(temporary);
+      await syncFolder(temporary);
+      const old = await open(path, "r").catch(() => undefined);
+      const isFile = old && !(await old.stat()).isDirectory();
+      await old?.close();
+      if (isFile) {
+        throw new GraftError("file-access", `${givenPath} is a file, not a folder`, "Choose another output folder.");
+      }
+      await replaceFolder(temporary, path);
+    } catch (error) {
+      await rm(temporary, { recursive: true, force: true });
+      throw error;
+    }
+    await syncFolder(dirname(path));
+  });
+}
+
+/** Writing side of the file system. */
+export const nodeWriting: Pick<
+  Platform,
+  | "makeDirectory"
+  | "makeTemporaryDirectory"
+  | "writeFileAtomic"
+  | "writeFolderAtomic"
+  | "appendFile"
+  | "remove"
+  | "mountFile"
+> = {
+  makeDirectory: (path) =>
+    explained("create", path, async () => {
+      await mkdir(path, { recursive: true });
+    }),
+  makeTemporaryDirectory: (prefix) => explained("create", tmpdir(), () => mkdtemp(join(tmpdir(), prefix))),
+  writeFileAtomic,
+  writeFolderAtomic,
+  appendFile: (path, text) => explained("write", path, () => appendFile(path, text)),
+  remove: (path) => explained("remove", path, () => rm(path, { recursive: true, force: true })),
+  mountFile(path) {
+    throw new GraftError(
+      "unsupported",
+      `cannot mount ${path}: Node reads real files`,
+      "Write the bytes to a file and give its path.",
+    );
+  },
+};

@@ -1,0 +1,111 @@
+/** What a file is written from: text (UTF-8), bytes, or pieces of bytes made on the way. */
+export type FileContents = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/** One entry of a folder. A link counts as what it points to. */
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly isDirectory: boolean;
+}
+
+/** Bytes of memory of the whole process, mapped files included. */
+export interface MemoryUsage {
+  /** Resident now. */
+  readonly rss: number;
+  /** The most that was ever resident (Linux: VmHWM). */
+  readonly peakRss: number;
+}
+
+/** The far end of a worker, seen from the thread that started it. */
+export interface WorkerHandle {
+  /** Sends a structured-cloned message; the buffers in `transfer` move instead of being copied. */
+  postMessage(message: unknown, transfer?: readonly ArrayBuffer[]): void;
+  /** Called for every message of the worker, in order. */
+  onMessage(listener: (message: unknown) => void): void;
+  /** Called when the worker throws, cannot be loaded, or ends by itself with a failure. */
+  onError(listener: (error: Error) => void): void;
+  /** Ends the worker at once. Errors after this are not reported. */
+  terminate(): Promise<void>;
+  /** Lets the process wait for the worker (the state in which it starts). */
+  ref(): void;
+  /** Lets the process end although the worker still runs. */
+  unref(): void;
+}
+
+/** The starting thread, seen from inside a worker. */
+export interface WorkerPort {
+  postMessage(message: unknown, transfer?: readonly ArrayBuffer[]): void;
+  onMessage(listener: (message: unknown) => void): void;
+  /** Stops listening, so that the worker can end. */
+  close(): void;
+}
+
+/**
+ * Everything that differs between Node and the browser. The rest of the project reaches it through
+ * `import { platform } from "#platform"` and runs in both worlds.
+ *
+ * In the browser paths name files of an in-memory store (`mountFile`, and whatever is written) and, where nothing is
+ * mounted, URLs that are fetched. Every failure is a GraftError: `file-not-found`, `file-access`, `disk-full`,
+ * or `unsupported` for what one of the worlds cannot do.
+ */
+export interface Platform {
+  readonly name: "node" | "web";
+
+  readFile(path: string): Promise<Uint8Array>;
+  /** The file as text. Bytes that are not UTF-8 are an error. */
+  readText(path: string): Promise<string>;
+  /** Exactly `length` bytes from `offset`, in a buffer of their own (so aligned for every dtype). */
+  readRange(path: string, offset: number, length: number): Promise<Uint8Array>;
+  /** Bytes in the file. */
+  fileSize(path: string): Promise<number>;
+  /** Whether a file or folder is there; a dangling link is not. */
+  exists(path: string): Promise<boolean>;
+  isDirectory(path: string): Promise<boolean>;
+  /** Entries sorted by name. */
+  listDirectory(path: string): Promise<DirectoryEntry[]>;
+  /** The absolute path behind all links. */
+  realPath(path: string): Promise<string>;
+
+  /** Creates a folder and its parents; one that exists is fine. */
+  makeDirectory(path: string): Promise<void>;
+  /** A new empty folder in the system's temporary folder. The caller removes it. */
+  makeTemporaryDirectory(prefix: string): Promise<string>;
+  /**
+   * Writes the whole file or nothing: temporary name in the same folder, fsync, rename, fsync of the folder.
+   * An existing file is replaced; the folder must exist.
+   */
+  writeFileAtomic(path: string, contents: FileContents): Promise<void>;
+  /**
+   * Writes a whole folder or nothing: `fill` writes into a temporary sibling, which is then renamed into place.
+   * A folder that was there is replaced with all it held, and stays untouched when `fill` fails. Parents are created.
+   */
+  writeFolderAtomic(path: string, fill: (temporaryPath: string) => Promise<void>): Promise<void>;
+  /** Appends text; creates the file. */
+  appendFile(path: string, text: string): Promise<void>;
+  /** Removes a file or a folder with all it holds; one that is not there is fine. */
+  remove(path: string): Promise<void>;
+  /** Puts bytes under a path of the browser's in-memory store. `unsupported` in Node, where real files exist. */
+  mountFile(path: string, bytes: Uint8Array): void;
+
+  join(...parts: string[]): string;
+  dirname(path: string): string;
+  basename(path: string): string;
+  /** Last extension with its dot (".json"), or "". */
+  extname(path: string): string;
+  /** Absolute path. */
+  resolve(path: string): string;
+
+  /** Starts the module at `url` in a worker. */
+  spawnWorker(url: URL): WorkerHandle;
+  /** Inside a worker: the way back. @throws GraftError `engine` outside of one. */
+  workerPort(): WorkerPort;
+
+  /** Milliseconds since some fixed moment, never going back. */
+  now(): number;
+  /** `undefined` where the world does not tell. */
+  memoryUsage(): MemoryUsage | undefined;
+  /** Threads that can run at once. */
+  cpuCount(): number;
+  /** The processor's name, "unknown" where the world does not tell. */
+  cpuName(): string;
+  environmentVariable(name: string): string | undefined;
+}

@@ -1,0 +1,22 @@
+import type { Platform } from "./types.js";
+import { webFiles } from "./web-files.js";
+import { basename, dirname, extname, join, normalise } from "./web-paths.js";
+import { spawnWorker, workerPort } from "./web-workers.js";
+
+/** The browser's files, workers and clock. */
+export const platform: Platform = {
+  name: "web",
+  ...webFiles,
+  join,
+  dirname,
+  basename,
+  extname,
+  resolve: normalise,
+  spawnWorker,
+  workerPort,
+  now: () => performance.now(),
+  memoryUsage: () => undefined,
+  cpuCount: () => navigator.hardwareConcurrency || 1,
+  cpuName: () => "unknown",
+  environmentVariable: () => undefined,
+};
