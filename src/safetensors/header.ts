@@ -1,0 +1,144 @@
+import { GraftError } from "../errors.js";
+import { findJsonFault, parseJson } from "../json.js";
+import { bytesPerElement, type DType } from "../tensor-data.js";
+import { dtypeOfName, unsupportedNames } from "./dtypes.js";
+
+/** One tensor of a file: where its elements lie, before any of them is read. */
+export interface SafetensorsEntry {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** Real path of the file (links resolved), fit for memory mapping. */
+  readonly file: string;
+  /** First byte, counted from the start of the file. */
+  readonly offset: number;
+  readonly byteLength: number;
+}
+
+/** What a header says. */
+export interface SafetensorsHeader {
+  readonly entries: ReadonlyMap<string, SafetensorsEntry>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export const METADATA_KEY = "__metadata__";
+
+const FETCH_AGAIN = "The file is damaged or was cut off on the way: fetch or write it again.";
+
+/** The error for a file that breaks the format's rules. */
+export function formatError(path: string, fault: string, hint = FETCH_AGAIN): GraftError {
+  return new GraftError("invalid-safetensors", `${path} is not a valid safetensors file: ${fault}`, hint);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+function readMetadata(value: unknown, path: string): Record<string, string> {
+  if (!isObject(value)) throw formatError(path, `${METADATA_KEY} is not an object`);
+  for (const [key, text] of Object.entries(value)) {
+    if (typeof text !== "string") throw formatError(path, `${METADATA_KEY}.${key} is not a string`);
+  }
+  return value as Record<string, string>;
+}
+
+function readDtype(value: unknown, name: string, path: string): DType {
+  const dtype = typeof value === "string" ? dtypeOfName(value) : undefined;
+  if (dtype) return dtype;
+  if (typeof value === "string" && unsupportedNames.has(value)) {
+    throw new GraftError(
+      "unsupported",
+      `tensor ${name} of ${path} has dtype ${value}, which Graft does not read`,
+      "Convert the checkpoint to F32, F16 or BF16.",
+    );
+  }
+  throw formatError(path, `tensor ${name} has the unknown dtype ${JSON.stringify(value)}`);
+}
+
+function readShape(value: unknown, name: string, path: string): number[] {
+  if (!Array.isArray(value) || !value.every(isCount)) {
+    throw formatError(path, `tensor ${name} has the shape ${JSON.stringify(value)}, not a list of whole numbers >= 0`);
+  }
+  return value;
+}
+
+/** Bytes of a tensor; `undefined` when the product leaves the exact integers. */
+function sizeInBytes(shape: readonly number[], dtype: DType): number | undefined {
+  if (shape.includes(0)) return 0;
+  let size = bytesPerElement(dtype);
+  for (const dim of shape) {
+    size *= dim;
+    if (!Number.isSafeInteger(size)) return undefined;
+  }
+  return size;
+}
+
+function readEntry(name: string, value: unknown, path: string, dataStart: number): SafetensorsEntry {
+  if (!isObject(value)) throw formatError(path, `the description of tensor ${name} is not an object`);
+  const dtype = readDtype(value.dtype, name, path);
+  const shape = readShape(value.shape, name, path);
+  const offsets = value.data_offsets;
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount) || offsets[0] > offsets[1]) {
+    throw formatError(path, `tensor ${name} has the data_offsets ${JSON.stringify(offsets)}, not [begin, end]`);
+  }
+  const [begin, end] = offsets as [number, number];
+  if (sizeInBytes(shape, dtype) !== end - begin) {
+    throw formatError(
+      path,
+      `tensor ${name} of shape [${shape}] and dtype ${dtype} needs ${sizeInBytes(shape, dtype) ?? "far too many"} bytes, ` +
+        `but its data_offsets [${begin}, ${end}] span ${end - begin}`,
+    );
+  }
+  return { name, dtype, shape, file: path, offset: dataStart + begin, byteLength: end - begin };
+}
+
+/** Tensors must fill the data part exactly: no overlap, no gap, nothing behind the last. */
+function checkCoverage(entries: Iterable<SafetensorsEntry>, path: string, dataStart: number, fileSize: number): void {
+  const ordered = [...entries].sort((a, b) => a.offset - b.offset || a.byteLength - b.byteLength);
+  let covered = dataStart;
+  let previous = "the header";
+  for (const { name, offset, byteLength } of ordered) {
+    if (offset + byteLength > fileSize) {
+      throw formatError(path, `tensor ${name} ends at byte ${offset + byteLength}, but the file has ${fileSize} bytes`);
+    }
+    if (offset < covered) throw formatError(path, `tensor ${name} overlaps ${previous}`);
+    if (offset > covered) {
+      throw formatError(path, `${offset - covered} bytes between ${previous} and tensor ${name} belong to no tensor`);
+    }
+    covered = offset + byteLength;
+    previous = `tensor ${name}`;
+  }
+  if (covered !== fileSize)
+    throw formatError(path, `${fileSize - covered} bytes behind ${previous} belong to no tensor`);
+}
+
+/**
+ * Reads and checks a header: every rule of the format, as the reference reader applies them, and unique names besides.
+ * @param path real path of the file, for the entries and the messages
+ * @param dataStart where the elements begin: 8 + the header's length
+ * @throws GraftError `invalid-safetensors` naming the tensor, `unsupported` for a dtype without arrays
+ */
+export function parseHeader(bytes: Uint8Array, path: string, dataStart: number, fileSize: number): SafetensorsHeader {
+  if (bytes[0] !== 0x7b) throw formatError(path, "its header does not begin with {");
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw formatError(path, "its header is not UTF-8 text");
+  }
+  const fault = findJsonFault(text, true);
+  if (fault) throw formatError(path, `its header has ${fault.reason} (byte ${8 + fault.offset})`);
+  const header = parseJson(text, `the header of ${path}`) as Record<string, unknown>;
+  const entries = new Map<string, SafetensorsEntry>();
+  let metadata: Record<string, string> = {};
+  for (const [name, value] of Object.entries(header)) {
+    if (name === METADATA_KEY) metadata = readMetadata(value, path);
+    else entries.set(name, readEntry(name, value, path, dataStart));
+  }
+  checkCoverage(entries.values(), path, dataStart, fileSize);
+  return { entries, metadata };
+}
