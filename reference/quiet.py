@@ -3,7 +3,10 @@
 from transformers.utils import logging
 
 
-def silence_transformers() -> None:
-    """Shows warnings and errors only, and no progress bars."""
-    logging.set_verbosity_warning()
+def silence_transformers(errors_only: bool = False) -> None:
+    """Shows warnings and errors only, or errors only (a fresh head is announced with a warning), and no progress bars."""
+    if errors_only:
+        logging.set_verbosity_error()
+    else:
+        logging.set_verbosity_warning()
     logging.disable_progress_bar()
