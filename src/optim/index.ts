@@ -1,0 +1,3 @@
+export { clipCoefficient, globalNorm } from "./gradient-norm.js";
+export { optimizers } from "./registry.js";
+export type * from "./types.js";
