@@ -19,7 +19,7 @@ const allowed = {
   onnx: [...base, "graph", "autodiff"],
   optim: base,
   runtime: [...engine, "platform"],
-  nn: [...base, "graph", "safetensors"],
+  nn: [...engine, "runtime", "safetensors"],
   models,
   peft: [...models, "models"],
   data: files,

@@ -1,0 +1,124 @@
+import { gradients, nodesInOrder } from "../autodiff/index.js";
+import type { Tensor } from "../graph/index.js";
+import {
+  cpuLowering,
+  encodeModel,
+  type LoweringTable,
+  lowerGraph,
+  type ModelProto,
+  modelOf,
+  standardLowering,
+  webgpuLowering,
+} from "../onnx/index.js";
+import type { BackendName, ProgramDefinition, Purpose } from "../runtime/definition.js";
+import { ExternalData } from "./external-data.js";
+import type { Parameter } from "./parameter.js";
+import type { Trace } from "./trace.js";
+
+/** What is to be compiled: the tensors that a traced module tree returned, and what for. */
+export interface ProgramRequest {
+  readonly trace: Trace;
+  /** Tensors by output name ("logits", "loss"). */
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  /** The output to differentiate: gradients of all trainable parameters of the trace are written. */
+  readonly loss?: string;
+  readonly purpose: Purpose;
+  readonly backend: BackendName;
+}
+
+const lowerings: { readonly [B in BackendName]: LoweringTable } = {
+  cpu: cpuLowering,
+  wasm: cpuLowering,
+  cuda: standardLowering,
+  webgpu: webgpuLowering,
+};
+
+/** Writes a trace's graph, its gradients where a loss is named, and lowers both for a backend. */
+export function defineProgram(request: ProgramRequest): ProgramDefinition {
+  const { trace, purpose, backend, loss } = request;
+  const gradientTensors = loss === undefined ? new Map<string, Tensor>() : parameterGradients(request, loss);
+  const outputs: Record<string, Tensor> = { ...request.outputs };
+  const gradientOutputs: Record<string, string> = {};
+  for (const [name, tensor] of gradientTensors) {
+    gradientOutputs[name] = `gradient:${name}`;
+    outputs[`gradient:${name}`] = tensor;
+  }
+  const external = new ExternalData(filesOf(trace));
+  const graph = lowerGraph({
+    name: purpose,
+    outputs,
+    table: lowerings[backend],
+    writeInitializer: external.write,
+    inputs: [...trace.inputs.values()],
+  });
+  const declared = new Set(graph.input.map((input) => input.name));
+  const resident = [
+    ...[...trace.parameters.keys()].filter((parameter) => parameter.trainable).map((parameter) => parameter.name),
+    ...trace.scalars.keys(),
+  ].filter((name) => declared.has(name));
+  return {
+    model: encodeModel(modelOf(graph)),
+    ...(external.folder === undefined ? {} : { externalFolder: external.folder }),
+    externalData: external.mounts,
+    purpose,
+    inputs: graph.input,
+    outputs: Object.keys(outputs),
+    resident,
+    masks: trace.masks.filter((mask) => declared.has(mask.name)),
+    ...(loss === undefined ? {} : { loss, gradients: gradientOutputs }),
+  };
+}
+
+export interface ExportRequest {
+  readonly trace: Trace;
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  /** Bytes of the initialisers that lie in files. */
+  readonly read: (parameter: Parameter) => Uint8Array;
+}
+
+/** The trace's graph in operators of the ONNX standard, all weights inline. */
+export function defineExport(request: ExportRequest): ModelProto {
+  const parameterOf = new Map([...request.trace.parameters].map(([parameter, tensor]) => [tensor, parameter]));
+  const inline = new ExternalData([]);
+  const graph = lowerGraph({
+    name: "model",
+    outputs: request.outputs,
+    table: standardLowering,
+    inputs: [...request.trace.inputs.values()],
+    writeInitializer: (tensor, name) => {
+      const parameter = parameterOf.get(tensor);
+      if (!parameter) return inline.write(tensor, name);
+      return { name, dtype: tensor.dtype, dims: tensor.shape.map(Number), rawData: request.read(parameter) };
+    },
+  });
+  return modelOf(graph);
+}
+
+/** Gradients by parameter name, in the order in which a backward pass reaches them: last layer first. */
+function parameterGradients({ trace, outputs }: ProgramRequest, loss: string): Map<string, Tensor> {
+  const lossTensor = outputs[loss] as Tensor;
+  const trained = [...trace.parameters].filter(([parameter]) => parameter.trainable);
+  const position = new Map<Tensor, number>();
+  for (const [index, node] of nodesInOrder([lossTensor]).entries()) {
+    for (const input of node.inputs) position.set(input, index);
+  }
+  trained.sort(([, a], [, b]) => (position.get(b) ?? -1) - (position.get(a) ?? -1));
+  const written = gradients(
+    lossTensor,
+    trained.map(([, tensor]) => tensor),
+  );
+  const byName = new Map<string, Tensor>();
+  for (const [index, gradient] of written.entries()) {
+    const [parameter] = trained[index] as [Parameter, Tensor];
+    if (gradient) byName.set(parameter.name, gradient);
+  }
+  return byName;
+}
+
+function filesOf(trace: Trace): string[] {
+  const files = new Set<string>();
+  for (const [parameter] of trace.parameters) {
+    if (!parameter.trainable && !parameter.override && parameter.source.kind === "file") files.add(parameter.source.path);
+  }
+  return [...files];
+}

@@ -1,0 +1,3 @@
+export { modelOf } from "./model.js";
+export * from "./lowering/index.js";
+export * from "./proto/index.js";

@@ -1,0 +1,82 @@
+import { nodesInOrder } from "../../autodiff/index.js";
+import type { Node, OpName, Tensor } from "../../graph/index.js";
+import type { GraphProto, NodeProto, TensorProto } from "../proto/index.js";
+import { Emitter, type GraphFacts } from "./emitter.js";
+import type { LoweringTable } from "./table.js";
+
+export interface LoweringRequest {
+  readonly name: string;
+  /** Outputs by name, in the order in which they should be computed. */
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  readonly table: LoweringTable;
+  /** How an initialiser is written: its bytes, or where they lie. */
+  readonly writeInitializer: (tensor: Tensor, name: string) => TensorProto;
+  /** Inputs to declare although nothing may read them. */
+  readonly inputs?: readonly Tensor[];
+}
+
+/** Writes a symbolic graph as an ONNX graph. */
+export function lowerGraph(request: LoweringRequest): GraphProto {
+  const outputs = Object.entries(request.outputs);
+  const nodes = nodesInOrder(outputs.map(([, tensor]) => tensor));
+  const emitter = new Emitter(graphFacts(nodes, request), request.writeInitializer);
+  for (const input of request.inputs ?? []) emitter.nameOf(input);
+  for (const node of nodes) {
+    emitter.inScope(node.scope, () => {
+      const names = [lowerNode(request.table, node, emitter)].flat();
+      for (const [position, tensor] of node.outputs.entries()) emitter.bind(tensor, names[position] as string);
+    });
+  }
+  emitter.inScope("output", () => {
+    // An Identity of its own for each output: a name of the caller's choice, also for inputs and shared values.
+    for (const [name, tensor] of outputs) {
+      const node = emitter.nodes.length;
+      emitter.emit("Identity", [emitter.nameOf(tensor)]);
+      (emitter.nodes[node] as NodeProto).output = [name];
+    }
+  });
+  return {
+    name: request.name,
+    node: lastLeafFirst(emitter.nodes),
+    initializer: emitter.initializers,
+    input: emitter.inputs,
+    output: outputs.map(([name, { dtype, shape }]) => ({ name, dtype, shape: [...shape] })),
+    valueInfo: [],
+  };
+}
+
+function lowerNode<K extends OpName>(table: LoweringTable, node: Node<K>, emitter: Emitter): string | readonly string[] {
+  return table[node.op](node, emitter);
+}
+
+function graphFacts(nodes: readonly Node[], request: LoweringRequest): GraphFacts {
+  const readers = new Map<Tensor, Node[]>();
+  const dimOrigins = new Map<string, { input: Tensor; axis: number }>();
+  const noteDims = (input: Tensor): void => {
+    if (input.origin.kind !== "input") return;
+    for (const [axis, dim] of input.shape.entries()) {
+      if (typeof dim === "string" && !dimOrigins.has(dim)) dimOrigins.set(dim, { input, axis });
+    }
+  };
+  for (const input of request.inputs ?? []) noteDims(input);
+  for (const node of nodes) {
+    for (const input of node.inputs) {
+      noteDims(input);
+      const known = readers.get(input);
+      if (known) known.push(node);
+      else readers.set(input, [node]);
+    }
+  }
+  return { readers, dimOrigins };
+}
+
+/**
+ * ONNX Runtime walks a graph backwards from its leaves (nodes that nobody reads), the last leaf of the file first.
+ * Leaves go to the end, the one to compute first last: then each gradient is computed as soon as it can be and the
+ * activations it needed are freed, instead of all of them living until the end.
+ */
+function lastLeafFirst(nodes: readonly NodeProto[]): NodeProto[] {
+  const read = new Set(nodes.flatMap((node) => node.input));
+  const isLeaf = (node: NodeProto): boolean => node.output.every((name) => !read.has(name));
+  return [...nodes.filter((node) => !isLeaf(node)), ...nodes.filter(isLeaf).reverse()];
+}
