@@ -39,6 +39,8 @@ function isCount(value: unknown): value is number {
 }
 
 function readMetadata(value: unknown, path: string): Record<string, string> {
+  // Some writers (MLX) spell "no metadata" as null, and the reference reader takes it.
+  if (value === null) return {};
   if (!isObject(value)) throw formatError(path, `${METADATA_KEY} is not an object`);
   for (const [key, text] of Object.entries(value)) {
     if (typeof text !== "string") throw formatError(path, `${METADATA_KEY}.${key} is not a string`);

@@ -118,6 +118,12 @@ test("an unaligned header and unknown fields are read as the reference reader re
   expect((await readTensor(entries.get("w") ?? expect.fail("no w"))).data).toEqual(new Float32Array([2.5]));
 });
 
+test("null for no metadata is accepted, as the reference reader does", async () => {
+  const path = join(folder, "null.safetensors");
+  await writeFile(path, file('{"__metadata__":null}', 0));
+  expect(await openSafetensors(path)).toMatchObject({ metadata: {}, entries: new Map() });
+});
+
 test("entries name the real file behind a link, and a file cut off after it was opened is noticed", async () => {
   const path = join(folder, "real.safetensors");
   const bytes = file(one("F32", [2], [0, 8]), 8);
