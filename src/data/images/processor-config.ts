@@ -1,0 +1,106 @@
+import { z } from "zod";
+import { platform } from "#platform";
+import { GraftError } from "../../errors.js";
+import { type JsonObject, readJsonObject } from "../json-file.js";
+import type { Size } from "./geometry.js";
+import { type Resample, resampleByNumber } from "./resample-filters.js";
+
+/** What preprocessor_config.json says, in camelCase; defaults are ViT's. */
+export interface ImageProcessorConfig {
+  readonly doResize: boolean;
+  /** Exact size, or the length of the shorter side with proportions kept. */
+  readonly size: Size | { readonly shortestEdge: number };
+  readonly resample: Resample;
+  readonly doCenterCrop: boolean;
+  readonly cropSize: Size;
+  readonly doRescale: boolean;
+  readonly rescaleFactor: number;
+  readonly doNormalize: boolean;
+  readonly imageMean: readonly number[];
+  readonly imageStd: readonly number[];
+}
+
+const edge = z.int().positive();
+const square = edge.transform((side) => ({ height: side, width: side }));
+const rectangle = z.object({ height: edge, width: edge });
+const statistics = z.union([z.array(z.number()).min(1), z.number().transform((value) => [value])]);
+
+const schema = z.object({
+  do_resize: z.boolean().default(true),
+  size: z
+    .union([square, rectangle, z.strictObject({ shortest_edge: edge }).transform((s) => ({ shortestEdge: s.shortest_edge }))])
+    .default({ height: 224, width: 224 }),
+  resample: z.int().min(0).max(5).default(2),
+  do_center_crop: z.boolean().nullish(),
+  crop_size: z.union([square, rectangle]).nullish(),
+  do_rescale: z.boolean().default(true),
+  rescale_factor: z.number().default(1 / 255),
+  do_normalize: z.boolean().default(true),
+  image_mean: statistics.default([0.5, 0.5, 0.5]),
+  image_std: statistics.default([0.5, 0.5, 0.5]),
+});
+
+/** Steps that Graft does or that change nothing for it (pictures are always made RGB first). */
+const knownSteps = new Set(["do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb"]);
+
+/**
+ * Checks the content of a preprocessor_config.json. `path` stands in error messages.
+ * @throws GraftError `invalid-config` naming the key, `unsupported` for processing steps that Graft does not know.
+ */
+export function parseProcessorConfig(json: JsonObject, path: string): ImageProcessorConfig {
+  const unknown = Object.keys(json).find((key) => key.startsWith("do_") && json[key] === true && !knownSteps.has(key));
+  if (unknown !== undefined) {
+    throw new GraftError(
+      "unsupported",
+      `${path} asks for "${unknown}", an image processing step that Graft does not have`,
+      `Graft does ${[...knownSteps].join(", ")}. Prepare the pictures beforehand and set "${unknown}" to false.`,
+    );
+  }
+  const present = Object.fromEntries(Object.entries(json).filter(([, value]) => value !== null));
+  const parsed = schema.safeParse(present);
+  if (!parsed.success) {
+    throw new GraftError(
+      "invalid-config",
+      `${path}: ${z.prettifyError(parsed.error)}`,
+      "Compare with the preprocessor_config.json that the model was published with.",
+    );
+  }
+  const config = parsed.data;
+  const fallback = "shortestEdge" in config.size ? square.parse(config.size.shortestEdge) : config.size;
+  return {
+    doResize: config.do_resize,
+    size: config.size,
+    resample: resampleByNumber[config.resample] ?? "bilinear",
+    doCenterCrop: config.do_center_crop ?? false,
+    cropSize: config.crop_size ?? fallback,
+    doRescale: config.do_rescale,
+    rescaleFactor: config.rescale_factor,
+    doNormalize: config.do_normalize,
+    imageMean: config.image_mean,
+    imageStd: config.image_std,
+  };
+}
+
+/** Reads preprocessor_config.json, and the model's number of channels from config.json where it is there. */
+export async function readProcessorFolder(folder: string): Promise<{ config: ImageProcessorConfig; channels: 1 | 3 }> {
+  const path = platform.join(folder, "preprocessor_config.json");
+  if (!(await platform.exists(path))) {
+    throw new GraftError(
+      "file-not-found",
+      `${folder} holds no preprocessor_config.json`,
+      "Image models are published with that file: fetch it next to config.json.",
+    );
+  }
+  const config = parseProcessorConfig(await readJsonObject(path, "invalid-config"), path);
+  const modelPath = platform.join(folder, "config.json");
+  const model = (await platform.exists(modelPath)) ? await readJsonObject(modelPath, "invalid-config") : {};
+  const channels = model.num_channels ?? (config.imageMean.length === 1 ? 1 : 3);
+  if (channels !== 1 && channels !== 3) {
+    throw new GraftError(
+      "unsupported",
+      `${modelPath} has num_channels ${String(channels)}`,
+      "Graft prepares pictures of 1 (grey) or 3 (RGB) channels.",
+    );
+  }
+  return { config, channels };
+}
