@@ -1,3 +1,18 @@
+export { type ActivationName, activationNames, activations } from "./activations.js";
+export { type AttentionOptions, attend, paddingBias } from "./attention.js";
+export { Embedding } from "./embedding.js";
+export {
+  type Initializer,
+  kaimingUniform,
+  normal,
+  ones,
+  parameterRandom,
+  truncatedNormal,
+  uniform,
+  zeros,
+} from "./init.js";
+export { LayerNorm } from "./layer-norm.js";
+export { Linear, type LinearLike, type LinearOptions } from "./linear.js";
 export { Module } from "./module.js";
 export { ModuleList } from "./module-list.js";
 export { Parameter, type ParameterSource } from "./parameter.js";

@@ -48,6 +48,9 @@ export abstract class Module {
     }
   }
 
+  /** Values of the resident scalars (`trace.scalar`) that this module reads, by full name. */
+  readonly ownScalars = new Map<string, number>();
+
   /** Sets `path` and parameter names of the whole tree below this module. */
   assignNames(path = ""): void {
     this.path = path;
@@ -66,6 +69,11 @@ export abstract class Module {
   *parameters(): Generator<Parameter> {
     yield* this.parametersByName.values();
     for (const child of this.childrenByName.values()) yield* child.parameters();
+  }
+
+  /** Values of all resident scalars of the tree, by full name. */
+  *scalars(): Generator<readonly [string, number]> {
+    for (const module of this.modules()) yield* module.ownScalars;
   }
 
   /** The module at a path below this one; undefined where there is none. */

@@ -1,6 +1,7 @@
 import { GraftError } from "../errors.js";
 import type { Dim } from "../graph/index.js";
 import { elementCount, type TensorData } from "../tensor-data.js";
+import { type Initializer, parameterRandom, zeros } from "./init.js";
 
 /** Where a parameter's elements are. "shape": nowhere, enough for counts and estimates. */
 export type ParameterSource =
@@ -17,6 +18,8 @@ export class Parameter {
   source: ParameterSource = { kind: "shape" };
   /** Elements that stand in for the source's while an adapter is merged; dropping them restores the source to the bit. */
   override: TensorData<"float32"> | null = null;
+  /** How a new parameter begins, where no checkpoint has its elements. */
+  initializer: Initializer = zeros;
 
   /**
    * @param shape sizes, as in the checkpoint
@@ -44,5 +47,11 @@ export class Parameter {
       );
     }
     this.source = { kind: "memory", data };
+  }
+
+  /** Elements by the parameter's own initialiser; the same for the same seed and name. */
+  initialize(seed: number): void {
+    const data = this.initializer(this.shape, parameterRandom(seed, this.name));
+    this.setData({ dtype: "float32", shape: this.shape, data });
   }
 }

@@ -53,7 +53,7 @@ export function defineProgram(request: ProgramRequest): ProgramDefinition {
   });
   const declared = new Set(graph.input.map((input) => input.name));
   const resident = [
-    ...[...trace.parameters.keys()].filter((parameter) => parameter.trainable).map((parameter) => parameter.name),
+    ...[...trace.parameters].filter(([, { origin }]) => origin.kind === "input").map(([parameter]) => parameter.name),
     ...trace.scalars.keys(),
   ].filter((name) => declared.has(name));
   return {
@@ -117,8 +117,8 @@ function parameterGradients({ trace, outputs }: ProgramRequest, loss: string): M
 
 function filesOf(trace: Trace): string[] {
   const files = new Set<string>();
-  for (const [parameter] of trace.parameters) {
-    if (!parameter.trainable && !parameter.override && parameter.source.kind === "file") files.add(parameter.source.path);
+  for (const { origin } of trace.parameters.values()) {
+    if (origin.kind === "initializer" && origin.source.kind === "file") files.add(origin.source.path);
   }
   return [...files];
 }

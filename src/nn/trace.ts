@@ -26,7 +26,14 @@ export class Trace {
   readonly scalars = new Map<string, Tensor>();
   readonly masks: MaskSite[] = [];
 
-  constructor(readonly mode: Mode) {}
+  /**
+   * @param frozen take trainable parameters as initialisers too (prediction before any training, export): weights stay
+   *   in their file, and the engine may prepare them
+   */
+  constructor(
+    readonly mode: Mode,
+    private readonly frozen = false,
+  ) {}
 
   /** A tensor that each run is fed; one and the same for one name. */
   input(name: string, dtype: DType, shape: readonly Dim[]): Tensor {
@@ -42,7 +49,9 @@ export class Trace {
   parameter(parameter: Parameter): Tensor {
     return remember(this.parameters, parameter, () => {
       const { name, symbolicShape: shape } = parameter;
-      if (parameter.trainable) return input(name, "float32", shape);
+      // A named dimension (an adapter's rank) is known only when the parameter is fed.
+      const isFed = (parameter.trainable && !this.frozen) || shape.some((dim) => typeof dim === "string");
+      if (isFed) return input(name, "float32", shape);
       return initializer(name, { dtype: "float32", shape }, elementsOf(parameter));
     });
   }
