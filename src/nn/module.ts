@@ -48,6 +48,15 @@ export abstract class Module {
     }
   }
 
+  /** Puts another parameter in one's place (a trained copy of a saved module's weight), fields of this object included. */
+  replaceParameter(name: string, replacement: Parameter): void {
+    const old = this.parametersByName.get(name);
+    this.parametersByName.set(name, replacement);
+    for (const [field, value] of Object.entries(this)) {
+      if (value === old) Reflect.set(this, field, replacement);
+    }
+  }
+
   /** Values of the resident scalars (`trace.scalar`) that this module reads, by full name. */
   readonly ownScalars = new Map<string, number>();
 
