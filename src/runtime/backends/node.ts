@@ -1,0 +1,28 @@
+import { messageOf } from "../../errors.js";
+import { engineError } from "../engine-error.js";
+import { ortBackend } from "./ort-backend.js";
+import type { BackendLoader, BackendRegistry } from "./types.js";
+
+/** onnxruntime-node with the given execution provider first; what it cannot run falls to the CPU. */
+function native(name: "cpu" | "webgpu" | "cuda"): BackendLoader {
+  return async ({ threads }) => {
+    const ort = await import("onnxruntime-node").catch((error: unknown) => {
+      throw engineError(`onnxruntime-node could not be loaded: ${messageOf(error)}`, error);
+    });
+    return ortBackend(name, ort, threads, name === "cpu" ? ["cpu"] : [name, "cpu"]);
+  };
+}
+
+/** onnxruntime-web's CPU build: slower than "cpu", the same code as in the browser. */
+const wasm: BackendLoader = async ({ threads, wasmPaths }) => {
+  const ort = await import("onnxruntime-web");
+  ort.env.wasm.numThreads = threads;
+  if (wasmPaths !== undefined) ort.env.wasm.wasmPaths = wasmPaths;
+  return ortBackend("wasm", ort, threads, ["wasm"]);
+};
+
+/** What runs in Node. */
+export const backendRegistry: BackendRegistry = {
+  defaultBackend: "cpu",
+  loaders: { cpu: native("cpu"), webgpu: native("webgpu"), cuda: native("cuda"), wasm },
+};

@@ -1,0 +1,118 @@
+import { backendRegistry } from "#backends";
+import { platform } from "#platform";
+import { GraftError } from "../../errors.js";
+import { type OptimizerName, type OptimizerSettings, optimizers } from "../../optim/index.js";
+import type { Backend } from "../backends/types.js";
+import { copyTensor } from "../copy-tensor.js";
+import type { OptimizerOptions, Params, Protocol, Result, TensorRecord } from "../protocol.js";
+import { GradientAccumulators } from "./accumulators.js";
+import { checkDefinition } from "./check-definition.js";
+import { OptimizerCore } from "./optimizer.js";
+import { ProgramCore } from "./program.js";
+import { ResidentTensors } from "./residents.js";
+
+type Handlers = { readonly [M in keyof Protocol]: (params: Params<M>) => Result<M> | Promise<Result<M>> };
+
+/** All that one engine owns: sessions, resident tensors, gradient sums and optimisers. Lives in the worker. */
+export class EngineCore {
+  private backend: Backend | undefined;
+  private readonly residents = new ResidentTensors();
+  private readonly accumulators = new GradientAccumulators();
+  private readonly programs = new Map<number, ProgramCore>();
+  private readonly optimizers = new Map<number, OptimizerCore>();
+  private nextId = 1;
+
+  readonly handlers: Handlers = {
+    open: async ({ backend, threads, wasmPaths }) => {
+      const name = backend ?? backendRegistry.defaultBackend;
+      this.backend = await backendRegistry.loaders[name]({ threads, wasmPaths });
+      return { backend: name, threads: this.backend.threads };
+    },
+    compile: async ({ definition }) => {
+      if (this.backend === undefined) throw gone("engine");
+      const folder = definition.externalFolder;
+      const resolved =
+        folder === undefined ? definition : { ...definition, externalFolder: await platform.realPath(folder) };
+      const session = await this.backend.createSession(resolved);
+      try {
+        checkDefinition(definition, session);
+      } catch (error) {
+        await session.release();
+        throw error;
+      }
+      // The session has read them; holding them would keep a second copy of the weights.
+      const light = { ...definition, model: new Uint8Array(0), externalData: [] };
+      const program = this.nextId++;
+      this.programs.set(program, new ProgramCore(light, session, this.residents, this.accumulators));
+      return { program };
+    },
+    run: ({ program, inputs, masks, fetch }) => this.program(program).run(inputs, masks, fetch),
+    accumulate: ({ program, inputs, masks, weight, fetch }) =>
+      this.program(program).accumulate(inputs, masks, weight, fetch),
+    gradients: ({ program }) => {
+      const copies: TensorRecord = {};
+      for (const name of this.program(program).gradientNames()) {
+        const sum = this.accumulators.get(name);
+        if (sum !== undefined) copies[name] = copyTensor(sum);
+      }
+      return copies;
+    },
+    disposeProgram: async ({ program }) => {
+      const core = this.programs.get(program);
+      this.programs.delete(program);
+      await core?.release();
+    },
+    setResident: ({ tensors }) => {
+      this.residents.set(tensors);
+    },
+    getResident: ({ names }) =>
+      Object.fromEntries((names ?? this.residents.names()).map((name) => [name, copyTensor(this.residents.get(name))])),
+    removeResident: ({ names }) => {
+      this.residents.remove(names);
+      this.accumulators.clear(names);
+    },
+    createOptimizer: ({ options }) => {
+      const optimizer = this.nextId++;
+      this.optimizers.set(optimizer, this.makeOptimizer(options));
+      return { optimizer };
+    },
+    step: ({ optimizer, learningRate, maxGradNorm }) => this.optimizer(optimizer).takeStep(learningRate, maxGradNorm),
+    zeroGrad: ({ optimizer }) => this.optimizer(optimizer).zeroGrad(),
+    optimizerState: ({ optimizer }) => this.optimizer(optimizer).state(),
+    loadOptimizerState: ({ optimizer, state }) => this.optimizer(optimizer).loadState(state),
+    close: async () => {
+      for (const program of this.programs.values()) await program.release();
+      this.programs.clear();
+    },
+  };
+
+  private makeOptimizer(options: OptimizerOptions): OptimizerCore {
+    const { optimizer, parameters, ...given } = options;
+    if (!Object.hasOwn(optimizers, optimizer)) {
+      throw new GraftError(
+        "invalid-argument",
+        `there is no optimiser "${optimizer}"`,
+        `Known optimisers: ${Object.keys(optimizers).join(", ")}.`,
+      );
+    }
+    const defined = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+    const settings = { ...optimizers[optimizer].defaults, ...defined } as OptimizerSettings[OptimizerName];
+    return new OptimizerCore(optimizer, settings, parameters, this.residents, this.accumulators);
+  }
+
+  private program(id: number): ProgramCore {
+    const program = this.programs.get(id);
+    if (program === undefined) throw gone("program");
+    return program;
+  }
+
+  private optimizer(id: number): OptimizerCore {
+    const optimizer = this.optimizers.get(id);
+    if (optimizer === undefined) throw gone("optimiser");
+    return optimizer;
+  }
+}
+
+function gone(what: string): GraftError {
+  return new GraftError("invalid-argument", `this ${what} was disposed`, "Make a new one.");
+}

@@ -1,0 +1,65 @@
+import type { Dim } from "../graph/dim.js";
+import type { DType } from "../tensor-data.js";
+
+/** Who computes: onnxruntime-node's CPU, WebGPU and CUDA providers, or onnxruntime-web's WASM and WebGPU. */
+export type BackendName = "cpu" | "wasm" | "webgpu" | "cuda";
+
+/** What a program is for; decides its session options. */
+export type Purpose = "training" | "prediction" | "generation";
+
+/** A graph input as the program declares it. */
+export interface InputDeclaration {
+  readonly name: string;
+  readonly dtype: DType;
+  /** Numbers, named dimensions ("batch") and expressions of named dimensions ("batch*sequence"). */
+  readonly shape: readonly Dim[];
+}
+
+/** A dropout mask that the worker makes: 1 keeps, 0 drops. */
+export interface MaskDeclaration {
+  /** The graph input that it feeds (uint8 or bool). */
+  readonly name: string;
+  readonly shape: readonly Dim[];
+  readonly keepProbability: number;
+  /** Numbers the places of a model where dropout acts, so that each draws its own mask. */
+  readonly site: number;
+}
+
+/** A tensor file in memory, for external data that lies in no folder (browser, converted weights). */
+export interface MountedData {
+  /** The location that the model's external data names. */
+  readonly path: string;
+  readonly data: Uint8Array;
+}
+
+/** A graph ready to be compiled, with what the engine must know of it. */
+export interface ProgramDefinition {
+  /** An encoded ModelProto. */
+  readonly model: Uint8Array;
+  /**
+   * The folder that external data's locations are relative to (Node). Links to it are resolved; the files themselves
+   * must be real files, no links.
+   */
+  readonly externalFolder?: string;
+  readonly externalData?: readonly MountedData[];
+  readonly purpose: Purpose;
+  /** Every graph input: those given by the caller, the resident ones and the masks. */
+  readonly inputs: readonly InputDeclaration[];
+  readonly outputs: readonly string[];
+  /** Inputs fed from the engine's resident tensors. */
+  readonly resident: readonly string[];
+  readonly masks: readonly MaskDeclaration[];
+  /** Training: the output that holds the gradient of each trained resident tensor. */
+  readonly gradients?: Readonly<Record<string, string>>;
+  /** Training: the output that holds the scalar loss. */
+  readonly loss?: string;
+}
+
+/** Names the dropout masks of one forward pass, together with each mask's site. */
+export interface MaskKey {
+  readonly seed: number;
+  /** The optimiser step. */
+  readonly step: number;
+  /** Position within gradient accumulation. */
+  readonly microStep: number;
+}

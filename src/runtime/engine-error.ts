@@ -1,0 +1,33 @@
+import { GraftError } from "../errors.js";
+
+/** What to do about messages of ONNX Runtime that users can meet; the first that matches counts. */
+const hints: readonly (readonly [RegExp, string])[] = [
+  [
+    /symlink|symbolic link/i,
+    "Weight files must be real files: resolve links (as in the Hub's cache) before they are handed to the engine.",
+  ],
+  [
+    /external|mmap|No such file|file_size/i,
+    "The weight file must lie in the program's external folder and be as long as its header says; download it again if it is cut off.",
+  ],
+  [
+    /bad_alloc|allocate|out of memory|array buffer allocation/i,
+    "The machine is out of memory: take a smaller batch (with more gradient accumulation) or shorter sequences.",
+  ],
+  [
+    /libonnxruntime_providers|shared library|cuda/i,
+    'CUDA needs the GPU libraries of onnxruntime-node and a matching driver. Use backend "cpu" otherwise.',
+  ],
+  [/webgpu|adapter/i, 'This machine offers no usable WebGPU adapter. Use backend "cpu" (Node) or "wasm" (browser).'],
+];
+
+/** ONNX Runtime's own error as a GraftError. */
+export function engineError(message: string, cause?: unknown): GraftError {
+  const hint = hints.find(([pattern]) => pattern.test(message))?.[1];
+  return new GraftError(
+    "engine",
+    message,
+    hint ?? "ONNX Runtime refused the graph or the values fed to it; the message names the operator.",
+    { cause },
+  );
+}

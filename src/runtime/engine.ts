@@ -1,0 +1,205 @@
+import { platform } from "#platform";
+import type { TensorData } from "../tensor-data.js";
+import { WorkerClient } from "./client.js";
+import { copyTensor } from "./copy-tensor.js";
+import type { BackendName, MaskKey, ProgramDefinition } from "./definition.js";
+import type { AccumulateResult, OptimizerOptions, OptimizerState, TensorRecord } from "./protocol.js";
+
+export interface EngineOptions {
+  /** Default "cpu" in Node, "wasm" in the browser. */
+  readonly backend?: BackendName;
+  /** Threads of one product. Default: all that the machine runs at once. Results are the same bits for the same number. */
+  readonly threads?: number;
+  /** The built worker module, where a bundler moved it away from this one. */
+  readonly workerUrl?: URL;
+  /** Folder (URL) of onnxruntime-web's .wasm files, where they do not lie beside its script. */
+  readonly wasmPaths?: string;
+}
+
+type Tensors = Readonly<Record<string, TensorData>>;
+
+export interface RunOptions {
+  /** Needed by programs with dropout masks. */
+  readonly masks?: MaskKey;
+  /** Outputs to return. Default: all for `run`, none besides the loss for `accumulate`. */
+  readonly fetch?: readonly string[];
+  /** Move the inputs' buffers to the worker instead of copying them; they are empty afterwards. */
+  readonly transfer?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface AccumulateOptions extends RunOptions {
+  /** Factor on the gradients, e.g. 1 / number of micro-batches. Default 1. */
+  readonly weight?: number;
+}
+
+export interface StepOptions {
+  readonly learningRate: number;
+  /** Gradients of a larger global norm are scaled down to it. Default 0: no clipping. */
+  readonly maxGradNorm?: number;
+}
+
+/** A record whose arrays the message may own. A view is copied always: moving its buffer would take more than it shows. */
+function packTensors(tensors: Tensors, transfer: boolean): TensorRecord {
+  const packed: TensorRecord = {};
+  for (const [name, tensor] of Object.entries(tensors)) {
+    // Left out here, named as missing by the worker.
+    if (tensor === undefined) continue;
+    const { data, dtype, shape } = tensor;
+    const whole = data?.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength;
+    packed[name] = (transfer && whole) || !ArrayBuffer.isView(data) ? { data, dtype, shape } : copyTensor(tensor);
+  }
+  return packed;
+}
+
+function copyBytes(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(bytes.byteLength);
+  copy.set(bytes);
+  return copy;
+}
+
+/**
+ * One worker with its sessions, resident tensors, gradient sums and optimisers. Calls are carried out in the order in
+ * which they are made; the calling thread stays free meanwhile.
+ */
+export class Engine {
+  private constructor(
+    private readonly client: WorkerClient,
+    readonly backend: BackendName,
+    readonly threads: number,
+  ) {}
+
+  /**
+   * Starts the worker and loads ONNX Runtime in it.
+   * @throws GraftError `engine` when the backend cannot be loaded, `unsupported` when this world has no such backend.
+   */
+  static async create(options: EngineOptions = {}): Promise<Engine> {
+    const client = new WorkerClient(options.workerUrl ?? new URL("./worker.js", import.meta.url));
+    const { backend, threads = platform.cpuCount(), wasmPaths } = options;
+    try {
+      const opened = await client.call("open", { backend, threads, wasmPaths });
+      return new Engine(client, opened.backend, opened.threads);
+    } catch (error) {
+      await client.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * Makes a graph ready to run. `definition` is copied (mounted data too) and may be reused.
+   * @throws GraftError `engine` for a graph that ONNX Runtime refuses, `invalid-argument` for a definition that does
+   * not describe its graph.
+   */
+  async compile(definition: ProgramDefinition): Promise<Program> {
+    const { model, externalData } = definition;
+    const owned: ProgramDefinition = {
+      ...definition,
+      model: copyBytes(model),
+      ...(externalData && { externalData: externalData.map(({ path, data }) => ({ path, data: copyBytes(data) })) }),
+    };
+    const { program } = await this.client.call("compile", { definition: owned });
+    return new Program(this.client, program, definition.outputs);
+  }
+
+  /** Puts tensors (or replaces them) into the worker, where programs that name them find them. Copied unless `transfer`. */
+  async setResident(tensors: Tensors, options: { readonly transfer?: boolean } = {}): Promise<void> {
+    await this.client.call("setResident", { tensors: packTensors(tensors, options.transfer ?? false) });
+  }
+
+  /** Copies of resident tensors; all of them by default. @throws GraftError `missing-tensor` */
+  getResident(names?: readonly string[]): Promise<TensorRecord> {
+    return this.client.call("getResident", { names });
+  }
+
+  /** Forgets resident tensors and their gradients; unknown names are fine. */
+  async removeResident(names: readonly string[]): Promise<void> {
+    await this.client.call("removeResident", { names });
+  }
+
+  /** An optimiser over resident f32 tensors, with PyTorch's defaults. @throws GraftError `missing-tensor`, `invalid-argument` */
+  async createOptimizer(options: OptimizerOptions): Promise<OptimizerHandle> {
+    const { optimizer } = await this.client.call("createOptimizer", { options });
+    return new OptimizerHandle(this.client, optimizer);
+  }
+
+  /** Rejects what waits (`aborted`), lets the run in progress end, and frees everything. */
+  dispose(): Promise<void> {
+    return this.client.dispose();
+  }
+}
+
+/** A compiled graph in the worker. */
+export class Program {
+  /** @internal Made by `Engine.compile`. */
+  constructor(
+    private readonly client: WorkerClient,
+    private readonly id: number,
+    readonly outputs: readonly string[],
+  ) {}
+
+  /**
+   * Runs the graph.
+   * @returns the outputs by name; their arrays belong to the caller.
+   * @throws GraftError `invalid-argument`, `dtype-mismatch` or `shape-mismatch` for inputs that do not fit, `missing-tensor`
+   * for a resident tensor that was not set, `aborted`, `engine`.
+   */
+  async run(inputs: Tensors, options: RunOptions = {}): Promise<TensorRecord> {
+    const { masks, fetch, transfer = false, signal } = options;
+    const params = { program: this.id, inputs: packTensors(inputs, transfer), masks, fetch };
+    return this.client.call("run", params, signal);
+  }
+
+  /**
+   * Runs forward and backward. The gradients, times `weight`, are added to the worker's sums, which all programs share.
+   * After an abort the sums may hold part of a batch: call `zeroGrad`.
+   */
+  async accumulate(inputs: Tensors, options: AccumulateOptions = {}): Promise<AccumulateResult> {
+    const { masks, fetch = [], weight = 1, transfer = false, signal } = options;
+    const params = { program: this.id, inputs: packTensors(inputs, transfer), masks, weight, fetch };
+    return this.client.call("accumulate", params, signal);
+  }
+
+  /** Copies of the gradient sums of this program's trained tensors, by resident name. */
+  gradients(): Promise<TensorRecord> {
+    return this.client.call("gradients", { program: this.id });
+  }
+
+  /** Frees the session. */
+  async dispose(): Promise<void> {
+    await this.client.call("disposeProgram", { program: this.id });
+  }
+}
+
+/** An optimiser in the worker. */
+export class OptimizerHandle {
+  /** @internal Made by `Engine.createOptimizer`. */
+  constructor(
+    private readonly client: WorkerClient,
+    private readonly id: number,
+  ) {}
+
+  /**
+   * Clips, updates the resident tensors that have gradients, and clears their sums.
+   * @returns the global norm before clipping.
+   * @throws GraftError `not-finite` when the norm or a loss since the last step is not; parameters, state and sums stay.
+   */
+  step({ learningRate, maxGradNorm = 0 }: StepOptions): Promise<{ gradNorm: number }> {
+    return this.client.call("step", { optimizer: this.id, learningRate, maxGradNorm });
+  }
+
+  /** Clears the gradient sums of this optimiser's parameters. */
+  async zeroGrad(): Promise<void> {
+    await this.client.call("zeroGrad", { optimizer: this.id });
+  }
+
+  /** A copy of the state, for checkpoints. */
+  state(): Promise<OptimizerState> {
+    return this.client.call("optimizerState", { optimizer: this.id });
+  }
+
+  /** @throws GraftError `invalid-argument` for a state of another optimiser or of other parameters. */
+  async loadState(state: OptimizerState): Promise<void> {
+    const tensors = packTensors(state.tensors, false) as OptimizerState["tensors"];
+    await this.client.call("loadOptimizerState", { optimizer: this.id, state: { ...state, tensors } });
+  }
+}

@@ -1,0 +1,17 @@
+export type * from "./definition.js";
+export {
+  type AccumulateOptions,
+  Engine,
+  type EngineOptions,
+  type OptimizerHandle,
+  type Program,
+  type RunOptions,
+  type StepOptions,
+} from "./engine.js";
+export type {
+  AccumulateResult,
+  OptimizedParameter,
+  OptimizerOptions,
+  OptimizerState,
+  TensorRecord,
+} from "./protocol.js";

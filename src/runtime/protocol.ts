@@ -1,0 +1,105 @@
+import type { GraftErrorCode } from "../errors.js";
+import type { OptimizerName, OptimizerSettings } from "../optim/index.js";
+import type { TensorData } from "../tensor-data.js";
+import type { BackendName, MaskKey, ProgramDefinition } from "./definition.js";
+
+export type TensorRecord = Record<string, TensorData>;
+
+export interface AccumulateResult {
+  /** The loss as the graph gives it, before `weight`. May be NaN or infinite; the optimiser refuses the step then. */
+  loss: number;
+  /** The outputs named in `fetch`. */
+  outputs: TensorRecord;
+  /** Milliseconds inside ONNX Runtime, and in the worker altogether. */
+  timing: { engineMs: number; totalMs: number };
+}
+
+/** One trained resident tensor. */
+export interface OptimizedParameter {
+  readonly name: string;
+  readonly weightDecay: number;
+  /** Factor on the learning rate. Default 1. */
+  readonly learningRateScale?: number;
+}
+
+/** An optimiser's name, its settings (defaults: PyTorch's) and what it trains. */
+export type OptimizerOptions = {
+  [K in OptimizerName]: { readonly optimizer: K; readonly parameters: readonly OptimizedParameter[] } & Partial<
+    OptimizerSettings[K]
+  >;
+}[OptimizerName];
+
+/** What a checkpoint keeps of an optimiser: f32 tensors named `parameter.slot` and the number of steps taken. */
+export interface OptimizerState {
+  readonly optimizer: OptimizerName;
+  readonly step: number;
+  readonly tensors: Record<string, TensorData<"float32">>;
+}
+
+/** What the main thread can ask of the worker. */
+export interface Protocol {
+  open: {
+    params: { backend: BackendName | undefined; threads: number; wasmPaths: string | undefined };
+    result: { backend: BackendName; threads: number };
+  };
+  compile: { params: { definition: ProgramDefinition }; result: { program: number } };
+  run: {
+    params: { program: number; inputs: TensorRecord; masks: MaskKey | undefined; fetch: readonly string[] | undefined };
+    result: TensorRecord;
+  };
+  accumulate: {
+    params: {
+      program: number;
+      inputs: TensorRecord;
+      masks: MaskKey | undefined;
+      weight: number;
+      fetch: readonly string[];
+    };
+    result: AccumulateResult;
+  };
+  gradients: { params: { program: number }; result: TensorRecord };
+  disposeProgram: { params: { program: number }; result: void };
+  setResident: { params: { tensors: TensorRecord }; result: void };
+  getResident: { params: { names: readonly string[] | undefined }; result: TensorRecord };
+  removeResident: { params: { names: readonly string[] }; result: void };
+  createOptimizer: { params: { options: OptimizerOptions }; result: { optimizer: number } };
+  step: {
+    params: { optimizer: number; learningRate: number; maxGradNorm: number };
+    result: { gradNorm: number };
+  };
+  zeroGrad: { params: { optimizer: number }; result: void };
+  optimizerState: { params: { optimizer: number }; result: OptimizerState };
+  loadOptimizerState: { params: { optimizer: number; state: OptimizerState }; result: void };
+  close: { params: undefined; result: void };
+}
+
+export type Method = keyof Protocol;
+export type Params<M extends Method> = Protocol[M]["params"];
+export type Result<M extends Method> = Protocol[M]["result"];
+
+/** Main thread to worker. A cancelled request is dropped if it has not begun. */
+export type ToWorker =
+  | { [M in Method]: { kind: "request"; id: number; method: M; params: Params<M> } }[Method]
+  | { kind: "cancel"; id: number };
+
+export interface PlainError {
+  readonly code: GraftErrorCode;
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** Worker to main thread. */
+export type FromWorker = { id: number; result: Result<Method> } | { id: number; error: PlainError };
+
+/**
+ * The buffers of every typed array in a message, to be moved instead of copied. A message owns all it holds, so whoever
+ * sends arrays that stay in use copies them first.
+ */
+export function buffersIn(message: unknown, found: Set<ArrayBuffer> = new Set()): Set<ArrayBuffer> {
+  if (ArrayBuffer.isView(message)) {
+    if (message.buffer instanceof ArrayBuffer) found.add(message.buffer);
+  } else if (message !== null && typeof message === "object") {
+    for (const value of Object.values(message)) buffersIn(value, found);
+  }
+  return found;
+}

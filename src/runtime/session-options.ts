@@ -1,0 +1,66 @@
+import type { InferenceSession } from "onnxruntime-common";
+import type { Purpose } from "./definition.js";
+
+type SessionOptions = InferenceSession.SessionOptions;
+
+const accurate = {
+  /**
+   * 4- and 8-bit products keep f32 activations; ONNX Runtime's own choice rounds them to int8 (errors near 1 %).
+   */
+  qdq_matmulnbits_accuracy_level: "0",
+};
+
+const unpacked = {
+  /** Packed copies of the weights would undo the mapping of the weight file and cost every session the model's size. */
+  disable_prepacking: "1",
+};
+
+/**
+ * Session options by purpose.
+ *
+ * Memory patterns double the peak and do not suit changing shapes. Graphs arrive lowered to the operators that the
+ * backend has kernels for, so ONNX Runtime's rewriting gains no time; it would merge recomputed activations with the
+ * first ones and reorder the gradient leaves, whose order bounds the memory of a training step.
+ */
+export const sessionOptionsByPurpose: { readonly [P in Purpose]: SessionOptions } = {
+  training: {
+    graphOptimizationLevel: "disabled",
+    enableMemPattern: false,
+    enableCpuMemArena: true,
+    extra: { session: { ...unpacked, ...accurate } },
+  },
+  prediction: {
+    graphOptimizationLevel: "disabled",
+    enableMemPattern: false,
+    enableCpuMemArena: true,
+    extra: { session: { ...unpacked, ...accurate } },
+  },
+  // One token at a time: products are narrow, and packed weights make them up to forty times faster.
+  generation: {
+    graphOptimizationLevel: "basic",
+    enableMemPattern: false,
+    enableCpuMemArena: true,
+    extra: { session: accurate },
+  },
+};
+
+/** The options of one session: those of its purpose plus where it runs and where its external data lies. */
+export function sessionOptions(
+  purpose: Purpose,
+  place: { threads: number; providers: readonly string[]; externalFolder?: string | undefined },
+): SessionOptions {
+  const base = sessionOptionsByPurpose[purpose];
+  const session = { ...(base.extra as { session: Record<string, string> }).session };
+  if (place.externalFolder !== undefined) {
+    session.model_external_initializers_file_folder_path = place.externalFolder;
+  }
+  return {
+    ...base,
+    executionProviders: [...place.providers],
+    intraOpNumThreads: place.threads,
+    interOpNumThreads: 1,
+    // 3: errors only. Warnings of the engine are about choices made here on purpose.
+    logSeverityLevel: 3,
+    extra: { ...base.extra, session },
+  };
+}

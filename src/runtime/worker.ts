@@ -1,0 +1,55 @@
+import { platform } from "#platform";
+import { GraftError, messageOf } from "../errors.js";
+import { EngineCore } from "./core/engine-core.js";
+import {
+  buffersIn,
+  type FromWorker,
+  type Method,
+  type Params,
+  type PlainError,
+  type Result,
+  type ToWorker,
+} from "./protocol.js";
+
+/**
+ * The step worker: takes requests one after the other, in the order in which they came.
+ */
+const port = platform.workerPort();
+const core = new EngineCore();
+const waiting = new Set<number>();
+let queue: Promise<void> = Promise.resolve();
+
+function plainError(error: unknown): PlainError {
+  if (error instanceof GraftError) return { code: error.code, message: error.message, hint: error.hint };
+  return {
+    code: "engine",
+    message: error instanceof Error ? (error.stack ?? error.message) : messageOf(error),
+    hint: "This is a fault of Graft: please report it with the message.",
+  };
+}
+
+function handle<M extends Method>(method: M, params: Params<M>): Result<M> | Promise<Result<M>> {
+  return core.handlers[method](params);
+}
+
+async function answer(request: Extract<ToWorker, { kind: "request" }>): Promise<void> {
+  // Cancelled while it waited.
+  if (!waiting.delete(request.id)) return;
+  let reply: FromWorker;
+  try {
+    reply = { id: request.id, result: await handle(request.method, request.params as Params<Method>) };
+  } catch (error) {
+    reply = { id: request.id, error: plainError(error) };
+  }
+  port.postMessage(reply, [...buffersIn(reply)]);
+}
+
+port.onMessage((message) => {
+  const request = message as ToWorker;
+  if (request.kind === "cancel") {
+    waiting.delete(request.id);
+    return;
+  }
+  waiting.add(request.id);
+  queue = queue.then(() => answer(request));
+});
