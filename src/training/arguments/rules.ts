@@ -1,0 +1,82 @@
+import { GraftError } from "../../errors.js";
+import type { TrainingArgumentValues } from "./training-arguments.js";
+
+interface Rule {
+  /** Whether the options break it. */
+  readonly broken: (values: TrainingArgumentValues) => boolean;
+  readonly message: (values: TrainingArgumentValues) => string;
+  readonly hint: string;
+}
+
+/** What must hold between options. */
+const rules: readonly Rule[] = [
+  {
+    broken: ({ maxSteps }) => maxSteps === 0,
+    message: () => "maxSteps is 0: nothing would be trained",
+    hint: "Give the number of updates, or leave maxSteps at -1 to train for numTrainEpochs.",
+  },
+  {
+    broken: ({ loadBestModelAtEnd, evalStrategy }) => loadBestModelAtEnd && evalStrategy === "no",
+    message: () => 'loadBestModelAtEnd needs evaluations, but evalStrategy is "no"',
+    hint: 'Set evalStrategy to "epoch" or "steps".',
+  },
+  {
+    broken: ({ saveStrategy, evalStrategy }) => saveStrategy === "best" && evalStrategy === "no",
+    message: () => 'saveStrategy "best" needs evaluations, but evalStrategy is "no"',
+    hint: 'Set evalStrategy to "epoch" or "steps".',
+  },
+  {
+    broken: ({ loadBestModelAtEnd, saveStrategy, evalStrategy }) =>
+      loadBestModelAtEnd && saveStrategy !== "best" && saveStrategy !== evalStrategy,
+    message: ({ saveStrategy, evalStrategy }) =>
+      `loadBestModelAtEnd needs a checkpoint of every evaluation, but saveStrategy is "${saveStrategy}" and evalStrategy "${evalStrategy}"`,
+    hint: "Give both the same value.",
+  },
+  {
+    broken: ({ loadBestModelAtEnd, saveStrategy, saveSteps, evalSteps }) =>
+      loadBestModelAtEnd && saveStrategy === "steps" && !isMultiple(saveSteps, evalSteps),
+    message: ({ saveSteps, evalSteps }) =>
+      `loadBestModelAtEnd needs saveSteps to be a multiple of evalSteps; they are ${saveSteps} and ${evalSteps}`,
+    hint: "Save at steps at which an evaluation is made.",
+  },
+  {
+    broken: ({ loggingSteps }) => loggingSteps > 1 && !Number.isInteger(loggingSteps),
+    message: ({ loggingSteps }) => `loggingSteps is ${loggingSteps}`,
+    hint: "Above 1 it counts updates: give a whole number.",
+  },
+  {
+    broken: ({ evalSteps }) => evalSteps !== null && evalSteps > 1 && !Number.isInteger(evalSteps),
+    message: ({ evalSteps }) => `evalSteps is ${evalSteps}`,
+    hint: "Above 1 it counts updates: give a whole number.",
+  },
+  {
+    broken: ({ saveSteps }) => saveSteps > 1 && !Number.isInteger(saveSteps),
+    message: ({ saveSteps }) => `saveSteps is ${saveSteps}`,
+    hint: "Above 1 it counts updates: give a whole number.",
+  },
+  {
+    broken: ({ warmupSteps }) => warmupSteps > 1 && !Number.isInteger(warmupSteps),
+    message: ({ warmupSteps }) => `warmupSteps is ${warmupSteps}`,
+    hint: "Above 1 it counts updates: give a whole number.",
+  },
+];
+
+function isMultiple(saveSteps: number, evalSteps: number | null): boolean {
+  if (evalSteps === null) return true;
+  const ratio = saveSteps / evalSteps;
+  return Math.abs(ratio - Math.round(ratio)) < 1e-9 && ratio >= 1;
+}
+
+/** @throws GraftError `invalid-config` for options that contradict each other, `unsupported` for pushToHub */
+export function requireConsistent(values: TrainingArgumentValues): void {
+  if (values.pushToHub) {
+    throw new GraftError(
+      "unsupported",
+      "pushToHub is on, but training does not upload",
+      "Leave it off; afterwards upload the folder that saveModel writes, for example with the hf command: hf upload.",
+    );
+  }
+  for (const { broken, message, hint } of rules) {
+    if (broken(values)) throw new GraftError("invalid-config", `TrainingArguments: ${message(values)}`, hint);
+  }
+}

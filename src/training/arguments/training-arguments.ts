@@ -1,0 +1,89 @@
+import * as z from "zod";
+import { GraftError } from "../../errors.js";
+import { argumentAliases, withoutAliases } from "./aliases.js";
+import { trainingArgumentFields } from "./fields.js";
+import { requireConsistent } from "./rules.js";
+
+const schema = z.strictObject(trainingArgumentFields);
+
+/** Every option with its value, after defaults. */
+export type TrainingArgumentValues = Readonly<z.output<typeof schema>>;
+
+/** Options that a caller may give, old names included. */
+export type TrainingArgumentsOptions = Readonly<z.input<typeof schema>> & {
+  readonly evaluationStrategy?: "no" | "steps" | "epoch";
+  readonly warmupRatio?: number;
+  readonly groupByLength?: boolean;
+};
+
+/**
+ * All settings of a training run, with the names and defaults of transformers 5 in camelCase. Old names
+ * (`evaluationStrategy`, `warmupRatio`, `groupByLength`) are accepted.
+ *
+ * `evalSteps`, `metricForBestModel` and `greaterIsBetter` hold what transformers derives where they are not given.
+ * Options are checked at once.
+ */
+export type TrainingArguments = TrainingArgumentValues & {
+  /** What the user should know about options that have no effect. */
+  readonly warnings: readonly string[];
+};
+
+/**
+ * @example new TrainingArguments({ outputDir: "out", learningRate: 5e-3, evalStrategy: "epoch" })
+ * @throws GraftError `invalid-config` naming the option, its value and what it may be; `unsupported` for pushToHub
+ */
+export const TrainingArguments = class {
+  readonly warnings: readonly string[];
+
+  constructor(options: TrainingArgumentsOptions = {}) {
+    const values = checkedArguments(options);
+    this.warnings = warningsAbout(values);
+    Object.assign(this, values);
+  }
+} as unknown as new (
+  options?: TrainingArgumentsOptions,
+) => TrainingArguments;
+
+/** Options with aliases resolved, defaults filled in and everything checked. */
+function checkedArguments(options: Readonly<Record<string, unknown>>): TrainingArgumentValues {
+  const given = withoutAliases(options);
+  const result = schema.safeParse(given);
+  if (!result.success) throw argumentError(given, result.error.issues);
+  const values = withDerivedDefaults(result.data);
+  requireConsistent(values);
+  return values;
+}
+
+function withDerivedDefaults(values: TrainingArgumentValues): TrainingArgumentValues {
+  const choosesBest = values.loadBestModelAtEnd || values.saveStrategy === "best";
+  const metricForBestModel = values.metricForBestModel ?? (choosesBest ? "loss" : null);
+  const greaterIsBetter =
+    values.greaterIsBetter ?? (metricForBestModel === null ? null : !metricForBestModel.endsWith("loss"));
+  const evalSteps = values.evalSteps ?? (values.evalStrategy === "steps" ? values.loggingSteps : null);
+  return { ...values, metricForBestModel, greaterIsBetter, evalSteps };
+}
+
+function argumentError(given: Readonly<Record<string, unknown>>, issues: readonly z.core.$ZodIssue[]): GraftError {
+  const issue = issues[0];
+  if (issue?.code === "unrecognized_keys") {
+    const names = [...Object.keys(trainingArgumentFields), ...Object.keys(argumentAliases)];
+    return new GraftError(
+      "invalid-config",
+      `TrainingArguments has no option ${issue.keys.map((key) => JSON.stringify(key)).join(", ")}`,
+      `Its options: ${names.join(", ")}.`,
+    );
+  }
+  const name = String(issue?.path[0]);
+  const field = Object.entries(trainingArgumentFields).find(([key]) => key === name)?.[1];
+  return new GraftError(
+    "invalid-config",
+    `TrainingArguments: ${name} is ${JSON.stringify(given[name]) ?? String(given[name])}: ${issue?.message}`,
+    `${name}: ${field?.description ?? "see its documentation"}.`,
+  );
+}
+
+function warningsAbout(values: TrainingArgumentValues): string[] {
+  const flags = (["fp16", "bf16"] as const).filter((flag) => values[flag]);
+  if (flags.length === 0) return [];
+  return [`${flags.join(" and ")} has no effect: training computes in float32, the result is the same or better`];
+}
