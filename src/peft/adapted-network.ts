@@ -1,0 +1,170 @@
+import { GraftError } from "../errors.js";
+import type { Module, Parameter } from "../nn/index.js";
+import type { LoraConfig } from "./config/lora-config.js";
+import { type NamedModule, selectSavedModules, selectTargets } from "./matching/select.js";
+import { SavedModule } from "./modules-to-save.js";
+import { tuningMethods } from "./tuners/index.js";
+import { LoraLinear } from "./tuners/lora/layer.js";
+
+/** One adapter in a network. */
+export interface Adapter {
+  readonly config: LoraConfig;
+  readonly trainable: boolean;
+  readonly layers: readonly LoraLinear[];
+  readonly saved: readonly SavedModule[];
+}
+
+/**
+ * A module tree with adapters in it: which layers are wrapped, which modules have trained copies, which adapter acts,
+ * and what is trainable. It knows nothing of files and engines.
+ */
+export class AdaptedNetwork {
+  readonly adapters = new Map<string, Adapter>();
+  private readonly savedModules = new Map<Module, SavedModule>();
+  private active: string | null = null;
+
+  /** @param namesOf every name of a module path (transformers 4's and 5's) */
+  constructor(
+    readonly network: Module,
+    private readonly modelType: string,
+    private readonly namesOf: (path: string) => readonly string[],
+  ) {}
+
+  /** The name of the adapter that acts; null for none. */
+  get activeAdapter(): string | null {
+    return this.active;
+  }
+
+  /** All modules below the root with their names. */
+  modules(namesOf = this.namesOf): NamedModule[] {
+    const below = [...this.network.modules()].filter((module) => module.path !== "");
+    return below.map((module) => ({ module, names: namesOf(module.path) }));
+  }
+
+  /**
+   * Wraps the layers that the config picks and copies the modules it saves whole; the adapter does not act yet.
+   * @param seed of the initial matrices: the same seed gives the same adapter
+   * @throws GraftError `invalid-argument` (name), `target-modules-not-found`, `invalid-config`, `unsupported`
+   */
+  add(name: string, config: LoraConfig, trainable: boolean, seed: number): Adapter {
+    this.checkName(name, config);
+    const modules = this.modules();
+    const targets = selectTargets(modules, config, this.modelType);
+    const whole = selectSavedModules(modules, config);
+    for (const parameter of this.adapters.size === 0 ? this.network.parameters() : []) parameter.trainable = false;
+    const layers = targets.map(({ module }) => (module instanceof LoraLinear ? module : this.wrap(module)));
+    for (const layer of layers) {
+      const { a, b } = layer.addAdapter(name, config);
+      for (const matrix of [a, b]) matrix.initialize(seed);
+    }
+    const saved = whole.map((module) => this.save(module));
+    for (const module of saved) module.addAdapter(name);
+    const adapter = { config, trainable, layers, saved };
+    this.adapters.set(name, adapter);
+    this.setTrainable(name, false);
+    return adapter;
+  }
+
+  /** Takes an adapter out; layers and modules that no adapter uses any more are as they were before. */
+  remove(name: string): void {
+    const adapter = this.get(name);
+    if (this.active === name) this.activate(null);
+    this.adapters.delete(name);
+    for (const layer of adapter.layers) {
+      layer.removeAdapter(name);
+      if (layer.adapterNames.length === 0) this.replace(layer, layer.base);
+    }
+    for (const module of adapter.saved) module.removeAdapter(name);
+  }
+
+  /** Lets one adapter act, and its parameters be trained if it is trainable; null: the base model alone. */
+  activate(name: string | null): void {
+    if (name !== null) this.get(name);
+    if (this.active !== null && this.adapters.has(this.active)) this.setTrainable(this.active, false);
+    for (const layer of this.layers()) layer.activate(name);
+    for (const module of this.savedModules.values()) module.activate(name);
+    this.active = name;
+    if (name !== null) this.setTrainable(name, this.get(name).trainable);
+  }
+
+  /** @throws GraftError `invalid-argument` listing the adapters there are */
+  get(name: string): Adapter {
+    const adapter = this.adapters.get(name);
+    if (adapter) return adapter;
+    throw new GraftError(
+      "invalid-argument",
+      `there is no adapter ${JSON.stringify(name)}`,
+      `Loaded adapters: ${[...this.adapters.keys()].join(", ") || "none"}.`,
+    );
+  }
+
+  /** Every wrapped layer, whichever adapter uses it. */
+  layers(): LoraLinear[] {
+    return [...new Set([...this.adapters.values()].flatMap(({ layers }) => layers))];
+  }
+
+  /** The parameters of saved modules that trained copies stand in for. */
+  originals(): Parameter[] {
+    return [...new Set([...this.adapters.values()].flatMap(({ saved }) => saved.flatMap((one) => one.originals)))];
+  }
+
+  /** A and B of every layer, then the copies of saved modules. */
+  adapterParameters(name: string): Parameter[] {
+    const { layers, saved } = this.get(name);
+    const matrices = layers.map((layer) => layer.adapter(name)).filter((pair) => pair !== undefined);
+    return [...matrices.flatMap(({ a, b }) => [a, b]), ...saved.flatMap((module) => module.adapter(name))];
+  }
+
+  /** The base's biases that the config trains, saved modules aside. */
+  trainedBiases(name: string): Parameter[] {
+    const { config, layers } = this.get(name);
+    if (config.bias === "none") return [];
+    if (config.bias === "lora_only") return layers.flatMap(({ base }) => (base.bias ? [base.bias] : []));
+    const inSaved = new Set([...this.originals(), ...this.adapterParameters(name)]);
+    return [...this.network.parameters()].filter((one) => one.name.endsWith("bias") && !inSaved.has(one));
+  }
+
+  private setTrainable(name: string, trainable: boolean): void {
+    for (const one of [...this.adapterParameters(name), ...this.trainedBiases(name)]) one.trainable = trainable;
+  }
+
+  private save(module: Module): SavedModule {
+    const known = this.savedModules.get(module);
+    if (known) return known;
+    const saved = new SavedModule(module);
+    this.savedModules.set(module, saved);
+    return saved;
+  }
+
+  private wrap(linear: LoraLinear["base"]): LoraLinear {
+    const layer = new tuningMethods.LORA.layer(linear);
+    this.replace(linear, layer);
+    return layer;
+  }
+
+  private replace(old: Module, replacement: Module): void {
+    const end = old.path.lastIndexOf(".");
+    this.network.find(old.path.slice(0, Math.max(end, 0)))?.replaceChild(old.path.slice(end + 1), replacement);
+  }
+
+  private checkName(name: string, config: LoraConfig): void {
+    if (!/^[\w-]+$/.test(name)) {
+      throw new GraftError(
+        "invalid-argument",
+        `${JSON.stringify(name)} cannot name an adapter`,
+        "Use letters, digits, - and _: the name becomes a folder.",
+      );
+    }
+    if (this.adapters.has(name)) {
+      throw new GraftError("invalid-argument", `there is an adapter ${name} already`, "Give another adapterName.");
+    }
+    const all = [config, ...[...this.adapters.values()].map((adapter) => adapter.config)];
+    if (all.length > 1 && all.some(({ bias }) => bias !== "none")) {
+      throw new GraftError(
+        "unsupported",
+        'an adapter with bias "all" or "lora_only" changes the base\'s own biases, so it must be the only one',
+        'Load one adapter, or use bias: "none".',
+      );
+    }
+  }
+}

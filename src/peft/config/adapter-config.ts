@@ -1,0 +1,48 @@
+import { platform } from "#platform";
+import { GraftError } from "../../errors.js";
+import { readJsonObject } from "../../hub/json-file.js";
+import { resolveModelFolder } from "../../hub/model-folder.js";
+import { isPeftType, type PeftConfig, tuningMethods } from "../tuners/index.js";
+
+/** Receives one line per thing that is odd but not wrong. */
+export type OnWarning = (message: string) => void;
+
+/**
+ * The config of an adapter.
+ * @param raw the object of adapter_config.json
+ * @param where names the file in messages
+ * @throws GraftError `invalid-config` (no peft_type), `unsupported` (another method, or a field not implemented)
+ */
+export function parseAdapterConfig(
+  raw: Readonly<Record<string, unknown>>,
+  where: string,
+  onWarning: OnWarning,
+): PeftConfig {
+  const type = raw.peft_type;
+  if (typeof type !== "string") {
+    throw new GraftError(
+      "invalid-config",
+      `${where} has no peft_type, so it is not a config that PEFT wrote`,
+      "Name the folder of an adapter in Hugging Face PEFT's format.",
+    );
+  }
+  if (!isPeftType(type)) {
+    throw new GraftError(
+      "unsupported",
+      `${where} is of peft_type ${type}`,
+      `Supported: ${Object.keys(tuningMethods).join(", ")}.`,
+    );
+  }
+  return tuningMethods[type].parseConfig(raw, where, onWarning);
+}
+
+/**
+ * Reads the adapter_config.json of a folder.
+ * @param onWarning console.warn by default
+ * @throws GraftError as `parseAdapterConfig`, and `file-not-found`, `invalid-json`, `pickle-refused` (weights as .bin)
+ */
+export async function readAdapterConfig(folder: string, onWarning: OnWarning = console.warn): Promise<PeftConfig> {
+  const { path } = await resolveModelFolder(folder, "adapter");
+  const file = platform.join(path, "adapter_config.json");
+  return parseAdapterConfig(await readJsonObject(file, "the adapter's config"), file, onWarning);
+}

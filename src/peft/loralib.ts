@@ -1,0 +1,175 @@
+import { add, matMul, mul, type Tensor } from "../graph/index.js";
+import { defineProgram, kaimingUniform, Parameter, parameterRandom, Trace, uniform, zeros } from "../nn/index.js";
+import { Engine, type EngineOptions } from "../runtime/index.js";
+import { elementCount, type TensorData } from "../tensor-data.js";
+import { LoraConfig } from "./config/lora-config.js";
+import { updateOf } from "./tuners/lora/matrices.js";
+
+export interface LinearOptions extends EngineOptions {
+  /** Rank; 0 (default) makes a plain linear layer. */
+  readonly r?: number;
+  /** Default 1. The update is loraAlpha / r * B A. */
+  readonly loraAlpha?: number;
+  /** Probability that an input of the update is dropped in training. Default 0. */
+  readonly loraDropout?: number;
+  /** Whether the weight is stored as [inFeatures, outFeatures]. Default false. */
+  readonly fanInFanOut?: boolean;
+  /** Whether `eval` adds the update to the weight and `train` takes it out again. Default true. */
+  readonly mergeWeights?: boolean;
+  /** Default true. */
+  readonly bias?: boolean;
+  /** Of the initial elements and of dropout. Default 0. */
+  readonly seed?: number;
+}
+
+type Float32Tensor = TensorData<"float32">;
+
+/**
+ * One linear layer with LoRA, with the behaviour of the paper's own library (loralib's `lora.Linear`): switching to
+ * evaluation merges the update into the weight, switching to training subtracts it again. Both happen in place in
+ * float32, so the weight comes back to rounding, not to the bit (a PeftModel's does).
+ */
+export class Linear {
+  /** [outFeatures, inFeatures], or the transpose with `fanInFanOut`; frozen where r > 0. */
+  readonly weight: Parameter;
+  /** [outFeatures] or none. */
+  readonly bias: Parameter | null;
+  /** [r, inFeatures] or none. */
+  readonly loraA: Parameter | null = null;
+  /** [outFeatures, r] or none. */
+  readonly loraB: Parameter | null = null;
+  readonly r: number;
+  readonly scaling: number;
+  private readonly options: Required<Pick<LinearOptions, "loraDropout" | "fanInFanOut" | "mergeWeights" | "seed">>;
+  private readonly engineOptions: EngineOptions;
+  private engine: Promise<Engine> | null = null;
+  private isTraining = true;
+  private isMerged = false;
+  private calls = 0;
+
+  /** @throws GraftError `invalid-config` for options out of range */
+  constructor(
+    readonly inFeatures: number,
+    readonly outFeatures: number,
+    options: LinearOptions = {},
+  ) {
+    const { r = 0, loraAlpha = 1, loraDropout = 0, fanInFanOut = false, mergeWeights = true, bias = true } = options;
+    const { seed = 0, ...engineOptions } = options;
+    const checked = new LoraConfig({ r: r === 0 ? 1 : r, loraAlpha, loraDropout });
+    this.r = r;
+    this.scaling = r === 0 ? 0 : checked.scaling;
+    this.options = { loraDropout, fanInFanOut, mergeWeights, seed };
+    this.engineOptions = engineOptions;
+    const make = (name: string, shape: readonly number[], data: Float32Array): Parameter => {
+      const parameter = new Parameter(shape);
+      parameter.name = name;
+      parameter.setData({ dtype: "float32", shape, data });
+      return parameter;
+    };
+    const kaiming = (name: string, shape: readonly number[]): Float32Array =>
+      kaimingUniform(Math.sqrt(5))(shape, parameterRandom(seed, name));
+    const drawn = kaiming("weight", [outFeatures, inFeatures]);
+    this.weight = fanInFanOut
+      ? make("weight", [inFeatures, outFeatures], transposed(drawn, outFeatures, inFeatures))
+      : make("weight", [outFeatures, inFeatures], drawn);
+    this.weight.trainable = r === 0;
+    const bound = 1 / Math.sqrt(inFeatures);
+    const biasData = uniform(-bound, bound)([outFeatures], parameterRandom(seed, "bias"));
+    this.bias = bias ? make("bias", [outFeatures], biasData) : null;
+    if (r > 0) {
+      this.loraA = make("lora_A", [r, inFeatures], kaiming("lora_A", [r, inFeatures]));
+      this.loraB = make("lora_B", [outFeatures, r], zeros([outFeatures, r], parameterRandom(seed, "lora_B")));
+    }
+  }
+
+  /** Whether dropout acts. */
+  get training(): boolean {
+    return this.isTraining;
+  }
+
+  /** Whether the weight holds the update. */
+  get merged(): boolean {
+    return this.isMerged;
+  }
+
+  /** Training mode (the update beside the weight), or with `false` evaluation mode (the update in the weight). */
+  train(mode = true): this {
+    this.isTraining = mode;
+    if (this.options.mergeWeights && this.isMerged === mode) {
+      if (this.r > 0) this.addUpdate(mode ? -1 : 1);
+      this.isMerged = !mode;
+    }
+    return this;
+  }
+
+  eval(): this {
+    return this.train(false);
+  }
+
+  /**
+   * @param x float32 [..., inFeatures]
+   * @returns float32 [..., outFeatures]
+   * @throws GraftError `shape-mismatch`
+   */
+  async forward(x: Float32Tensor): Promise<Float32Tensor> {
+    const rows = elementCount(x.shape.slice(0, -1));
+    const trace = new Trace(this.isTraining ? "train" : "eval");
+    const y = this.write(trace, trace.input("x", "float32", ["rows", this.inFeatures]));
+    this.engine ??= Engine.create(this.engineOptions);
+    const engine = await this.engine;
+    const program = await engine.compile(
+      defineProgram({ trace, outputs: { y }, purpose: "prediction", backend: engine.backend }),
+    );
+    try {
+      const flat = { dtype: "float32", shape: [rows, x.shape.at(-1) ?? 1], data: x.data } as const;
+      const weights = [this.weight, this.bias, this.loraA, this.loraB].filter((one) => one !== null);
+      const inputs = weights.filter((one) => trace.inputs.has(one.name)).map((one) => [one.name, tensorOf(one)]);
+      const masks = { seed: this.options.seed, step: this.calls++, microStep: 0 };
+      const outputs = await program.run({ x: flat, ...Object.fromEntries(inputs) }, { masks });
+      const data = (outputs.y as Float32Tensor).data;
+      return { dtype: "float32", shape: [...x.shape.slice(0, -1), this.outFeatures], data };
+    } finally {
+      await program.dispose();
+    }
+  }
+
+  /** Ends the worker that computes `forward`. */
+  async dispose(): Promise<void> {
+    await (await this.engine)?.dispose();
+    this.engine = null;
+  }
+
+  private write(trace: Trace, x: Tensor): Tensor {
+    const read = (parameter: Parameter): Tensor => trace.input(parameter.name, "float32", parameter.shape);
+    const product = matMul(x, read(this.weight), { transposeB: !this.options.fanInFanOut });
+    const result = this.bias ? add(product, read(this.bias)) : product;
+    if (!this.loraA || !this.loraB || this.isMerged) return result;
+    const down = matMul(trace.dropout(x, this.options.loraDropout), read(this.loraA), { transposeB: true });
+    return add(result, mul(matMul(down, read(this.loraB), { transposeB: true }), this.scaling));
+  }
+
+  private addUpdate(sign: 1 | -1): void {
+    if (!this.loraA || !this.loraB) return;
+    const update = updateOf(tensorOf(this.loraA).data, tensorOf(this.loraB).data, this.r, this.scaling);
+    const { fanInFanOut } = this.options;
+    const laidOut = fanInFanOut ? transposed(update, this.outFeatures, this.inFeatures) : update;
+    const weight = tensorOf(this.weight).data;
+    for (let i = 0; i < weight.length; i++) weight[i] = (weight[i] as number) + sign * (laidOut[i] as number);
+  }
+}
+
+/** A parameter's elements; they are in memory always here. */
+function tensorOf(parameter: Parameter): Float32Tensor {
+  if (parameter.source.kind !== "memory") throw new Error(`${parameter.name} has no elements in memory`);
+  return parameter.source.data as Float32Tensor;
+}
+
+/** A row-major [rows, columns] matrix as [columns, rows]. */
+function transposed(matrix: Float32Array, rows: number, columns: number): Float32Array {
+  const out = new Float32Array(matrix.length);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++)
+      out[column * rows + row] = matrix[row * columns + column] as number;
+  }
+  return out;
+}

@@ -1,0 +1,30 @@
+import { GraftError, messageOf } from "../../errors.js";
+
+/** Spellings of Python's `re` that JavaScript writes differently. */
+const translations: readonly (readonly [RegExp, string])[] = [
+  [/\(\?P<(\w+)>/g, "(?<$1>"],
+  [/\(\?P=(\w+)\)/g, "\\k<$1>"],
+  [/\\A/g, "^"],
+  [/\\Z/g, "$"],
+];
+
+/**
+ * A Python regular expression that must match a whole text (`re.fullmatch`), as PEFT takes a string of target modules.
+ * @throws GraftError `invalid-config` where the pattern is not one
+ */
+export function fullMatch(pattern: string): (text: string) => boolean {
+  const flags = /^\(\?([ims]+)\)/.exec(pattern);
+  const body = flags ? pattern.slice(flags[0].length) : pattern;
+  const translated = translations.reduce((text, [from, to]) => text.replace(from, to), body);
+  try {
+    const expression = new RegExp(`^(?:${translated})$`, flags?.[1] ?? "");
+    return (text) => expression.test(text);
+  } catch (error) {
+    throw new GraftError(
+      "invalid-config",
+      `${JSON.stringify(pattern)} is not a regular expression: ${messageOf(error)}`,
+      "A single text is taken as a regular expression over whole module paths; give a list for plain names.",
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,17 @@
+/** The README.md beside an adapter, with the fields by which the Hugging Face Hub files it. */
+export function modelCard(baseModel: string | null, tags: readonly string[]): string {
+  const base = baseModel === null ? "" : `base_model: ${JSON.stringify(baseModel)}\n`;
+  const list = tags.map((tag) => `- ${tag}\n`).join("");
+  const named = baseModel === null ? "its base model" : `\`${baseModel}\``;
+  return `---
+${base}library_name: peft
+tags:
+${list}---
+
+# LoRA adapter
+
+Low-rank updates for ${named}, in the format of Hugging Face PEFT. Python loads it with
+\`PeftModel.from_pretrained(base_model, folder)\`, TypeScript with \`PeftModel.fromPretrained(baseModel, folder)\` of
+graft-peft.
+`;
+}

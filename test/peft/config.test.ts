@@ -1,0 +1,152 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { GraftError } from "#graft/errors";
+import { parseAdapterConfig } from "#graft/peft/config/adapter-config";
+import { LoraConfig } from "#graft/peft/config/lora-config";
+
+const golden = new URL("../golden/peft/", import.meta.url);
+const assets = new URL("../../../shared/assets/adapters/", import.meta.url);
+const silent = () => {};
+
+function rawConfig(folder: URL, name: string): Record<string, unknown> {
+  return JSON.parse(readFileSync(new URL(`${name}/adapter_config.json`, folder), "utf8"));
+}
+
+function refusal(run: () => unknown): GraftError {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof GraftError) return error;
+    throw error;
+  }
+  throw new Error("nothing was refused");
+}
+
+describe("adapter_config.json", () => {
+  for (const name of readdirSync(golden)) {
+    test(`${name}: PEFT's own file is read and written as it was`, () => {
+      const text = readFileSync(new URL(`${name}/adapter_config.json`, golden), "utf8");
+      const config = parseAdapterConfig(JSON.parse(text), name, (message) => expect.unreachable(message));
+      const written = JSON.stringify(config.toJson(), null, 2);
+      // Python writes 0.0 where JavaScript writes 0; nothing else may differ.
+      expect(written).toBe(text.trim().replaceAll("0.0,", "0,"));
+    });
+  }
+
+  test("unknown keys are left out with a warning that names them", () => {
+    const warnings: string[] = [];
+    const raw = { peft_type: "LORA", some_new_option: 3 };
+    const config = parseAdapterConfig(raw, "file", (message) => warnings.push(message));
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain("some_new_option");
+    expect(Object.keys(config.toJson())).not.toContain("some_new_option");
+  });
+
+  test.each([
+    ["use_dora", true],
+    ["rank_pattern", { query: 2 }],
+    ["alpha_pattern", { query: 2 }],
+    ["layers_to_transform", [0]],
+    ["layers_pattern", "layer"],
+    ["layer_replication", [[0, 2]]],
+    ["trainable_token_indices", [1]],
+    ["lora_bias", true],
+    ["target_parameters", ["weight"]],
+    ["init_lora_weights", "pissa"],
+    ["init_lora_weights", "olora"],
+    ["loftq_config", { loftq_bits: 4 }],
+    ["use_qalora", true],
+    ["alora_invocation_tokens", [1]],
+  ])("%s = %j is refused by name", (key, value) => {
+    const error = refusal(() => parseAdapterConfig({ peft_type: "LORA", [key]: value }, "file", silent));
+    expect(error.code).toBe("unsupported");
+    expect(error.message).toContain(key);
+  });
+
+  test("another method is refused with the list of what there is", () => {
+    const error = refusal(() => parseAdapterConfig({ peft_type: "IA3" }, "file", silent));
+    expect(error.code).toBe("unsupported");
+    expect(error.message).toContain("IA3");
+    expect(error.hint).toContain("LORA");
+  });
+
+  test("a file that PEFT did not write is refused", () => {
+    expect(refusal(() => parseAdapterConfig({ r: 4 }, "file", silent)).code).toBe("invalid-config");
+  });
+});
+
+describe("LoraConfig", () => {
+  test("has PEFT's defaults", () => {
+    expect(new LoraConfig().fields).toEqual({
+      taskType: null,
+      r: 8,
+      loraAlpha: 8,
+      loraDropout: 0,
+      targetModules: null,
+      excludeModules: null,
+      bias: "none",
+      modulesToSave: null,
+      fanInFanOut: false,
+      useRslora: false,
+      initLoraWeights: true,
+      baseModelNameOrPath: null,
+      revision: null,
+      inferenceMode: false,
+    });
+  });
+
+  test("scale: loraAlpha / r, with useRslora loraAlpha / sqrt(r)", () => {
+    expect(new LoraConfig({ r: 4, loraAlpha: 16 }).scaling).toBe(4);
+    expect(new LoraConfig({ r: 4, loraAlpha: 16, useRslora: true }).scaling).toBe(8);
+  });
+
+  test("SEQ_CLS adds the heads to modulesToSave, once", () => {
+    expect(new LoraConfig({ taskType: "SEQ_CLS" }).modulesToSave).toEqual(["classifier", "score"]);
+    const config = new LoraConfig({ taskType: "SEQ_CLS", modulesToSave: ["classifier"] });
+    expect(config.with({ r: 2 }).modulesToSave).toEqual(["classifier", "score"]);
+  });
+
+  test.each([
+    [{ r: 0 }, "r is 0"],
+    [{ r: 2.5 }, "r is 2.5"],
+    [{ loraDropout: 1 }, "loraDropout is 1"],
+    [{ loraAlpha: Number.NaN }, "loraAlpha"],
+    [{ targetModules: [""] }, "targetModules"],
+  ])("%j is refused", (options, message) => {
+    const error = refusal(() => new LoraConfig(options));
+    expect(error.code).toBe("invalid-config");
+    expect(error.message).toContain(message);
+  });
+
+  test("an option that does not exist is refused by name", () => {
+    const options: Record<string, unknown> = { rank: 8 };
+    expect(refusal(() => new LoraConfig(options)).message).toContain("rank");
+  });
+});
+
+describe.runIf(existsSync(assets))("published configs (../shared/assets)", () => {
+  const folders = existsSync(assets)
+    ? [
+        ...readdirSync(new URL("_configs_only/", assets)).map((name) => `_configs_only/${name}`),
+        ...readdirSync(assets).filter((name) => existsSync(new URL(`${name}/adapter_config.json`, assets))),
+      ]
+    : [];
+  const refusedFields: Readonly<Record<string, string>> = {
+    "_configs_only/peft_MetaMathQA_lora_llama-3.2-3B-rank32-kasa": "kasa_config",
+    "_configs_only/peft_image-gen_dora_flux2-klein-rank64": "use_dora",
+  };
+  for (const folder of folders) {
+    const raw = existsSync(assets) ? rawConfig(assets, folder) : {};
+    const refused =
+      refusedFields[folder] ?? (raw.peft_type === "LORA" ? undefined : String(raw.peft_type ?? "peft_type"));
+    test(`${folder} is ${refused === undefined ? "read" : `refused: ${refused}`}`, () => {
+      if (refused !== undefined) {
+        expect(refusal(() => parseAdapterConfig(raw, folder, silent)).message).toContain(refused);
+        return;
+      }
+      const config = parseAdapterConfig(raw, folder, silent);
+      expect(config.r).toBe(raw.r);
+      expect(config.loraAlpha).toBe(raw.lora_alpha);
+    });
+  }
+});
