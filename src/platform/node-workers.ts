@@ -4,7 +4,9 @@ import type { WorkerHandle, WorkerPort } from "./types.js";
 
 /** A worker thread behind the common interface. */
 export function spawnWorker(url: URL): WorkerHandle {
-  const worker = new Worker(url);
+  // `node --input-type=module -e "..."` is how the program was given, and would forbid a module file here.
+  const execArgv = process.execArgv.filter((option) => !option.startsWith("--input-type"));
+  const worker = new Worker(url, { execArgv });
   let ended = false;
   return {
     postMessage: (message, transfer = []) => worker.postMessage(message, [...transfer]),

@@ -1,4 +1,5 @@
 import type { Dim } from "../graph/dim.js";
+import type { TensorSource } from "../graph/tensor.js";
 import type { DType } from "../tensor-data.js";
 
 /** Who computes: onnxruntime-node's CPU, WebGPU and CUDA providers, or onnxruntime-web's WASM and WebGPU. */
@@ -32,6 +33,20 @@ export interface MountedData {
   readonly data: Uint8Array;
 }
 
+/** An int8 weight that the engine makes from a float32 matrix before it compiles the graph. */
+export interface QuantizedData {
+  /** External data is mounted at `path/values` (int8, row-major) and `path/scales` (float32, one per column). */
+  readonly path: string;
+  /** The float32 matrix [rows, columns]. */
+  readonly source: TensorSource;
+  readonly rows: number;
+  readonly columns: number;
+  /** Whether the int8 matrix is [columns, rows]. */
+  readonly transposed: boolean;
+  /** Multiplied into the scales. */
+  readonly factor: number;
+}
+
 /** A graph ready to be compiled, with what the engine must know of it. */
 export interface ProgramDefinition {
   /** An encoded ModelProto. */
@@ -42,10 +57,14 @@ export interface ProgramDefinition {
    */
   readonly externalFolder?: string;
   readonly externalData?: readonly MountedData[];
+  /** Frozen weights to be multiplied in int8. */
+  readonly quantizedData?: readonly QuantizedData[];
   readonly purpose: Purpose;
   /** Every graph input: those given by the caller, the resident ones and the masks. */
   readonly inputs: readonly InputDeclaration[];
   readonly outputs: readonly string[];
+  /** Outputs that measure products, by the products' names. */
+  readonly probes?: Readonly<Record<string, string>>;
   /** Inputs fed from the engine's resident tensors. */
   readonly resident: readonly string[];
   readonly masks: readonly MaskDeclaration[];

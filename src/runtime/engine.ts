@@ -1,8 +1,8 @@
 import { platform } from "#platform";
 import type { TensorData } from "../tensor-data.js";
 import { WorkerClient } from "./client.js";
-import { copyTensor } from "./copy-tensor.js";
 import type { BackendName, MaskKey, ProgramDefinition } from "./definition.js";
+import { packTensors } from "./pack.js";
 import type { AccumulateResult, OptimizerOptions, OptimizerState, TensorRecord } from "./protocol.js";
 
 export interface EngineOptions {
@@ -37,19 +37,6 @@ export interface StepOptions {
   readonly learningRate: number;
   /** Gradients of a larger global norm are scaled down to it. Default 0: no clipping. */
   readonly maxGradNorm?: number;
-}
-
-/** A record whose arrays the message may own. A view is copied always: moving its buffer would take more than it shows. */
-function packTensors(tensors: Tensors, transfer: boolean): TensorRecord {
-  const packed: TensorRecord = {};
-  for (const [name, tensor] of Object.entries(tensors)) {
-    // Left out here, named as missing by the worker.
-    if (tensor === undefined) continue;
-    const { data, dtype, shape } = tensor;
-    const whole = data?.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength;
-    packed[name] = (transfer && whole) || !ArrayBuffer.isView(data) ? { data, dtype, shape } : copyTensor(tensor);
-  }
-  return packed;
 }
 
 function copyBytes(bytes: Uint8Array): Uint8Array {

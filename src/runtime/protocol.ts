@@ -58,19 +58,19 @@ export interface Protocol {
     result: AccumulateResult;
   };
   gradients: { params: { program: number }; result: TensorRecord };
-  disposeProgram: { params: { program: number }; result: void };
-  setResident: { params: { tensors: TensorRecord }; result: void };
+  disposeProgram: { params: { program: number }; result: undefined };
+  setResident: { params: { tensors: TensorRecord }; result: undefined };
   getResident: { params: { names: readonly string[] | undefined }; result: TensorRecord };
-  removeResident: { params: { names: readonly string[] }; result: void };
+  removeResident: { params: { names: readonly string[] }; result: undefined };
   createOptimizer: { params: { options: OptimizerOptions }; result: { optimizer: number } };
   step: {
     params: { optimizer: number; learningRate: number; maxGradNorm: number };
     result: { gradNorm: number };
   };
-  zeroGrad: { params: { optimizer: number }; result: void };
+  zeroGrad: { params: { optimizer: number }; result: undefined };
   optimizerState: { params: { optimizer: number }; result: OptimizerState };
-  loadOptimizerState: { params: { optimizer: number; state: OptimizerState }; result: void };
-  close: { params: undefined; result: void };
+  loadOptimizerState: { params: { optimizer: number; state: OptimizerState }; result: undefined };
+  close: { params: undefined; result: undefined };
 }
 
 export type Method = keyof Protocol;

@@ -32,7 +32,27 @@ function handle<M extends Method>(method: M, params: Params<M>): Result<M> | Pro
   return core.handlers[method](params);
 }
 
+/**
+ * Lets messages that have arrived be heard. A run blocks this thread, so a request and its cancellation may both have
+ * come in meanwhile; without a turn of the event loop the request would begin before the cancellation is read.
+ */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof setImmediate === "function") {
+      setImmediate(resolve);
+      return;
+    }
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
+}
+
 async function answer(request: Extract<ToWorker, { kind: "request" }>): Promise<void> {
+  await nextTurn();
   // Cancelled while it waited.
   if (!waiting.delete(request.id)) return;
   let reply: FromWorker;

@@ -62,14 +62,13 @@ export class EngineCore {
       this.programs.delete(program);
       await core?.release();
     },
-    setResident: ({ tensors }) => {
-      this.residents.set(tensors);
-    },
+    setResident: ({ tensors }) => void this.residents.set(tensors),
     getResident: ({ names }) =>
       Object.fromEntries((names ?? this.residents.names()).map((name) => [name, copyTensor(this.residents.get(name))])),
     removeResident: ({ names }) => {
       this.residents.remove(names);
       this.accumulators.clear(names);
+      return undefined;
     },
     createOptimizer: ({ options }) => {
       const optimizer = this.nextId++;
@@ -77,9 +76,9 @@ export class EngineCore {
       return { optimizer };
     },
     step: ({ optimizer, learningRate, maxGradNorm }) => this.optimizer(optimizer).takeStep(learningRate, maxGradNorm),
-    zeroGrad: ({ optimizer }) => this.optimizer(optimizer).zeroGrad(),
+    zeroGrad: ({ optimizer }) => void this.optimizer(optimizer).zeroGrad(),
     optimizerState: ({ optimizer }) => this.optimizer(optimizer).state(),
-    loadOptimizerState: ({ optimizer, state }) => this.optimizer(optimizer).loadState(state),
+    loadOptimizerState: ({ optimizer, state }) => void this.optimizer(optimizer).loadState(state),
     close: async () => {
       for (const program of this.programs.values()) await program.release();
       this.programs.clear();

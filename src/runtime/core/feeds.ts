@@ -1,6 +1,6 @@
 import { GraftError } from "../../errors.js";
 import { type Dim, dimTerms, evaluateDim } from "../../graph/dim.js";
-import { allocate, type DType, elementCount, type TensorData } from "../../tensor-data.js";
+import type { DType, TensorData } from "../../tensor-data.js";
 import type { InputDeclaration } from "../definition.js";
 
 /** Values of the named dimensions in one run, and the input that gave each. */
@@ -17,7 +17,6 @@ export interface CheckedInput {
   /** Per dimension: its number, its name, or undefined for an expression, which is checked last. */
   readonly fixed: readonly (number | undefined)[];
   readonly named: readonly (string | undefined)[];
-  readonly arrayType: { readonly name: string; [Symbol.hasInstance](value: unknown): boolean };
 }
 
 function nameOf(dim: Dim): string | undefined {
@@ -33,7 +32,6 @@ export function prepareInput({ name, dtype, shape }: InputDeclaration): CheckedI
     shape,
     fixed: shape.map((dim) => (typeof dim === "number" ? dim : undefined)),
     named: shape.map(nameOf),
-    arrayType: allocate(dtype, 0).constructor as CheckedInput["arrayType"],
   };
 }
 
@@ -53,24 +51,13 @@ function shapeError(input: CheckedInput, actual: readonly number[], reason: stri
   );
 }
 
-function checkKind(input: CheckedInput, tensor: TensorData): void {
+function checkDType(input: CheckedInput, tensor: TensorData): void {
   if (tensor.dtype !== input.dtype) {
     throw new GraftError(
       "dtype-mismatch",
       `input "${input.name}" is declared ${input.dtype} and was given ${tensor.dtype}`,
       `Convert the tensor to ${input.dtype}.`,
     );
-  }
-  if (!(tensor.data instanceof input.arrayType)) {
-    throw new GraftError(
-      "dtype-mismatch",
-      `the elements of input "${input.name}" (${input.dtype}) lie in a ${tensor.data?.constructor?.name}`,
-      `${input.dtype} elements lie in a ${input.arrayType.name}.`,
-    );
-  }
-  const count = elementCount(tensor.shape);
-  if (tensor.data.length !== count) {
-    throw shapeError(input, tensor.shape, `that shape has ${count} elements, the data ${tensor.data.length}`);
   }
 }
 
@@ -114,7 +101,7 @@ export function bindTensors(
 ): void {
   const tensors = inputs.map((input) => tensorOf(input.name));
   inputs.forEach((input, i) => {
-    checkKind(input, tensors[i] as TensorData);
+    checkDType(input, tensors[i] as TensorData);
     bindDims(input, (tensors[i] as TensorData).shape, bindings);
   });
   inputs.forEach((input, i) => {

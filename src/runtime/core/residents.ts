@@ -1,5 +1,5 @@
 import { GraftError } from "../../errors.js";
-import { elementCount, type TensorData } from "../../tensor-data.js";
+import type { TensorData } from "../../tensor-data.js";
 
 /** Tensors that stay in the worker between runs: trained parameters, adapters, scales. */
 export class ResidentTensors {
@@ -28,15 +28,6 @@ export class ResidentTensors {
 
   /** Takes the tensors over; the caller gives their arrays away. */
   set(tensors: Readonly<Record<string, TensorData>>): void {
-    for (const [name, tensor] of Object.entries(tensors)) {
-      if (tensor.data.length !== elementCount(tensor.shape)) {
-        throw new GraftError(
-          "shape-mismatch",
-          `resident tensor "${name}" has shape [${tensor.shape}] and ${tensor.data.length} elements`,
-          "Give data and shape of the same tensor.",
-        );
-      }
-    }
     for (const [name, tensor] of Object.entries(tensors)) this.tensors.set(name, tensor);
     this.changes++;
   }

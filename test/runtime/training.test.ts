@@ -1,0 +1,191 @@
+import { readFileSync } from "node:fs";
+import { afterEach, describe, expect, it } from "vitest";
+import { Engine, type OptimizerHandle, type OptimizerOptions, type Program } from "#graft/runtime/index";
+import { f32, regression } from "./graphs.js";
+
+interface Step {
+  losses: number[];
+  gradients: { weight: number[]; bias: number[] };
+  norm: number;
+  weight: number[];
+  bias: number[];
+}
+interface Run {
+  initial: { weight: number[]; bias: number[] };
+  steps: Step[];
+}
+
+/** What reference/make_runtime_golden.py printed. */
+const golden: { batches: { x: number[]; y: number[] }[][]; adamw: Run; sgd: Run } = JSON.parse(
+  readFileSync(new URL("../golden/runtime/regression.json", import.meta.url), "utf8"),
+);
+
+const adamw: OptimizerOptions = {
+  optimizer: "adamw",
+  parameters: [
+    { name: "weight", weightDecay: 0.1 },
+    { name: "bias", weightDecay: 0 },
+  ],
+};
+const sgd: OptimizerOptions = { ...adamw, optimizer: "sgd", momentum: 0.9 };
+
+let engine: Engine;
+afterEach(() => engine.dispose());
+
+async function start(run: Run, options: OptimizerOptions, backend: "cpu" | "wasm" = "cpu") {
+  engine = await Engine.create({ backend, threads: 1 });
+  const program = await engine.compile(regression());
+  await engine.setResident({ weight: f32([3, 1], run.initial.weight), bias: f32([1], run.initial.bias) });
+  return { program, optimizer: await engine.createOptimizer(options) };
+}
+
+async function accumulateStep(program: Program, step: number): Promise<number[]> {
+  const losses: number[] = [];
+  for (const { x, y } of golden.batches[step] ?? []) {
+    const { loss } = await program.accumulate({ x: f32([8, 3], x), y: f32([8, 1], y) }, { weight: 0.5 });
+    losses.push(loss);
+  }
+  return losses;
+}
+
+async function values(name: string): Promise<number[]> {
+  return Array.from((await engine.getResident([name]))[name]?.data as Float32Array);
+}
+
+function expectClose(actual: ArrayLike<number>, expected: number[], tolerance = 2e-6): void {
+  const scale = Math.max(1e-3, ...expected.map(Math.abs));
+  expected.forEach((value, i) => {
+    expect(Math.abs((actual[i] as number) - value) / scale).toBeLessThan(tolerance);
+  });
+}
+
+async function expectPyTorchsRun(run: Run, program: Program, optimizer: OptimizerHandle, maxGradNorm: number) {
+  for (const [index, expected] of run.steps.entries()) {
+    expectClose(await accumulateStep(program, index), expected.losses);
+    const gradients = await program.gradients();
+    expectClose(gradients.weight?.data as Float32Array, expected.gradients.weight);
+    expectClose(gradients.bias?.data as Float32Array, expected.gradients.bias);
+    const { gradNorm } = await optimizer.step({ learningRate: 0.05, maxGradNorm });
+    expectClose([gradNorm], [expected.norm]);
+    expectClose(await values("weight"), expected.weight);
+    expectClose(await values("bias"), expected.bias);
+    expect(await program.gradients()).toEqual({});
+  }
+}
+
+describe("a linear regression takes PyTorch's steps", () => {
+  it("AdamW, two micro-batches, clipped", async () => {
+    const { program, optimizer } = await start(golden.adamw, adamw);
+    await expectPyTorchsRun(golden.adamw, program, optimizer, 0.5);
+  });
+
+  it("SGD with momentum", async () => {
+    const { program, optimizer } = await start(golden.sgd, sgd);
+    await expectPyTorchsRun(golden.sgd, program, optimizer, 0);
+  });
+
+  it("AdamW on onnxruntime-web's WASM", async () => {
+    const { program, optimizer } = await start(golden.adamw, adamw, "wasm");
+    await expectPyTorchsRun(golden.adamw, program, optimizer, 0.5);
+  });
+});
+
+describe("accumulate", () => {
+  it("returns the outputs asked for, gradients among them, and times the run", async () => {
+    const { program } = await start(golden.adamw, adamw);
+    const [batch] = golden.batches[0] ?? [];
+    const inputs = { x: f32([8, 3], batch?.x ?? []), y: f32([8, 1], batch?.y ?? []) };
+    const { outputs, timing } = await program.accumulate(inputs, { fetch: ["prediction", "gradBias"], weight: 0.5 });
+    expect(outputs.prediction?.shape).toEqual([8, 1]);
+    const sum = (await program.gradients()).bias?.data[0] as number;
+    expect(sum).toBe((outputs.gradBias?.data[0] as number) * 0.5);
+    expect(timing.totalMs).toBeGreaterThanOrEqual(timing.engineMs);
+  });
+
+  it("leaves the caller's arrays whole, unless they are given away", async () => {
+    const { program } = await start(golden.adamw, adamw);
+    const inputs = { x: f32([8, 3], Array(24).fill(1)), y: f32([8, 1], Array(8).fill(1)) };
+    await program.accumulate(inputs);
+    expect(inputs.x.data.length).toBe(24);
+    await program.accumulate(inputs, { transfer: true });
+    expect(inputs.x.data.length).toBe(0);
+    await expect(program.accumulate(inputs)).rejects.toMatchObject({ name: "GraftError", code: "shape-mismatch" });
+  });
+
+  it("copies views exactly", async () => {
+    const { program } = await start(golden.adamw, adamw);
+    const wide = new Float32Array(100).fill(7);
+    const [batch] = golden.batches[0] ?? [];
+    wide.set(batch?.x ?? [], 50);
+    const x = { dtype: "float32" as const, shape: [8, 3], data: wide.subarray(50, 74) };
+    const { loss } = await program.accumulate({ x, y: f32([8, 1], batch?.y ?? []) }, { transfer: true });
+    expectClose([loss], [golden.adamw.steps[0]?.losses[0] as number]);
+    expect(wide.length).toBe(100);
+  });
+});
+
+describe("a step that cannot be taken", () => {
+  it("is refused without a gradient", async () => {
+    const { optimizer } = await start(golden.adamw, adamw);
+    await expect(optimizer.step({ learningRate: 1 })).rejects.toMatchObject({ code: "invalid-argument" });
+  });
+
+  it("is refused for numbers that are not finite, and leaves the parameters alone", async () => {
+    const { program, optimizer } = await start(golden.adamw, adamw);
+    const y = f32([8, 1], Array(8).fill(0));
+    const { loss } = await program.accumulate({ x: f32([8, 3], Array(24).fill(Number.NaN)), y });
+    expect(loss).toBeNaN();
+    await expect(optimizer.step({ learningRate: 1 })).rejects.toMatchObject({ code: "not-finite" });
+    expectClose(await values("weight"), golden.adamw.initial.weight, 1e-9);
+    expect((await optimizer.state()).step).toBe(0);
+    await optimizer.zeroGrad();
+    await expectPyTorchsRun(golden.adamw, program, optimizer, 0.5);
+  });
+
+  it("is refused for unknown settings before anything is trained", async () => {
+    await start(golden.adamw, adamw);
+    const unknown = { ...adamw, optimizer: "adagrad" } as unknown as OptimizerOptions;
+    await expect(engine.createOptimizer(unknown)).rejects.toMatchObject({ code: "invalid-argument" });
+    await expect(engine.createOptimizer({ ...adamw, epsilon: -1 })).rejects.toMatchObject({ code: "invalid-argument" });
+    const parameters = [{ name: "nothing", weightDecay: 0 }];
+    await expect(engine.createOptimizer({ ...adamw, parameters })).rejects.toMatchObject({ code: "missing-tensor" });
+  });
+});
+
+describe("optimiser state", () => {
+  it("continues a run to the bit in another engine", async () => {
+    const first = await start(golden.adamw, adamw);
+    const steps = async (run: { program: Program; optimizer: OptimizerHandle }, range: number[]) => {
+      for (const index of range) {
+        await accumulateStep(run.program, index);
+        await run.optimizer.step({ learningRate: 0.05, maxGradNorm: 0.5 });
+      }
+    };
+    await steps(first, [0, 1]);
+    const [state, parameters] = [await first.optimizer.state(), await engine.getResident()];
+    expect(Object.keys(state.tensors).sort()).toEqual([
+      "bias.expAvg",
+      "bias.expAvgSq",
+      "weight.expAvg",
+      "weight.expAvgSq",
+    ]);
+    await steps(first, [2, 3]);
+    const whole = await engine.getResident();
+    await engine.dispose();
+
+    const second = await start(golden.adamw, adamw);
+    await engine.setResident(parameters);
+    await second.optimizer.loadState(state);
+    await steps(second, [2, 3]);
+    expect(await engine.getResident()).toEqual(whole);
+  });
+
+  it("of another optimiser or of other parameters is refused", async () => {
+    const { optimizer } = await start(golden.sgd, sgd);
+    const state = { optimizer: "sgd" as const, step: 1, tensors: { "head.momentumBuffer": f32([1], [0]) } };
+    await expect(optimizer.loadState({ ...state, optimizer: "adamw" })).rejects.toThrow(/belongs to "adamw"/);
+    await expect(optimizer.loadState(state)).rejects.toThrow(/head.momentumBuffer/);
+    const tensors = { "bias.momentumBuffer": f32([2], [0, 0]) };
+    await expect(optimizer.loadState({ ...state, tensors })).rejects.toThrow(/\[2\] instead of float32 \[1\]/);
+  });
+});
