@@ -1,1 +1,16 @@
 export { GraftError, type GraftErrorCode } from "./errors.js";
+export {
+  AutoModel,
+  AutoModelForImageClassification,
+  AutoModelForSequenceClassification,
+  type BaseModelOutputs,
+  type ClassifierOutputs,
+  type FromConfigOptions,
+  type FromPretrainedOptions,
+  formatLoadingReport,
+  type LoadingReport,
+  type ModelConfig,
+  type ModelInputs,
+  type ModelOutputs,
+  PreTrainedModel,
+} from "./models/index.js";

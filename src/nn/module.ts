@@ -8,6 +8,8 @@ import type { Parameter } from "./parameter.js";
 export abstract class Module {
   /** Full path in the tree ("" for the root). */
   path = "";
+  /** Values of the resident scalars (`trace.scalar`) that this module reads, by full name. */
+  readonly ownScalars = new Map<string, number>();
   private readonly childrenByName = new Map<string, Module>();
   private readonly parametersByName = new Map<string, Parameter>();
 
@@ -56,9 +58,6 @@ export abstract class Module {
       if (value === old) Reflect.set(this, field, replacement);
     }
   }
-
-  /** Values of the resident scalars (`trace.scalar`) that this module reads, by full name. */
-  readonly ownScalars = new Map<string, number>();
 
   /** Sets `path` and parameter names of the whole tree below this module. */
   assignNames(path = ""): void {

@@ -1,8 +1,11 @@
 import { gradients, nodesInOrder } from "../autodiff/index.js";
 import type { Tensor } from "../graph/index.js";
 import {
+  applyPeepholes,
   cpuLowering,
   encodeModel,
+  int8Lowering,
+  int8ProbeLowering,
   type LoweringTable,
   lowerGraph,
   type ModelProto,
@@ -12,6 +15,7 @@ import {
 } from "../onnx/index.js";
 import type { BackendName, ProgramDefinition, Purpose } from "../runtime/definition.js";
 import { ExternalData } from "./external-data.js";
+import { FrozenWeights } from "./int8-weights.js";
 import type { Parameter } from "./parameter.js";
 import type { Trace } from "./trace.js";
 
@@ -24,6 +28,15 @@ export interface ProgramRequest {
   readonly loss?: string;
   readonly purpose: Purpose;
   readonly backend: BackendName;
+  /** How products with frozen weights are computed; float32 by default. */
+  readonly frozenPrecision?: FrozenPrecision;
+}
+
+/** int8: see `int8Lowering`. A probe computes in float32 and measures what int8 would get wrong. */
+export interface FrozenPrecision {
+  readonly kind: "int8" | "int8-probe";
+  /** Products that stay float32, by the names of the probe's report. */
+  readonly keepFloat32: ReadonlySet<string>;
 }
 
 const lowerings: { readonly [B in BackendName]: LoweringTable } = {
@@ -31,6 +44,17 @@ const lowerings: { readonly [B in BackendName]: LoweringTable } = {
   wasm: cpuLowering,
   cuda: standardLowering,
   webgpu: webgpuLowering,
+};
+
+const frozenLowerings: {
+  readonly [K in FrozenPrecision["kind"]]: (
+    base: LoweringTable,
+    weights: FrozenWeights,
+    measured: (product: string, output: string) => void,
+  ) => LoweringTable;
+} = {
+  int8: (base, weights) => int8Lowering(base, weights),
+  "int8-probe": int8ProbeLowering,
 };
 
 /** Writes a trace's graph, its gradients where a loss is named, and lowers both for a backend. */
@@ -43,11 +67,21 @@ export function defineProgram(request: ProgramRequest): ProgramDefinition {
     gradientOutputs[name] = `gradient:${name}`;
     outputs[`gradient:${name}`] = tensor;
   }
+  const names = Object.keys(outputs);
+  const tensors = applyPeepholes(Object.values(outputs));
   const external = new ExternalData(filesOf(trace));
+  const frozen = request.frozenPrecision;
+  const weights = new FrozenWeights(frozen?.keepFloat32 ?? new Set());
+  const probes: Record<string, string> = {};
+  const table = frozen
+    ? frozenLowerings[frozen.kind](lowerings[backend], weights, (product, output) => {
+        probes[product] = output;
+      })
+    : lowerings[backend];
   const graph = lowerGraph({
     name: purpose,
-    outputs,
-    table: lowerings[backend],
+    outputs: Object.fromEntries(names.map((name, position) => [name, tensors[position] as Tensor])),
+    table,
     writeInitializer: external.write,
     inputs: [...trace.inputs.values()],
   });
@@ -60,9 +94,11 @@ export function defineProgram(request: ProgramRequest): ProgramDefinition {
     model: encodeModel(modelOf(graph)),
     ...(external.folder === undefined ? {} : { externalFolder: external.folder }),
     externalData: external.mounts,
+    ...(weights.quantized.length === 0 ? {} : { quantizedData: weights.quantized }),
+    ...(frozen?.kind === "int8-probe" ? { probes } : {}),
     purpose,
     inputs: graph.input,
-    outputs: Object.keys(outputs),
+    outputs: [...names, ...Object.values(probes)],
     resident,
     masks: trace.masks.filter((mask) => declared.has(mask.name)),
     ...(loss === undefined ? {} : { loss, gradients: gradientOutputs }),

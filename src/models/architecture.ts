@@ -1,0 +1,56 @@
+import { GraftError } from "../errors.js";
+import type { ModelConfig, ProblemType } from "./config.js";
+import { type LabelOptions, labelMaps } from "./labels.js";
+import type { Network } from "./network.js";
+
+/** What sits on top of a model. */
+export const heads = ["base", "sequenceClassification", "imageClassification"] as const;
+export type Head = (typeof heads)[number];
+
+/** How a model type is built. */
+export interface Architecture {
+  /** Name of the base model inside classifiers ("bert"). */
+  readonly basePrefix: string;
+  readonly heads: readonly Head[];
+  /** The network with named parameters that have no elements yet. */
+  create(head: Head, raw: Readonly<Record<string, unknown>>, what: string, options: ConfigOptions): Network;
+}
+
+/** What a caller may set over the config file. */
+export interface ConfigOptions extends LabelOptions {
+  readonly problemType?: ProblemType;
+}
+
+function withOptions<C extends ModelConfig>(config: C, options: ConfigOptions): C {
+  const { numLabels, id2label, label2id, problemType } = options;
+  // A count that the config has already keeps the config's names, as in transformers.
+  const isSameCount = id2label === undefined && label2id === undefined && numLabels === config.numLabels;
+  const labels = isSameCount ? undefined : labelMaps(options, "the given labels");
+  return { ...config, ...labels, ...(problemType ? { problemType } : {}) };
+}
+
+/** An architecture from its config reader and its networks. */
+export function architecture<C extends ModelConfig>(
+  basePrefix: string,
+  parse: (raw: Readonly<Record<string, unknown>>, what: string) => C,
+  networks: { readonly [H in Head]?: new (config: C) => Network },
+): Architecture {
+  const available = heads.filter((head) => networks[head]);
+  return {
+    basePrefix,
+    heads: available,
+    create(head, raw, what, options) {
+      const NetworkClass = networks[head];
+      if (!NetworkClass) {
+        throw new GraftError(
+          "unsupported",
+          `${what}: a model of type ${JSON.stringify(raw.model_type)} has no head for ${head}`,
+          `It can be loaded for ${available.join(", ")}.`,
+        );
+      }
+      const network = new NetworkClass(withOptions(parse(raw, what), options));
+      network.assignNames();
+      return network;
+    },
+  };
+}

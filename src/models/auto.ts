@@ -1,0 +1,116 @@
+import { GraftError } from "../errors.js";
+import { readJsonObject } from "../hub/json-file.js";
+import { requireFile, resolveModelFolder } from "../hub/model-folder.js";
+import type { EngineOptions } from "../runtime/index.js";
+import { type Architecture, architecture, type ConfigOptions, type Head } from "./architecture.js";
+import { BertForSequenceClassification, BertModel, parseBertConfig } from "./bert.js";
+import { initializeAll, loadWeights, type WeightOptions } from "./loading.js";
+import { formatLoadingReport, type LoadingReport } from "./loading-report.js";
+import {
+  type BaseModelOutputs,
+  type ClassifierOutputs,
+  type ModelOutputs,
+  PreTrainedModel,
+} from "./pretrained-model.js";
+import { parseRobertaConfig, RobertaForSequenceClassification, RobertaModel } from "./roberta.js";
+import { parseVitConfig, VitForImageClassification, VitModel } from "./vit.js";
+
+/** Values of config.json's `model_type` that Graft builds. */
+export const modelTypes = ["bert", "roberta", "vit"] as const;
+export type ModelType = (typeof modelTypes)[number];
+
+/** Every model type, with its networks by head. */
+export const architectures: { readonly [K in ModelType]: Architecture } = {
+  bert: architecture("bert", parseBertConfig, {
+    base: BertModel,
+    sequenceClassification: BertForSequenceClassification,
+  }),
+  roberta: architecture("roberta", parseRobertaConfig, {
+    base: RobertaModel,
+    sequenceClassification: RobertaForSequenceClassification,
+  }),
+  vit: architecture("vit", parseVitConfig, {
+    base: VitModel,
+    imageClassification: VitForImageClassification,
+  }),
+};
+
+/** Options of `fromConfig`. */
+export interface FromConfigOptions extends ConfigOptions, EngineOptions {
+  /** Seed of fresh values. Default 0. */
+  readonly seed?: number;
+  /** false: shapes only, enough to count parameters and to estimate. Default true. */
+  readonly withWeights?: boolean;
+}
+
+/** Options of `fromPretrained`. */
+export interface FromPretrainedOptions extends FromConfigOptions, WeightOptions {
+  /** Told what did not fit between model and checkpoint. Default: one line by console.warn, where there is something. */
+  readonly onReport?: (report: LoadingReport, line: string) => void;
+}
+
+function architectureOf(raw: Readonly<Record<string, unknown>>, what: string): Architecture {
+  const known = modelTypes.find((type) => type === raw.model_type);
+  if (known) return architectures[known];
+  if (raw.model_type === undefined) {
+    throw new GraftError(
+      "invalid-config",
+      `${what} has no model_type`,
+      "Take the config.json of a transformers model.",
+    );
+  }
+  throw new GraftError(
+    "unsupported",
+    `${what} is of model_type ${JSON.stringify(raw.model_type)}`,
+    `Model types that Graft builds: ${modelTypes.join(", ")}.`,
+  );
+}
+
+function warn(report: LoadingReport, line: string): void {
+  const isWorthALine = report.newlyInitialized.length > 0 || report.unexpectedKeys.length > 0;
+  if (isWorthALine) console.warn(line);
+}
+
+/** Loads models with one kind of head. */
+export class AutoClass<Outputs extends ModelOutputs> {
+  constructor(private readonly head: Head) {}
+
+  /**
+   * A model from a Hugging Face folder: config.json and model.safetensors (or its shards). float32 weights stay in
+   * their files. A head that the checkpoint lacks is initialised from `seed` and reported.
+   * @throws GraftError `file-not-found`, `invalid-json`, `invalid-config`, `unsupported`, `invalid-safetensors`,
+   *   `shape-mismatch` (see ignoreMismatchedSizes), `missing-tensor`, `pickle-refused`
+   */
+  async fromPretrained(folder: string, options: FromPretrainedOptions = {}): Promise<PreTrainedModel<Outputs>> {
+    const files = await resolveModelFolder(folder);
+    const path = requireFile(files, "config.json", "the model's structure");
+    const raw = await readJsonObject(path, "the model's config");
+    const { basePrefix, create } = architectureOf(raw, path);
+    const network = create(this.head, raw, path, options);
+    if (options.withWeights === false) return new PreTrainedModel(network, undefined, options);
+    const report = await loadWeights(network, files, basePrefix, options);
+    const tell = options.onReport ?? warn;
+    tell(report, formatLoadingReport(report, network.className, folder));
+    return new PreTrainedModel(network, report, options);
+  }
+
+  /**
+   * A model with fresh weights.
+   * @param config the content of a config.json (`{ model_type: "vit", ... }`); fields left out take transformers' defaults
+   */
+  fromConfig(config: Readonly<Record<string, unknown>>, options: FromConfigOptions = {}): PreTrainedModel<Outputs> {
+    const what = "the given config";
+    const network = architectureOf(config, what).create(this.head, config, what, options);
+    if (options.withWeights !== false) initializeAll(network.parameters(), options.seed ?? 0);
+    return new PreTrainedModel(network, undefined, options);
+  }
+}
+
+/** Models without a head: `lastHiddenState`, and `poolerOutput` where the model has a pooler. */
+export const AutoModel = new AutoClass<BaseModelOutputs>("base");
+
+/** Classifiers of texts and text pairs: `logits` [batch, numLabels]. */
+export const AutoModelForSequenceClassification = new AutoClass<ClassifierOutputs>("sequenceClassification");
+
+/** Classifiers of images: `logits` [batch, numLabels]. */
+export const AutoModelForImageClassification = new AutoClass<ClassifierOutputs>("imageClassification");

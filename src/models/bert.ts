@@ -1,0 +1,134 @@
+import { z } from "zod";
+import { type Dim, type Tensor, tanh } from "../graph/index.js";
+import { type LinearLike, Module, paddingBias, type Trace } from "../nn/index.js";
+import { configError, fields, parseConfig, transformerFields, unsupportedConfig } from "./config.js";
+import { BertEmbeddings, BertEncoder, bertLinear, type EncoderConfig } from "./encoder.js";
+import { firstPosition, headOutputs, requireInput } from "./heads.js";
+import type { InputRules } from "./inputs.js";
+import { Network, type NetworkInputs, type NetworkOutputs } from "./network.js";
+
+/** The fields that BERT and RoBERTa share; defaults are transformers'. */
+export const bertFields = {
+  ...transformerFields,
+  vocab_size: fields.size(30522),
+  hidden_dropout_prob: fields.dropout(0.1),
+  attention_probs_dropout_prob: fields.dropout(0.1),
+  max_position_embeddings: fields.size(512),
+  type_vocab_size: fields.size(2),
+  layer_norm_eps: fields.epsilon(1e-12),
+  pad_token_id: z.int().min(0).nullable().default(0),
+  classifier_dropout: fields.optionalDropout,
+  position_embedding_type: z.string().default("absolute"),
+  is_decoder: z.boolean().default(false),
+  add_cross_attention: z.boolean().default(false),
+};
+
+const schema = z.object(bertFields);
+
+export type BertConfig = ReturnType<typeof parseBertConfig>;
+
+/** What a BERT-like config must also satisfy. @throws GraftError `invalid-config`, `unsupported` */
+export function checkBertConfig(config: ReturnType<typeof parseConfig<typeof bertFields>>, what: string): void {
+  const { hiddenSize, numAttentionHeads, vocabSize, padTokenId, positionEmbeddingType } = config;
+  if (hiddenSize % numAttentionHeads !== 0) {
+    throw configError(what, `hidden_size ${hiddenSize} is no multiple of num_attention_heads ${numAttentionHeads}`);
+  }
+  if (padTokenId !== null && padTokenId >= vocabSize) {
+    throw configError(what, `pad_token_id ${padTokenId} is not below vocab_size ${vocabSize}`);
+  }
+  if (positionEmbeddingType !== "absolute") {
+    throw unsupportedConfig(what, `position_embedding_type ${JSON.stringify(positionEmbeddingType)}`);
+  }
+  if (config.isDecoder || config.addCrossAttention) throw unsupportedConfig(what, "a decoder (is_decoder)");
+}
+
+export function parseBertConfig(raw: Readonly<Record<string, unknown>>, what: string) {
+  const config = parseConfig(schema, raw, what);
+  checkBertConfig(config, what);
+  return config;
+}
+
+/** What a BERT-like network reads; `positions` is the longest sequence that its position table allows. */
+export function textInputs(config: EncoderConfig, positions: number): InputRules {
+  const shape = ["batch", "sequence"];
+  return {
+    inputIds: {
+      dtype: "int32",
+      shape,
+      required: true,
+      below: { limit: config.vocabSize, why: "vocab_size" },
+      longest: { limit: positions, why: `max_position_embeddings ${config.maxPositionEmbeddings}` },
+    },
+    attentionMask: { dtype: "int32", shape, below: { limit: 2, why: "1 sees, 0 hides" } },
+    tokenTypeIds: { dtype: "int32", shape, below: { limit: config.typeVocabSize, why: "type_vocab_size" } },
+  };
+}
+
+/** tanh of a Linear of the first position. */
+export class Pooler extends Module {
+  readonly dense: LinearLike;
+
+  constructor(config: EncoderConfig) {
+    super();
+    this.dense = this.child("dense", bertLinear(config, config.hiddenSize, config.hiddenSize));
+  }
+
+  forward(trace: Trace, x: Tensor): Tensor {
+    return this.scoped(() => tanh(this.dense.forward(trace, firstPosition(x))));
+  }
+}
+
+/** BertModel: embeddings, encoder, pooler. */
+export class BertModel extends Network {
+  readonly className = "BertModel";
+  readonly hasHead = false;
+  readonly inputs: InputRules;
+  readonly embeddings: BertEmbeddings;
+  readonly encoder: BertEncoder;
+  readonly pooler: Pooler;
+
+  constructor(readonly config: BertConfig) {
+    super();
+    this.inputs = textInputs(config, config.maxPositionEmbeddings);
+    this.embeddings = this.child("embeddings", new BertEmbeddings(config));
+    this.encoder = this.child("encoder", new BertEncoder(config));
+    this.pooler = this.child("pooler", new Pooler(config));
+  }
+
+  forward(trace: Trace, inputs: NetworkInputs): { lastHiddenState: Tensor; poolerOutput: Tensor } {
+    return this.scoped(() => {
+      const inputIds = requireInput(inputs, "inputIds");
+      const { attentionMask, tokenTypeIds } = inputs;
+      const positions = this.embeddings.positionEmbeddings.firstRows(trace, inputIds.shape[1] as Dim);
+      const embedded = this.embeddings.forward(trace, inputIds, positions, tokenTypeIds);
+      const bias = attentionMask ? paddingBias(attentionMask) : null;
+      const lastHiddenState = this.encoder.forward(trace, embedded, bias);
+      return { lastHiddenState, poolerOutput: this.pooler.forward(trace, lastHiddenState) };
+    });
+  }
+}
+
+/** BertForSequenceClassification: a Linear on the pooled output. */
+export class BertForSequenceClassification extends Network {
+  readonly className = "BertForSequenceClassification";
+  readonly hasHead = true;
+  readonly inputs: InputRules;
+  readonly bert: BertModel;
+  readonly classifier: LinearLike;
+
+  constructor(readonly config: BertConfig) {
+    super();
+    this.bert = this.child("bert", new BertModel(config));
+    this.inputs = this.bert.inputs;
+    this.classifier = this.child("classifier", bertLinear(config, config.hiddenSize, config.numLabels));
+  }
+
+  forward(trace: Trace, inputs: NetworkInputs): NetworkOutputs {
+    const { poolerOutput } = this.bert.forward(trace, inputs);
+    return this.scoped(() => {
+      const dropout = this.config.classifierDropout ?? this.config.hiddenDropoutProb;
+      const logits = this.classifier.forward(trace, trace.dropout(poolerOutput, dropout));
+      return headOutputs(this.config, logits, inputs);
+    });
+  }
+}

@@ -1,0 +1,134 @@
+import { z } from "zod";
+import { GraftError } from "../errors.js";
+import { activationNames } from "../nn/index.js";
+import { type LabelMaps, type LabelOptions, labelMaps } from "./labels.js";
+
+/** Which loss a classifier has, as config.json's `problem_type` says. */
+export const problemTypes = ["regression", "single_label_classification", "multi_label_classification"] as const;
+export type ProblemType = (typeof problemTypes)[number];
+
+/** What every model's config holds: the parsed view, and the JSON that it came from, unknown keys included. */
+export interface ModelConfig extends LabelMaps {
+  readonly modelType: string;
+  /** null: decided by the labels that a batch brings. */
+  readonly problemType: ProblemType | null;
+  readonly initializerRange: number;
+  /** The file's own keys; written back by savePretrained. */
+  readonly raw: Readonly<Record<string, unknown>>;
+}
+
+type CamelCase<S extends string> = S extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : S;
+
+/** An object type with its keys in camelCase. */
+export type CamelKeys<T> = { readonly [K in keyof T as K extends string ? CamelCase<K> : never]: T[K] };
+
+const count = (most: number) => z.int().min(1).max(most);
+const probability = z.number().min(0).lt(1);
+
+/** Building blocks of the architectures' schemas. Limits are far above real models: they stop absurd files early. */
+export const fields = {
+  size: (usual: number) => count(2 ** 24).default(usual),
+  layers: (usual: number) => count(1024).default(usual),
+  activation: (usual: (typeof activationNames)[number]) => z.enum(activationNames).default(usual),
+  dropout: (usual: number) => probability.default(usual),
+  optionalDropout: probability.nullable().default(null),
+  epsilon: (usual: number) => z.number().gt(0).lt(1).default(usual),
+  /** One number for a square, or [height, width]. */
+  extent: (usual: number) => z.union([count(2 ** 16), z.tuple([count(2 ** 16), count(2 ** 16)])]).default(usual),
+};
+
+/** The fields that BERT, RoBERTa and ViT share. */
+export const transformerFields = {
+  hidden_size: fields.size(768),
+  num_hidden_layers: fields.layers(12),
+  num_attention_heads: fields.size(12),
+  intermediate_size: fields.size(3072),
+  hidden_act: fields.activation("gelu"),
+};
+
+const number = z.union([z.int(), z.string().regex(/^\d+$/).transform(Number)]);
+
+const commonSchema = z.object({
+  model_type: z.string(),
+  problem_type: z.enum(problemTypes).nullish(),
+  initializer_range: z.number().gt(0).default(0.02),
+  id2label: z.record(z.string(), z.string()).nullish(),
+  label2id: z.record(z.string(), number).nullish(),
+  num_labels: z.int().nullish(),
+});
+
+function check<S extends z.ZodType>(schema: S, raw: unknown, what: string): z.output<S> {
+  const result = schema.safeParse(raw);
+  if (result.success) return result.data;
+  const faults = result.error.issues.map((issue) => `${issue.path.join(".") || "the whole"}: ${issue.message}`);
+  throw new GraftError(
+    "invalid-config",
+    `${what} cannot be used: ${faults.join("; ")}`,
+    "Compare the file with the config.json of a working model of the same type.",
+  );
+}
+
+function camelCase(name: string): string {
+  return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function readLabels(raw: z.output<typeof commonSchema>, what: string): LabelMaps {
+  const { id2label, num_labels: numLabels } = raw;
+  // A label2id that says something else than id2label occurs in published configs; transformers goes by id2label.
+  const options: LabelOptions = id2label
+    ? { id2label }
+    : raw.label2id
+      ? { label2id: raw.label2id }
+      : { numLabels: numLabels ?? 2 };
+  return labelMaps(options, what) as LabelMaps;
+}
+
+/**
+ * Reads a config of one architecture.
+ * @param schema the architecture's own fields, in snake_case with defaults
+ * @param what names the file in messages
+ * @throws GraftError `invalid-config` naming the field
+ */
+export function parseConfig<S extends z.ZodRawShape>(
+  schema: z.ZodObject<S>,
+  raw: Readonly<Record<string, unknown>>,
+  what: string,
+): ModelConfig & CamelKeys<z.output<z.ZodObject<S>>> {
+  const common = check(commonSchema, raw, what);
+  const own = check(schema, raw, what);
+  const camel = Object.fromEntries(Object.entries(own).map(([key, value]) => [camelCase(key), value]));
+  return {
+    ...(camel as CamelKeys<z.output<z.ZodObject<S>>>),
+    ...readLabels(common, what),
+    modelType: common.model_type,
+    problemType: common.problem_type ?? null,
+    initializerRange: common.initializer_range,
+    raw,
+  };
+}
+
+/** The error for a config whose fields do not fit each other. */
+export function configError(what: string, fault: string): GraftError {
+  return new GraftError("invalid-config", `${what}: ${fault}`, "Compare it with the model's published config.json.");
+}
+
+/** The error for a variant of an architecture that Graft does not build. */
+export function unsupportedConfig(what: string, fault: string): GraftError {
+  return new GraftError("unsupported", `${what}: ${fault}`, "Use a model of the plain architecture.");
+}
+
+/** A config file's content with the labels, problem type and class that a model has now. */
+export function configToWrite(config: ModelConfig, className: string): Record<string, unknown> {
+  const { id2label, label2id, problemType, raw } = config;
+  const { num_labels: _, torch_dtype: __, ...kept } = raw;
+  const hasLabels = raw.id2label !== undefined || raw.num_labels !== undefined || className.includes("For");
+  return {
+    ...kept,
+    architectures: [className],
+    dtype: "float32",
+    ...(hasLabels ? { id2label, label2id } : {}),
+    ...(problemType === null ? {} : { problem_type: problemType }),
+  };
+}

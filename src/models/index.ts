@@ -1,0 +1,37 @@
+export type { Architecture, ConfigOptions, Head } from "./architecture.js";
+export {
+  AutoClass,
+  AutoModel,
+  AutoModelForImageClassification,
+  AutoModelForSequenceClassification,
+  architectures,
+  type FromConfigOptions,
+  type FromPretrainedOptions,
+  type ModelType,
+  modelTypes,
+} from "./auto.js";
+export { Callable } from "./callable.js";
+export { configToWrite, type ModelConfig, type ProblemType } from "./config.js";
+export {
+  type InputName,
+  type InputRule,
+  inputNames,
+  type ModelInputs,
+  type NestedNumbers,
+  type OutputName,
+  outputNames,
+} from "./inputs.js";
+export type { LabelMaps, LabelOptions } from "./labels.js";
+export { formatLoadingReport, type LoadingReport, type MismatchedKey } from "./loading-report.js";
+export { type NameVersion, toV4Name, toV5Name } from "./module-names.js";
+export { Network, type NetworkInputs, type NetworkOutputs } from "./network.js";
+export { type PreparedInputs, prepareInputs } from "./prepare-inputs.js";
+export {
+  type BaseModelOutputs,
+  type ClassifierOutputs,
+  type ModelOutputs,
+  namedOutputs,
+  PreTrainedModel,
+} from "./pretrained-model.js";
+export { Runner, traceNetwork } from "./runner.js";
+export { readParameter, saveNetwork } from "./saving.js";

@@ -1,0 +1,109 @@
+import type { Parameter } from "../nn/index.js";
+import type { EngineOptions } from "../runtime/index.js";
+import type { TensorData } from "../tensor-data.js";
+import { Callable } from "./callable.js";
+import type { ModelConfig } from "./config.js";
+import { type ModelInputs, type OutputName, outputNames } from "./inputs.js";
+import { emptyReport, type LoadingReport } from "./loading-report.js";
+import type { Network } from "./network.js";
+import { type PreparedInputs, prepareInputs } from "./prepare-inputs.js";
+import { Runner } from "./runner.js";
+import { saveNetwork } from "./saving.js";
+
+type Floats = TensorData<"float32">;
+
+/** Named outputs; which of them there are depends on the model's head and on the inputs. */
+export interface ModelOutputs {
+  /** Mean loss of the batch, where labels were given. */
+  readonly loss?: number;
+  /** [batch, numLabels] */
+  readonly logits?: Floats;
+  /** [batch, sequence, hiddenSize] */
+  readonly lastHiddenState?: Floats;
+  /** [batch, hiddenSize] */
+  readonly poolerOutput?: Floats;
+}
+
+/** Outputs of a classifier. */
+export interface ClassifierOutputs extends ModelOutputs {
+  readonly logits: Floats;
+}
+
+/** Outputs of a model without head. */
+export interface BaseModelOutputs extends ModelOutputs {
+  readonly lastHiddenState: Floats;
+}
+
+/** Outputs by graph name as they are named in TypeScript. */
+export function namedOutputs(tensors: Readonly<Record<string, TensorData>>): ModelOutputs {
+  const outputs: Partial<Record<OutputName, TensorData | number>> = {};
+  for (const [name, graphName] of Object.entries(outputNames) as [OutputName, string][]) {
+    const tensor = tensors[graphName];
+    if (tensor) outputs[name] = name === "loss" ? Number(tensor.data[0]) : tensor;
+  }
+  return outputs as ModelOutputs;
+}
+
+/**
+ * A model that can be called: `const { logits } = await model({ inputIds, attentionMask })`.
+ * It starts its engine (a worker) with the first call; `dispose` ends it.
+ */
+export class PreTrainedModel<Outputs extends ModelOutputs = ModelOutputs> extends Callable<
+  ModelInputs,
+  Promise<Outputs>
+> {
+  readonly runner: Runner;
+
+  /** Models come from `AutoModel...fromPretrained` or `fromConfig`. */
+  constructor(
+    readonly network: Network,
+    readonly loadingReport: LoadingReport = emptyReport,
+    engineOptions: EngineOptions = {},
+  ) {
+    super();
+    this.runner = new Runner(network, engineOptions);
+  }
+
+  get config(): ModelConfig {
+    return this.network.config;
+  }
+
+  /**
+   * Evaluation pass: no dropout, no gradients.
+   * @throws GraftError for inputs that do not fit the model: `invalid-token`, `invalid-label`, `shape-mismatch`, ...
+   */
+  async forward(inputs: ModelInputs, options: { readonly signal?: AbortSignal } = {}): Promise<Outputs> {
+    return namedOutputs(await this.runner.run(this.prepareInputs(inputs), options.signal)) as Outputs;
+  }
+
+  /** Inputs checked and converted as `forward` does it. */
+  prepareInputs(inputs: ModelInputs): PreparedInputs {
+    return prepareInputs(this.network, inputs);
+  }
+
+  /** All parameters with their names (keys of model.safetensors). */
+  namedParameters(): [string, Parameter][] {
+    return [...this.network.parameters()].map((parameter) => [parameter.name, parameter]);
+  }
+
+  /** How many numbers the model's parameters are. */
+  numParameters({ onlyTrainable = false }: { readonly onlyTrainable?: boolean } = {}): number {
+    return this.namedParameters()
+      .filter(([, parameter]) => parameter.trainable || !onlyTrainable)
+      .reduce((sum, [, parameter]) => sum + parameter.elementCount, 0);
+  }
+
+  /**
+   * Writes config.json and model.safetensors, which transformers loads.
+   * @throws GraftError `file-access`, `disk-full`, `missing-tensor` for a model without weights
+   */
+  async savePretrained(folder: string): Promise<void> {
+    await this.runner.syncFromEngine();
+    await saveNetwork(this.network, folder);
+  }
+
+  /** Ends the engine and frees its memory. */
+  dispose(): Promise<void> {
+    return this.runner.dispose();
+  }
+}

@@ -1,0 +1,110 @@
+import { z } from "zod";
+import { add, cast, cumSum, equal, mul, scalar, sub, type Tensor, tanh } from "../graph/index.js";
+import { type LinearLike, Module, paddingBias, type Trace } from "../nn/index.js";
+import { bertFields, checkBertConfig, Pooler, textInputs } from "./bert.js";
+import { configError, parseConfig } from "./config.js";
+import { BertEmbeddings, BertEncoder, bertLinear } from "./encoder.js";
+import { firstPosition, headOutputs, requireInput } from "./heads.js";
+import type { InputRules } from "./inputs.js";
+import { Network, type NetworkInputs, type NetworkOutputs } from "./network.js";
+
+const schema = z.object({
+  ...bertFields,
+  vocab_size: bertFields.vocab_size.default(50265),
+  pad_token_id: z.int().min(0).default(1),
+});
+
+export type RobertaConfig = ReturnType<typeof parseRobertaConfig>;
+
+export function parseRobertaConfig(raw: Readonly<Record<string, unknown>>, what: string) {
+  const config = parseConfig(schema, raw, what);
+  checkBertConfig(config, what);
+  const { padTokenId, maxPositionEmbeddings } = config;
+  if (padTokenId + 1 >= maxPositionEmbeddings) {
+    throw configError(what, `max_position_embeddings ${maxPositionEmbeddings} leaves no position after the padding's`);
+  }
+  return config;
+}
+
+/** Positions count the tokens that are not padding, from padTokenId + 1; padding itself is at padTokenId. */
+function positionIds(inputIds: Tensor, padTokenId: number): Tensor {
+  const isToken = sub(1, cast(equal(inputIds, scalar(padTokenId, "int32")), "int32"));
+  return add(mul(cumSum(isToken, 1), isToken), padTokenId);
+}
+
+/** RobertaModel: BERT's body with positions that skip padding (Liu et al. 2019). */
+export class RobertaModel extends Network {
+  readonly className = "RobertaModel";
+  readonly hasHead = false;
+  readonly inputs: InputRules;
+  readonly embeddings: BertEmbeddings;
+  readonly encoder: BertEncoder;
+  readonly pooler: Pooler | null;
+
+  /** @param withPooler false inside classifiers, which read the encoder's output themselves */
+  constructor(
+    readonly config: RobertaConfig,
+    withPooler = true,
+  ) {
+    super();
+    this.inputs = textInputs(config, config.maxPositionEmbeddings - config.padTokenId - 1);
+    this.embeddings = this.child("embeddings", new BertEmbeddings(config));
+    this.encoder = this.child("encoder", new BertEncoder(config));
+    this.pooler = withPooler ? this.child("pooler", new Pooler(config)) : null;
+  }
+
+  forward(trace: Trace, inputs: NetworkInputs): { lastHiddenState: Tensor; poolerOutput?: Tensor } {
+    return this.scoped(() => {
+      const inputIds = requireInput(inputs, "inputIds");
+      const { attentionMask, tokenTypeIds } = inputs;
+      const ids = positionIds(inputIds, this.config.padTokenId);
+      const positions = this.embeddings.positionEmbeddings.forward(trace, ids);
+      const embedded = this.embeddings.forward(trace, inputIds, positions, tokenTypeIds);
+      const bias = attentionMask ? paddingBias(attentionMask) : null;
+      const lastHiddenState = this.encoder.forward(trace, embedded, bias);
+      if (!this.pooler) return { lastHiddenState };
+      return { lastHiddenState, poolerOutput: this.pooler.forward(trace, lastHiddenState) };
+    });
+  }
+}
+
+/** RoBERTa's classifier: dropout, dense, tanh, dropout, projection of the first position. */
+class ClassificationHead extends Module {
+  readonly dense: LinearLike;
+  readonly outProj: LinearLike;
+
+  constructor(readonly config: RobertaConfig) {
+    super();
+    this.dense = this.child("dense", bertLinear(config, config.hiddenSize, config.hiddenSize));
+    this.outProj = this.child("out_proj", bertLinear(config, config.hiddenSize, config.numLabels));
+  }
+
+  forward(trace: Trace, x: Tensor): Tensor {
+    return this.scoped(() => {
+      const dropout = this.config.classifierDropout ?? this.config.hiddenDropoutProb;
+      const first = trace.dropout(firstPosition(x), dropout);
+      return this.outProj.forward(trace, trace.dropout(tanh(this.dense.forward(trace, first)), dropout));
+    });
+  }
+}
+
+/** RobertaForSequenceClassification. */
+export class RobertaForSequenceClassification extends Network {
+  readonly className = "RobertaForSequenceClassification";
+  readonly hasHead = true;
+  readonly inputs: InputRules;
+  readonly roberta: RobertaModel;
+  readonly classifier: Module & LinearLike;
+
+  constructor(readonly config: RobertaConfig) {
+    super();
+    this.roberta = this.child("roberta", new RobertaModel(config, false));
+    this.inputs = this.roberta.inputs;
+    this.classifier = this.child("classifier", new ClassificationHead(config));
+  }
+
+  forward(trace: Trace, inputs: NetworkInputs): NetworkOutputs {
+    const { lastHiddenState } = this.roberta.forward(trace, inputs);
+    return headOutputs(this.config, this.classifier.forward(trace, lastHiddenState), inputs);
+  }
+}

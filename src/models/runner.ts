@@ -1,0 +1,216 @@
+import type { Tensor } from "../graph/index.js";
+import { defineProgram, type Mode, type Parameter, Trace } from "../nn/index.js";
+import { Engine, type EngineOptions, type Program } from "../runtime/index.js";
+import type { TensorData } from "../tensor-data.js";
+import { type InputName, inputNames, type OutputName, outputNames } from "./inputs.js";
+import type { Network } from "./network.js";
+import type { PreparedInputs } from "./prepare-inputs.js";
+import { readParameter } from "./saving.js";
+
+interface Compiled {
+  readonly program: Program;
+  /** Parameters that the engine feeds from its resident tensors. */
+  readonly fed: readonly Parameter[];
+  /** Names of the resident scalars. */
+  readonly scalars: readonly string[];
+}
+
+interface CacheEntry {
+  readonly compiled: Promise<Compiled>;
+  readonly fedNames: ReadonlySet<string>;
+  readonly fingerprint: readonly unknown[];
+}
+
+/**
+ * All that the graph was made from: modules, parameters, and the elements that were built in. When one is no longer
+ * the same, the program is out of date.
+ */
+function fingerprintOf(network: Network, fedNames: ReadonlySet<string>): unknown[] {
+  const parts: unknown[] = [...network.modules()];
+  for (const parameter of network.parameters()) {
+    const isFed = fedNames.has(parameter.name);
+    parts.push(parameter, parameter.trainable, isFed || parameter.override, isFed || parameter.source);
+  }
+  return parts;
+}
+
+const isSame = (a: readonly unknown[], b: readonly unknown[]): boolean =>
+  a.length === b.length && a.every((part, position) => part === b[position]);
+
+/** The elements that a parameter's resident tensor was made from. */
+const contentOf = (parameter: Parameter): unknown => parameter.override ?? parameter.source;
+
+/**
+ * Runs a network: owns the engine (started with the first run, shared by all programs), compiles a program for each
+ * combination of inputs, and keeps the engine's resident tensors up to date.
+ *
+ * Until training begins, predictions take all weights as fixed; from the first training program on, trainable
+ * parameters live in the engine, and every program reads them there.
+ */
+export class Runner {
+  private starting: Promise<Engine> | undefined;
+  private readonly cache = new Map<string, CacheEntry>();
+  private readonly uploaded = new Map<string, unknown>();
+  private isTraining = false;
+
+  constructor(
+    private readonly network: Network,
+    private readonly options: EngineOptions = {},
+  ) {}
+
+  /** The engine; started on first use. */
+  engine(): Promise<Engine> {
+    this.starting ??= Engine.create(this.options);
+    return this.starting;
+  }
+
+  /** One evaluation pass. @returns outputs by graph name */
+  async run({ feeds, rules }: PreparedInputs, signal?: AbortSignal): Promise<Readonly<Record<string, TensorData>>> {
+    const program = await this.evaluationProgram(rules);
+    return program.run(feeds, signal ? { signal } : {});
+  }
+
+  /** The program of an evaluation pass (no dropout) for inputs of these kinds; resident tensors are up to date after it. */
+  async evaluationProgram(rules: PreparedInputs["rules"]): Promise<Program> {
+    return this.program("eval", rules);
+  }
+
+  /**
+   * The program of a training step: dropout acts, outputs are loss and logits, gradients of all trainable parameters.
+   * The rules must hold labels. Call it again after parameters were changed from outside.
+   */
+  async trainingProgram(rules: PreparedInputs["rules"]): Promise<Program> {
+    if (!this.isTraining) {
+      await this.disposePrograms();
+      this.isTraining = true;
+    }
+    return this.program("train", rules);
+  }
+
+  /** Copies trained values from the engine into the parameters; without training there is nothing to copy. */
+  async syncFromEngine(): Promise<void> {
+    if (!this.isTraining) return;
+    const trained = [...this.network.parameters()].filter(
+      (parameter) => parameter.trainable && this.uploaded.get(parameter.name) === contentOf(parameter),
+    );
+    const tensors = await (await this.engine()).getResident(trained.map((parameter) => parameter.name));
+    for (const parameter of trained) {
+      parameter.setData(tensors[parameter.name] as TensorData<"float32">);
+      this.uploaded.set(parameter.name, contentOf(parameter));
+    }
+  }
+
+  /**
+   * Forgets all programs, for changes that cannot be seen from modules and parameters (which adapter is active).
+   * Trained values stay in the engine.
+   */
+  async invalidate(): Promise<void> {
+    await this.disposePrograms();
+  }
+
+  /** Ends the engine; trained values that were not copied are lost. The next run starts another one. */
+  async dispose(): Promise<void> {
+    const engine = this.starting;
+    this.starting = undefined;
+    this.cache.clear();
+    this.uploaded.clear();
+    this.isTraining = false;
+    await (await engine)?.dispose();
+  }
+
+  private async disposePrograms(): Promise<void> {
+    const entries = [...this.cache.values()];
+    this.cache.clear();
+    for (const { compiled } of entries) await (await compiled).program.dispose();
+  }
+
+  private async program(mode: Mode, rules: PreparedInputs["rules"]): Promise<Program> {
+    const key = `${mode}:${rules.map(([name, rule]) => `${name}:${rule.dtype}`).join()}`;
+    const old = this.cache.get(key);
+    let entry = old && isSame(old.fingerprint, fingerprintOf(this.network, old.fedNames)) ? old : undefined;
+    if (!entry) {
+      entry = this.compile(mode, rules);
+      this.cache.set(key, entry);
+      if (old) await (await old.compiled).program.dispose();
+    }
+    const compiled = await this.finished(key, entry);
+    await this.upload(compiled);
+    return compiled.program;
+  }
+
+  /** A compilation that failed is not remembered: the next call tries again. */
+  private async finished(key: string, entry: CacheEntry): Promise<Compiled> {
+    try {
+      return await entry.compiled;
+    } catch (error) {
+      if (this.cache.get(key) === entry) this.cache.delete(key);
+      throw error;
+    }
+  }
+
+  private compile(mode: Mode, rules: PreparedInputs["rules"]): CacheEntry {
+    const { trace, outputs } = traceNetwork(this.network, mode, rules, !this.isTraining);
+    const fed = [...trace.parameters]
+      .filter(([, { origin }]) => origin.kind === "input")
+      .map(([parameter]) => parameter);
+    const fedNames = new Set(fed.map((parameter) => parameter.name));
+    const make = async (): Promise<Compiled> => {
+      const engine = await this.engine();
+      const isTraining = mode === "train";
+      const program = await engine.compile(
+        defineProgram({
+          trace,
+          outputs,
+          purpose: isTraining ? "training" : "prediction",
+          backend: engine.backend,
+          ...(isTraining ? { loss: outputNames.loss } : {}),
+        }),
+      );
+      return { program, fed, scalars: [...trace.scalars.keys()] };
+    };
+    return { compiled: make(), fedNames, fingerprint: fingerprintOf(this.network, fedNames) };
+  }
+
+  /** Sends the engine what has changed since it was last sent. */
+  private async upload({ fed, scalars }: Compiled): Promise<void> {
+    const changed: Record<string, TensorData> = {};
+    const sent = new Map<string, unknown>();
+    for (const parameter of fed) {
+      const content = contentOf(parameter);
+      if (this.uploaded.get(parameter.name) === content) continue;
+      changed[parameter.name] = await readParameter(parameter);
+      sent.set(parameter.name, content);
+    }
+    const values = new Map(scalars.length > 0 ? this.network.scalars() : []);
+    for (const name of scalars) {
+      const value = values.get(name) ?? 1;
+      if (this.uploaded.get(name) === value) continue;
+      changed[name] = { dtype: "float32", shape: [], data: Float32Array.of(value) };
+      sent.set(name, value);
+    }
+    if (sent.size === 0) return;
+    await (await this.engine()).setResident(changed);
+    for (const [name, content] of sent) this.uploaded.set(name, content);
+  }
+}
+
+/**
+ * Writes a network's graph.
+ * @param frozen take trainable parameters as fixed too
+ * @returns the trace and its outputs by graph name
+ */
+export function traceNetwork(
+  network: Network,
+  mode: Mode,
+  rules: PreparedInputs["rules"],
+  frozen: boolean,
+): { trace: Trace; outputs: Record<string, Tensor> } {
+  const trace = new Trace(mode, frozen);
+  const inputs: { [K in InputName]?: Tensor } = {};
+  for (const [name, rule] of rules) inputs[name] = trace.input(inputNames[name], rule.dtype, rule.shape);
+  const outputs: Record<string, Tensor> = {};
+  for (const [name, tensor] of Object.entries(network.forward(trace, inputs)) as [OutputName, Tensor][]) {
+    outputs[outputNames[name]] = tensor;
+  }
+  return { trace, outputs };
+}
