@@ -28,7 +28,11 @@ const statistics = z.union([z.array(z.number()).min(1), z.number().transform((va
 const schema = z.object({
   do_resize: z.boolean().default(true),
   size: z
-    .union([square, rectangle, z.strictObject({ shortest_edge: edge }).transform((s) => ({ shortestEdge: s.shortest_edge }))])
+    .union([
+      square,
+      rectangle,
+      z.strictObject({ shortest_edge: edge }).transform((s) => ({ shortestEdge: s.shortest_edge })),
+    ])
     .default({ height: 224, width: 224 }),
   resample: z.int().min(0).max(5).default(2),
   do_center_crop: z.boolean().nullish(),

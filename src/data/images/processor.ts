@@ -55,6 +55,11 @@ export class ImageProcessor {
 
   /** pixelValues of one decoded picture, float32 [channels, height, width]. */
   preprocess(image: RawImage): PixelTensor {
+    return this.toPixels(this.resizeAndCrop(image));
+  }
+
+  /** The first half of `preprocess`: still bytes, at the model's size and with its channels. */
+  resizeAndCrop(image: RawImage): RawImage {
     let out = this.channels === 1 ? toGrey(image) : toRgb(image);
     const { doResize, size, resample, doCenterCrop, cropSize } = this.config;
     if (doResize) {
@@ -66,7 +71,12 @@ export class ImageProcessor {
       const left = Math.floor((out.width - cropSize.width) / 2);
       out = cropImage(out, { top, left, ...cropSize });
     }
-    return planesThroughTables(out, this.tables);
+    return out;
+  }
+
+  /** The second half of `preprocess`: rescaled and normalised. */
+  toPixels(image: RawImage): PixelTensor {
+    return planesThroughTables(image, this.tables);
   }
 
   /** Decodes and prepares. @throws GraftError `invalid-image`, `file-not-found`. */

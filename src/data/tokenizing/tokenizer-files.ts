@@ -83,7 +83,5 @@ export function modelInputNames(files: TokenizerFiles, templateHasTypes: boolean
   }
   const className = files.config.tokenizer_class;
   const byClass = typeof className === "string" && classesWithoutTokenTypes.test(className);
-  return templateHasTypes && !byClass
-    ? ["inputIds", "attentionMask", "tokenTypeIds"]
-    : ["inputIds", "attentionMask"];
+  return templateHasTypes && !byClass ? ["inputIds", "attentionMask", "tokenTypeIds"] : ["inputIds", "attentionMask"];
 }

@@ -3,7 +3,13 @@ import { GraftError, messageOf } from "../../errors.js";
 import { exactNormalizer, exactPreTokenizer } from "./exact-components.js";
 import { type Encoding, type PaddedBatch, type PaddingOptions, padEncodings, type TextInputName } from "./padding.js";
 import { applyTemplate, readTemplate, specialTokenCount, type Template } from "./template.js";
-import { modelInputNames, paddingOf, readTokenizerFiles, specialToken, type TokenizerFiles } from "./tokenizer-files.js";
+import {
+  modelInputNames,
+  paddingOf,
+  readTokenizerFiles,
+  specialToken,
+  type TokenizerFiles,
+} from "./tokenizer-files.js";
 import { type TruncationSide, type TruncationStrategy, truncate } from "./truncation.js";
 
 export interface EncodeOptions {
@@ -136,7 +142,9 @@ export class Tokenizer {
 
   /** `encode` for many rows. */
   encodeBatch(rows: readonly TextOrPair[], options: EncodeOptions = {}): Encoding[] {
-    return rows.map((row) => (typeof row === "string" ? this.encode(row, undefined, options) : this.encode(row[0], row[1], options)));
+    return rows.map((row) =>
+      typeof row === "string" ? this.encode(row, undefined, options) : this.encode(row[0], row[1], options),
+    );
   }
 
   /**
@@ -144,7 +152,10 @@ export class Tokenizer {
    * @throws GraftError `invalid-tokenizer` if rows must be padded and there is no pad token.
    */
   padBatch(encodings: readonly Encoding[], options: PaddingOptions = {}): PaddedBatch {
-    if (this.padTokenId === undefined && encodings.some(({ inputIds }) => inputIds.length !== encodings[0]?.inputIds.length)) {
+    if (
+      this.padTokenId === undefined &&
+      encodings.some(({ inputIds }) => inputIds.length !== encodings[0]?.inputIds.length)
+    ) {
       throw new GraftError(
         "invalid-tokenizer",
         "rows of different lengths need a pad token, and this tokenizer has none",

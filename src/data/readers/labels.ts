@@ -1,0 +1,82 @@
+import { GraftError } from "../../errors.js";
+
+/** Class name to id. */
+export type Label2Id = { readonly [name: string]: number };
+
+/** A label as a file gives it, with the place for error messages ("train.tsv:17"). */
+export interface RawLabel {
+  readonly value: string | number;
+  readonly place: string;
+}
+
+/** Class names by id. @throws GraftError `invalid-label` unless ids are 0 .. n-1, each once. */
+export function labelNames(label2id: Label2Id): string[] {
+  const names: string[] = [];
+  for (const [name, id] of Object.entries(label2id)) {
+    if (!Number.isInteger(id) || id < 0 || names[id] !== undefined) {
+      throw new GraftError(
+        "invalid-label",
+        `label2id gives "${name}" the id ${id}, which is ${names[id] === undefined ? "not a class number" : `also "${names[id]}"'s`}`,
+        "Number the classes 0, 1, 2, ... with each id once.",
+      );
+    }
+    names[id] = name;
+  }
+  const missing = Array.from(names).indexOf(undefined as never);
+  if (missing >= 0) {
+    throw new GraftError(
+      "invalid-label",
+      `label2id has no class with id ${missing}`,
+      "Number the classes 0, 1, 2, ...",
+    );
+  }
+  return names;
+}
+
+/** Names in code-point order get the ids 0, 1, 2, ... */
+export function label2idOf(names: Iterable<string>): Label2Id {
+  const sorted = [...new Set(names)].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  return Object.fromEntries(sorted.map((name, id) => [name, id]));
+}
+
+const classNumber = /^(0|[1-9]\d*)$/;
+
+/**
+ * The label2id of a file that came without one: if all labels are class numbers, "LABEL_0" ... as transformers names
+ * them; else the sorted names.
+ */
+export function inferLabel2id(labels: readonly RawLabel[]): Label2Id {
+  const values = labels.map(({ value }) => String(value));
+  if (!values.every((value) => classNumber.test(value))) return label2idOf(values);
+  const count = values.reduce((max, value) => Math.max(max, Number(value) + 1), 0);
+  return Object.fromEntries(Array.from({ length: count }, (_, id) => [`LABEL_${id}`, id]));
+}
+
+/** The class id of a name, or of a class number that label2id holds. @throws GraftError `invalid-label`. */
+export function labelId({ value, place }: RawLabel, label2id: Label2Id): number {
+  const text = String(value).trim();
+  const id = Object.hasOwn(label2id, text) ? label2id[text] : undefined;
+  if (id !== undefined) return id;
+  if (classNumber.test(text) && Object.values(label2id).includes(Number(text))) return Number(text);
+  const known = Object.keys(label2id);
+  const shown = known.slice(0, 20).join(", ") + (known.length > 20 ? `, ... (${known.length} in all)` : "");
+  throw new GraftError(
+    "invalid-label",
+    `${place}: unknown label "${text}"`,
+    `Known labels: ${shown}. Correct the row, or give a label2id that holds it.`,
+  );
+}
+
+/** A regression target. @throws GraftError `invalid-label` if it is not a finite number. */
+export function labelValue({ value, place }: RawLabel): number {
+  const text = String(value).trim();
+  const number = text === "" ? Number.NaN : Number(text);
+  if (!Number.isFinite(number)) {
+    throw new GraftError(
+      "invalid-label",
+      `${place}: the regression target "${text}" is not a number`,
+      "Correct the row, or leave problemType out for classification.",
+    );
+  }
+  return number;
+}

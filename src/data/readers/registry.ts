@@ -1,0 +1,46 @@
+import { platform } from "#platform";
+import { GraftError } from "../../errors.js";
+import { type DelimitedOptions, readDelimited } from "./delimited.js";
+import { readJsonLines } from "./jsonl.js";
+import type { Table } from "./table.js";
+
+/** Table formats. To add one: a file with its reader, a name here, a line in each of the two tables below. */
+export type TableFormat = "csv" | "tsv" | "jsonl";
+
+type TableReader = (path: string, options: DelimitedOptions) => Promise<Table>;
+
+const tableReaders: { readonly [F in TableFormat]: TableReader } = {
+  csv: (path, options) => readDelimited(path, options, { delimiter: ",", quoting: "standard" }),
+  tsv: (path, options) => readDelimited(path, options, { delimiter: "\t", quoting: "none" }),
+  jsonl: (path) => readJsonLines(path),
+};
+
+const extensions: { readonly [F in TableFormat]: readonly string[] } = {
+  csv: [".csv"],
+  tsv: [".tsv", ".tab"],
+  jsonl: [".jsonl", ".ndjson"],
+};
+
+const formats = Object.keys(tableReaders) as TableFormat[];
+
+/** The format that a file's extension tells. @throws GraftError `unsupported`. */
+export function formatOf(path: string): TableFormat {
+  const extension = platform.extname(path).toLowerCase();
+  const format = formats.find((name) => extensions[name].includes(extension));
+  if (format === undefined) {
+    throw new GraftError(
+      "unsupported",
+      `${path} has the extension "${extension}", which does not tell its format`,
+      `Name the format: ${formats.join(", ")}.`,
+    );
+  }
+  return format;
+}
+
+/** Reads a table in the given format, or in the one that the extension tells. */
+export function readTable(
+  path: string,
+  { format, ...options }: DelimitedOptions & { readonly format?: TableFormat } = {},
+): Promise<Table> {
+  return tableReaders[format ?? formatOf(path)](path, options);
+}
