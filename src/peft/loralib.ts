@@ -26,8 +26,8 @@ type Float32Tensor = TensorData<"float32">;
 
 /**
  * One linear layer with LoRA, with the behaviour of the paper's own library (loralib's `lora.Linear`): switching to
- * evaluation merges the update into the weight, switching to training subtracts it again. Both happen in place in
- * float32, so the weight comes back to rounding, not to the bit (a PeftModel's does).
+ * evaluation merges the update into the weight, switching to training subtracts it again. Both happen in float32, so
+ * the weight comes back to rounding, not to the bit (a PeftModel's does).
  */
 export class Linear {
   /** [outFeatures, inFeatures], or the transpose with `fanInFanOut`; frozen where r > 0. */
@@ -153,8 +153,9 @@ export class Linear {
     const update = updateOf(tensorOf(this.loraA).data, tensorOf(this.loraB).data, this.r, this.scaling);
     const { fanInFanOut } = this.options;
     const laidOut = fanInFanOut ? transposed(update, this.outFeatures, this.inFeatures) : update;
-    const weight = tensorOf(this.weight).data;
-    for (let i = 0; i < weight.length; i++) weight[i] = (weight[i] as number) + sign * (laidOut[i] as number);
+    const { shape, data: weight } = tensorOf(this.weight);
+    const data = weight.map((value, index) => value + sign * (laidOut[index] as number));
+    this.weight.setData({ dtype: "float32", shape, data });
   }
 }
 
