@@ -72,11 +72,7 @@ export function allocate<D extends DType>(dtype: D, length: number): DTypeArrays
  * A tensor over existing elements.
  * @throws GraftError `shape-mismatch` when the element count is not the shape's.
  */
-export function tensorData<D extends DType>(
-  dtype: D,
-  shape: readonly number[],
-  data: DTypeArrays[D],
-): TensorData<D> {
+export function tensorData<D extends DType>(dtype: D, shape: readonly number[], data: DTypeArrays[D]): TensorData<D> {
   if (data.length !== elementCount(shape)) {
     throw new GraftError(
       "shape-mismatch",

@@ -70,8 +70,7 @@ export const pow = (x: Tensor, exponent: number): Tensor => single("pow", [x], {
 export const cast = (x: Tensor, to: DType): Tensor => (x.dtype === to ? x : single("cast", [x], { to }));
 
 /** The value of a dimension: a number where it is known, else a float32 scalar computed at run time. */
-export const dimension = (dim: Dim): Operand =>
-  typeof dim === "number" ? dim : single("dimension", [], { dim });
+export const dimension = (dim: Dim): Operand => (typeof dim === "number" ? dim : single("dimension", [], { dim }));
 
 /** Sum over `axes` (all by default; negative axes count from the end). */
 export const reduceSum = (x: Tensor, axes?: readonly number[], keepDims = false): Tensor =>

@@ -4,6 +4,6 @@ export type { OpAttributes, OpName } from "./attributes.js";
 export * from "./dim.js";
 export * from "./functions.js";
 export * from "./losses.js";
-export { withScope } from "./op.js";
+export { applyOp, withScope } from "./op.js";
 export { ops } from "./ops/index.js";
 export * from "./tensor.js";

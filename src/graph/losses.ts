@@ -1,4 +1,23 @@
-import { abs, add, dimension, div, equal, exp, gatherElements, log, logSoftmax, maximum, mul, neg, reduceMean, reduceSum, relu, reshape, sub, where } from "./functions.js";
+import {
+  abs,
+  add,
+  dimension,
+  div,
+  equal,
+  exp,
+  gatherElements,
+  log,
+  logSoftmax,
+  maximum,
+  mul,
+  neg,
+  reduceMean,
+  reduceSum,
+  relu,
+  reshape,
+  sub,
+  where,
+} from "./functions.js";
 import { scalar, type Tensor } from "./tensor.js";
 
 export interface CrossEntropyOptions {

@@ -78,3 +78,13 @@ function inferOrExplain<K extends OpName>(definition: OpDefinition<K>, node: Nod
     );
   }
 }
+
+/** `apply` for a node that was written before, under its own module path. */
+export function applyOp<K extends OpName>(
+  op: K,
+  inputs: readonly Tensor[],
+  attributes: OpAttributes[K],
+  scope: string,
+): Tensor[] {
+  return withScope(scope, () => apply(op, inputs, attributes));
+}

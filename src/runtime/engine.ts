@@ -1,7 +1,8 @@
 import { platform } from "#platform";
 import type { TensorData } from "../tensor-data.js";
 import { WorkerClient } from "./client.js";
-import type { BackendName, MaskKey, ProgramDefinition } from "./definition.js";
+import { copyTensor } from "./copy-tensor.js";
+import type { BackendName, MaskKey, ProgramDefinition, QuantizedData } from "./definition.js";
 import { packTensors } from "./pack.js";
 import type { AccumulateResult, OptimizerOptions, OptimizerState, TensorRecord } from "./protocol.js";
 
@@ -45,6 +46,11 @@ function copyBytes(bytes: Uint8Array): Uint8Array {
   return copy;
 }
 
+function copyQuantized(quantized: QuantizedData): QuantizedData {
+  const { source } = quantized;
+  return source.kind === "file" ? quantized : { ...quantized, source: { ...source, data: copyTensor(source.data) } };
+}
+
 /**
  * One worker with its sessions, resident tensors, gradient sums and optimisers. Calls are carried out in the order in
  * which they are made; the calling thread stays free meanwhile.
@@ -78,11 +84,12 @@ export class Engine {
    * not describe its graph.
    */
   async compile(definition: ProgramDefinition): Promise<Program> {
-    const { model, externalData } = definition;
+    const { model, externalData, quantizedData } = definition;
     const owned: ProgramDefinition = {
       ...definition,
       model: copyBytes(model),
       ...(externalData && { externalData: externalData.map(({ path, data }) => ({ path, data: copyBytes(data) })) }),
+      ...(quantizedData && { quantizedData: quantizedData.map(copyQuantized) }),
     };
     const { program } = await this.client.call("compile", { definition: owned });
     return new Program(this.client, program, definition.outputs);

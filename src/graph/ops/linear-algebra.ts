@@ -38,10 +38,7 @@ export const linearAlgebraOps: OpTable<"matMul"> = {
           ? matMul(g, x, { transposeA: true, transposeB: transposeA, alpha })
           : matMul(x, g, { transposeA: !transposeA, alpha });
       };
-      return [
-        needed[0] ? reduceTo(gradientOfA(), a.shape) : null,
-        needed[1] ? reduceTo(gradientOfB(), b.shape) : null,
-      ];
+      return [needed[0] ? reduceTo(gradientOfA(), a.shape) : null, needed[1] ? reduceTo(gradientOfB(), b.shape) : null];
     },
   },
 };

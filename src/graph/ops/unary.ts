@@ -1,18 +1,4 @@
-import {
-  cast,
-  cos,
-  div,
-  dropout,
-  exp,
-  geluGradient,
-  greater,
-  less,
-  mul,
-  neg,
-  pow,
-  sin,
-  sub,
-} from "../functions.js";
+import { cast, cos, div, dropout, exp, geluGradient, greater, less, mul, neg, pow, sin, sub } from "../functions.js";
 import { type OpDefinition, type OpTable, TypeRuleError } from "../op.js";
 import type { Tensor, TensorType } from "../tensor.js";
 import { commonDType, likeFloatInput } from "./rules.js";

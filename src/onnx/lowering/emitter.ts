@@ -34,7 +34,10 @@ export class Emitter {
   readonly nodes: NodeProto[] = [];
   readonly initializers: TensorProto[] = [];
   readonly inputs: ValueInfoProto[] = [];
+  /** Scalars that lowering rules measure on the way; outputs of the graph besides those asked for. */
+  readonly measurements: string[] = [];
   private readonly names = new Map<Tensor, string>();
+  private readonly deferred = new Map<Tensor, () => string>();
   private readonly memo = new Map<string, string>();
   private readonly taken = new Set<string>();
   private scope = "";
@@ -48,6 +51,12 @@ export class Emitter {
   nameOf(tensor: Tensor): string {
     const known = this.names.get(tensor);
     if (known !== undefined) return known;
+    const deferred = this.deferred.get(tensor);
+    if (deferred) {
+      const written = deferred();
+      this.names.set(tensor, written);
+      return written;
+    }
     const { origin } = tensor;
     if (origin.kind === "node") throw new Error(`${origin.node.op} is read before it is written`);
     const name = this.memoized(`${origin.kind}:${origin.name}:${tensor.shape.join()}`, () => {
@@ -63,6 +72,11 @@ export class Emitter {
   /** Says under which name a tensor's value is found. */
   bind(tensor: Tensor, name: string): void {
     this.names.set(tensor, name);
+  }
+
+  /** Says how a tensor's value is written, should somebody ask for its name. */
+  bindDeferred(tensor: Tensor, write: () => string): void {
+    this.deferred.set(tensor, write);
   }
 
   /** Runs a rule with a path that prefixes the names of the nodes it writes. */

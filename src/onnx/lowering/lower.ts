@@ -2,7 +2,7 @@ import { nodesInOrder } from "../../autodiff/index.js";
 import type { Node, OpName, Tensor } from "../../graph/index.js";
 import type { GraphProto, NodeProto, TensorProto } from "../proto/index.js";
 import { Emitter, type GraphFacts } from "./emitter.js";
-import type { LoweringTable } from "./table.js";
+import type { Deferred, LoweringTable } from "./table.js";
 
 export interface LoweringRequest {
   readonly name: string;
@@ -23,7 +23,12 @@ export function lowerGraph(request: LoweringRequest): GraphProto {
   for (const input of request.inputs ?? []) emitter.nameOf(input);
   for (const node of nodes) {
     emitter.inScope(node.scope, () => {
-      const names = [lowerNode(request.table, node, emitter)].flat();
+      const written = lowerNode(request.table, node, emitter);
+      if (typeof written === "object" && "write" in written) {
+        emitter.bindDeferred(node.outputs[0] as Tensor, written.write);
+        return;
+      }
+      const names = [written].flat();
       for (const [position, tensor] of node.outputs.entries()) emitter.bind(tensor, names[position] as string);
     });
   }
@@ -40,12 +45,19 @@ export function lowerGraph(request: LoweringRequest): GraphProto {
     node: lastLeafFirst(emitter.nodes),
     initializer: emitter.initializers,
     input: emitter.inputs,
-    output: outputs.map(([name, { dtype, shape }]) => ({ name, dtype, shape: [...shape] })),
+    output: [
+      ...outputs.map(([name, { dtype, shape }]) => ({ name, dtype, shape: [...shape] })),
+      ...emitter.measurements.map((name) => ({ name, dtype: "float32" as const, shape: [] })),
+    ],
     valueInfo: [],
   };
 }
 
-function lowerNode<K extends OpName>(table: LoweringTable, node: Node<K>, emitter: Emitter): string | readonly string[] {
+function lowerNode<K extends OpName>(
+  table: LoweringTable,
+  node: Node<K>,
+  emitter: Emitter,
+): string | readonly string[] | Deferred {
   return table[node.op](node, emitter);
 }
 

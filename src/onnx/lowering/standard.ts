@@ -85,7 +85,9 @@ const dropout: LoweringRule<"dropout"> = (node, e) => {
 
 const pow: LoweringRule<"pow"> = (node, e) => {
   const [x] = inputNames(node, e) as [string];
-  return node.attributes.exponent === 2 ? e.emit("Mul", [x, x]) : e.emit("Pow", [x, e.number(node.attributes.exponent)]);
+  return node.attributes.exponent === 2
+    ? e.emit("Mul", [x, x])
+    : e.emit("Pow", [x, e.number(node.attributes.exponent)]);
 };
 
 /** Every operator in operators of the ONNX standard alone: for files that other programs read. */

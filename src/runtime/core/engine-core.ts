@@ -9,6 +9,7 @@ import { GradientAccumulators } from "./accumulators.js";
 import { checkDefinition } from "./check-definition.js";
 import { OptimizerCore } from "./optimizer.js";
 import { ProgramCore } from "./program.js";
+import { quantizedWeights } from "./quantized-weights.js";
 import { ResidentTensors } from "./residents.js";
 
 type Handlers = { readonly [M in keyof Protocol]: (params: Params<M>) => Result<M> | Promise<Result<M>> };
@@ -33,7 +34,8 @@ export class EngineCore {
       const folder = definition.externalFolder;
       const resolved =
         folder === undefined ? definition : { ...definition, externalFolder: await platform.realPath(folder) };
-      const session = await this.backend.createSession(resolved);
+      const externalData = [...(definition.externalData ?? []), ...(await quantizedWeights(definition))];
+      const session = await this.backend.createSession({ ...resolved, externalData });
       try {
         checkDefinition(definition, session);
       } catch (error) {
@@ -41,7 +43,7 @@ export class EngineCore {
         throw error;
       }
       // The session has read them; holding them would keep a second copy of the weights.
-      const light = { ...definition, model: new Uint8Array(0), externalData: [] };
+      const light = { ...definition, model: new Uint8Array(0), externalData: [], quantizedData: [] };
       const program = this.nextId++;
       this.programs.set(program, new ProgramCore(light, session, this.residents, this.accumulators));
       return { program };
