@@ -9,6 +9,7 @@ an op with several outputs has `out0`, `gradOut0` and so on.
 
 import argparse
 import json
+import math
 from collections import defaultdict
 from pathlib import Path
 
@@ -43,6 +44,26 @@ def gather(x: Tensor, indices: Tensor, axis: int) -> Tensor:
     """ONNX Gather: the indices' axes take the place of the gathered one."""
     rows = x.index_select(axis, indices.long().flatten())
     return rows.reshape(*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+
+
+def gather_gradient(indices: Tensor, updates: Tensor, axis: int, shape: list[int]) -> Tensor:
+    rows = updates.reshape(*shape[:axis], indices.numel(), *shape[axis + 1 :])
+    return torch.zeros(shape).index_add(axis, indices.long().flatten(), rows)
+
+
+def gelu_gradient(x: Tensor, dy: Tensor) -> Tensor:
+    leaf = x.clone().requires_grad_()
+    return torch.autograd.grad(F.gelu(leaf), leaf, dy)[0]
+
+
+def pad(x: Tensor, axis: int, before: int, after: int) -> Tensor:
+    """Zeros along one axis; F.pad counts axes from the last."""
+    return F.pad(x, [0, 0] * (x.ndim - 1 - axis) + [before, after])
+
+
+def dimension(x: Tensor, axes: list[int], extra: int) -> Tensor:
+    """The product of some sizes of x, plus a constant."""
+    return torch.tensor(float(extra + math.prod(x.shape[axis] for axis in axes)))
 
 
 def layer_norm(x: Tensor, axis: int, epsilon: float, gamma: Tensor | None = None, beta: Tensor | None = None) -> Tensor:
@@ -95,10 +116,17 @@ OPS = {
     "softmax": lambda x, axis: x.softmax(axis),
     "logSoftmax": lambda x, axis: x.log_softmax(axis),
     "layerNorm": layer_norm,
-    "dropoutMask": lambda x, mask, p: x * mask / (1 - p),
+    "dropout": lambda x, mask, keepProbability: x * mask / keepProbability,
     "conv": lambda x, weight, bias, strides: F.conv2d(x, weight, bias, strides),
     "crossEntropy": cross_entropy,
     "mseLoss": lambda input, target: F.mse_loss(input, target),
+    "equal": lambda a, b: a == b,
+    "greater": lambda a, b: a > b,
+    "less": lambda a, b: a < b,
+    "gatherGradient": gather_gradient,
+    "geluGradient": gelu_gradient,
+    "pad": pad,
+    "dimension": dimension,
     "bceWithLogits": lambda logits, target: F.binary_cross_entropy_with_logits(logits, target),
 }
 

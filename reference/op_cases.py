@@ -198,7 +198,7 @@ def networks() -> list[Case]:
         norm("tinyEpsilon", normal(4, 6), 1e-12),
         norm("largeEpsilon", 0.1 * normal(4, 6), 0.1),
         norm("largeMean", normal(4, 6) + 50, 1e-5),
-        Case("dropoutMask", "quarter", mask, {"p": 0.25}, ("x",)),
+        Case("dropout", "quarter", mask, {"keepProbability": 0.75}, ("x",)),
         Case("conv", "patches", kernel, {"strides": [4, 4]}, ("x", "weight", "bias")),
     ]
 
@@ -225,7 +225,55 @@ def losses() -> list[Case]:
     ]
 
 
-GROUPS = (matrix_products, binary, elementwise, reductions, shapes, indexing, softmaxes, networks, losses)
+def comparisons() -> list[Case]:
+    shapes = {"sameShape": ((2, 3), (2, 3)), "broadcast": ((3, 1), (4,)), "scalar": ((2, 3), ())}
+    cases = []
+    for op in ("equal", "greater", "less"):
+        cases += [Case(op, name, {"a": normal(*a), "b": normal(*b)}) for name, (a, b) in shapes.items()]
+        cases.append(Case(op, "ties", {"a": floats(1, 2, 3, -0.0), "b": floats(1, 3, 2, 0.0)}))
+        cases.append(Case(op, "integers", {"a": integers(1, 2, -100), "b": integers(1, 3, 2)}))
+    return cases
+
+
+def adjoints() -> list[Case]:
+    def scattered(name: str, updates: torch.Tensor, indices: torch.Tensor, axis: int, shape: list[int]) -> Case:
+        tensors = {"indices": indices, "updates": updates}
+        return Case("gatherGradient", name, tensors, {"axis": axis, "shape": shape}, ("updates",))
+
+    return [
+        scattered("embedding", normal(2, 4, 3), integers([0, 2, 2, 4], [2, 0, 1, 1]), 0, [5, 3]),
+        scattered("axis1", normal(2, 3, 3), integers(4, 0, 4), 1, [2, 5, 3]),
+        scattered("oneToken", normal(2, 3), integers(0)[0], 1, [2, 5, 3]),
+        Case("geluGradient", "matrix", {"x": normal(3, 5), "dy": normal(3, 5)}),
+        Case("geluGradient", "wide", {"x": torch.linspace(-6, 6, 25), "dy": normal(25)}),
+        single("pad", "bothSides", normal(2, 3), axis=1, before=1, after=2),
+        single("pad", "before", normal(2, 3, 4), axis=0, before=3, after=0),
+        single("pad", "nothing", normal(3), axis=0, before=0, after=0),
+        Case("dimension", "one", {"x": normal(2, 3, 4)}, {"axes": [1], "extra": 0}),
+        Case("dimension", "product", {"x": normal(2, 3, 4)}, {"axes": [0, 2], "extra": 0}),
+        Case("dimension", "sum", {"x": normal(2, 3, 4)}, {"axes": [0, 1], "extra": 5}),
+    ]
+
+
+def hard_points() -> list[Case]:
+    """Where a plausible gradient rule gives nan or another broadcast."""
+    infinite = floats([1, -torch.inf, 2], [torch.inf, 0, -torch.inf])
+    picked = {"x": infinite, "indices": integers([0], [1])}
+    return [
+        Case("gatherElements", "besideInfinity", picked, {"axis": 1}, ("x",)),
+        single("pow", "exponent0", floats(-1, 0, 2), exponent=0),
+        single("pow", "exponent1", floats(-1, 0, 2), exponent=1),
+        pair("matMul", "2dBy3d", normal(3, 4), normal(2, 4, 5)),
+        pair("matMul", "2dBy3dTransposed", normal(3, 4), normal(2, 5, 4), transposeB=True),
+        pair("matMul", "transposedA3dBy2d", normal(2, 4, 3), normal(4, 5), transposeA=True),
+        pair("matMul", "transposedABy3d", normal(4, 3), normal(2, 4, 5), transposeA=True),
+        pair("matMul", "transposeBoth2d", normal(4, 3), normal(5, 4), transposeA=True, transposeB=True, alpha=-2.0),
+        pair("matMul", "broadcastTransposed", normal(2, 1, 4, 3), normal(3, 2, 4), transposeA=True, transposeB=True),
+        Case("softmax", "oneClass", {"x": normal(3, 1)}, {"axis": -1}, ("x",)),
+    ]
+
+
+GROUPS = (matrix_products, binary, elementwise, reductions, shapes, indexing, softmaxes, networks, losses, comparisons, adjoints, hard_points)
 
 
 def all_cases() -> list[Case]:
