@@ -87,11 +87,11 @@ export class AutoClass<Outputs extends ModelOutputs> {
     const raw = await readJsonObject(path, "the model's config");
     const { basePrefix, create } = architectureOf(raw, path);
     const network = create(this.head, raw, path, options);
-    if (options.withWeights === false) return new PreTrainedModel(network, undefined, options);
+    if (options.withWeights === false) return new PreTrainedModel(network, undefined, options, folder);
     const report = await loadWeights(network, files, basePrefix, options);
     const tell = options.onReport ?? warn;
     tell(report, formatLoadingReport(report, network.className, folder));
-    return new PreTrainedModel(network, report, options);
+    return new PreTrainedModel(network, report, options, folder);
   }
 
   /**

@@ -54,11 +54,15 @@ export class PreTrainedModel<Outputs extends ModelOutputs = ModelOutputs> extend
 > {
   readonly runner: Runner;
 
-  /** Models come from `AutoModel...fromPretrained` or `fromConfig`. */
+  /**
+   * Models come from `AutoModel...fromPretrained` or `fromConfig`.
+   * @param nameOrPath the folder that the model was loaded from; adapters name it as their base
+   */
   constructor(
     readonly network: Network,
     readonly loadingReport: LoadingReport = emptyReport,
     engineOptions: EngineOptions = {},
+    readonly nameOrPath: string | null = null,
   ) {
     super();
     this.runner = new Runner(network, engineOptions);

@@ -9,8 +9,6 @@ import { readParameter } from "./saving.js";
 
 interface Compiled {
   readonly program: Program;
-  /** Parameters that the engine feeds from its resident tensors. */
-  readonly fed: readonly Parameter[];
   /** Names of the resident scalars. */
   readonly scalars: readonly string[];
 }
@@ -23,13 +21,15 @@ interface CacheEntry {
 
 /**
  * All that the graph was made from: modules, parameters, and the elements that were built in. When one is no longer
- * the same, the program is out of date.
+ * the same, the program is out of date. Of a fed parameter only name, shape and trainability count, so that another
+ * adapter's takes its place without a new program.
  */
 function fingerprintOf(network: Network, fedNames: ReadonlySet<string>): unknown[] {
   const parts: unknown[] = [...network.modules()];
   for (const parameter of network.parameters()) {
-    const isFed = fedNames.has(parameter.name);
-    parts.push(parameter, parameter.trainable, isFed || parameter.override, isFed || parameter.source);
+    const { name, trainable, symbolicShape, override, source } = parameter;
+    if (fedNames.has(name)) parts.push(name, trainable, symbolicShape.join());
+    else parts.push(parameter, trainable, override, source);
   }
   return parts;
 }
@@ -87,12 +87,18 @@ export class Runner {
     return this.program("train", rules);
   }
 
-  /** Copies trained values from the engine into the parameters; without training there is nothing to copy. */
-  async syncFromEngine(): Promise<void> {
-    if (!this.isTraining) return;
-    const trained = [...this.network.parameters()].filter(
+  /** The trainable parameters that live in the engine; none before the first training program. */
+  trainedParameters(): Parameter[] {
+    if (!this.isTraining) return [];
+    return [...this.network.parameters()].filter(
       (parameter) => parameter.trainable && this.uploaded.get(parameter.name) === contentOf(parameter),
     );
+  }
+
+  /** Copies trained values from the engine into the parameters; without training there is nothing to copy. */
+  async syncFromEngine(): Promise<void> {
+    const trained = this.trainedParameters();
+    if (trained.length === 0) return;
     const tensors = await (await this.engine()).getResident(trained.map((parameter) => parameter.name));
     for (const parameter of trained) {
       parameter.setData(tensors[parameter.name] as TensorData<"float32">);
@@ -134,7 +140,7 @@ export class Runner {
       if (old) await (await old.compiled).program.dispose();
     }
     const compiled = await this.finished(key, entry);
-    await this.upload(compiled);
+    await this.upload(entry.fedNames, compiled.scalars);
     return compiled.program;
   }
 
@@ -150,10 +156,8 @@ export class Runner {
 
   private compile(mode: Mode, rules: PreparedInputs["rules"]): CacheEntry {
     const { trace, outputs } = traceNetwork(this.network, mode, rules, !this.isTraining);
-    const fed = [...trace.parameters]
-      .filter(([, { origin }]) => origin.kind === "input")
-      .map(([parameter]) => parameter);
-    const fedNames = new Set(fed.map((parameter) => parameter.name));
+    const fed = [...trace.parameters].filter(([, { origin }]) => origin.kind === "input");
+    const fedNames = new Set(fed.map(([parameter]) => parameter.name));
     const make = async (): Promise<Compiled> => {
       const engine = await this.engine();
       const isTraining = mode === "train";
@@ -166,18 +170,18 @@ export class Runner {
           ...(isTraining ? { loss: outputNames.loss } : {}),
         }),
       );
-      return { program, fed, scalars: [...trace.scalars.keys()] };
+      return { program, scalars: [...trace.scalars.keys()] };
     };
     return { compiled: make(), fedNames, fingerprint: fingerprintOf(this.network, fedNames) };
   }
 
   /** Sends the engine what has changed since it was last sent. */
-  private async upload({ fed, scalars }: Compiled): Promise<void> {
+  private async upload(fedNames: ReadonlySet<string>, scalars: readonly string[]): Promise<void> {
     const changed: Record<string, TensorData> = {};
     const sent = new Map<string, unknown>();
-    for (const parameter of fed) {
+    for (const parameter of this.network.parameters()) {
       const content = contentOf(parameter);
-      if (this.uploaded.get(parameter.name) === content) continue;
+      if (!fedNames.has(parameter.name) || this.uploaded.get(parameter.name) === content) continue;
       changed[parameter.name] = await readParameter(parameter);
       sent.set(parameter.name, content);
     }
