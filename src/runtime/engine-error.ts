@@ -3,8 +3,8 @@ import { GraftError } from "../errors.js";
 /** What to do about messages of ONNX Runtime that users can meet; the first that matches counts. */
 const hints: readonly (readonly [RegExp, string])[] = [
   [
-    /symlink|symbolic link/i,
-    "Weight files must be real files: resolve links (as in the Hub's cache) before they are handed to the engine.",
+    /escapes model directory|symlink|symbolic link/i,
+    "Weight files must lie in the program's external folder itself: resolve links (as in the Hub's cache) to the real path first.",
   ],
   [
     /external|mmap|No such file|file_size/i,
@@ -26,7 +26,7 @@ export function engineError(message: string, cause?: unknown): GraftError {
   const hint = hints.find(([pattern]) => pattern.test(message))?.[1];
   return new GraftError(
     "engine",
-    message,
+    message.trim(),
     hint ?? "ONNX Runtime refused the graph or the values fed to it; the message names the operator.",
     { cause },
   );

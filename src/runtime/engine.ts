@@ -13,7 +13,10 @@ export interface EngineOptions {
   readonly threads?: number;
   /** The built worker module, where a bundler moved it away from this one. */
   readonly workerUrl?: URL;
-  /** Folder (URL) of onnxruntime-web's .wasm files, where they do not lie beside its script. */
+  /**
+   * Folder (URL, with its last slash) of onnxruntime-web's .mjs and .wasm files. In the browser more than one thread is
+   * used only when it is given and the page is cross-origin isolated.
+   */
   readonly wasmPaths?: string;
 }
 

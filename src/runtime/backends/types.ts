@@ -22,7 +22,7 @@ export interface Backend {
 
 export interface BackendOptions {
   readonly threads: number;
-  /** Folder (URL) of onnxruntime-web's .wasm files, where they do not lie beside its script. */
+  /** Folder (URL) of onnxruntime-web's .mjs and .wasm files. */
   readonly wasmPaths?: string | undefined;
 }
 

@@ -1,24 +1,27 @@
 import { GraftError } from "../../errors.js";
 import { ortBackend } from "./ort-backend.js";
-import type { BackendLoader, BackendRegistry } from "./types.js";
+import type { BackendLoader, BackendOptions, BackendRegistry } from "./types.js";
 
-/** Threads need shared memory, which pages get only when cross-origin isolated. */
-function usableThreads(threads: number): number {
-  return globalThis.crossOriginIsolated ? threads : 1;
+/**
+ * Threads need shared memory, which pages get only when cross-origin isolated, and a script of onnxruntime-web's own to
+ * start from: bundled into the step worker, its threads would load that worker again and wait for ever.
+ */
+function usableThreads({ threads, wasmPaths }: BackendOptions): number {
+  return globalThis.crossOriginIsolated && wasmPaths !== undefined ? threads : 1;
 }
 
-const wasm: BackendLoader = async ({ threads, wasmPaths }) => {
+const wasm: BackendLoader = async (options) => {
   const ort = await import("onnxruntime-web/wasm");
-  ort.env.wasm.numThreads = usableThreads(threads);
-  if (wasmPaths !== undefined) ort.env.wasm.wasmPaths = wasmPaths;
-  return ortBackend("wasm", ort, usableThreads(threads), ["wasm"]);
+  ort.env.wasm.numThreads = usableThreads(options);
+  if (options.wasmPaths !== undefined) ort.env.wasm.wasmPaths = options.wasmPaths;
+  return ortBackend("wasm", ort, usableThreads(options), ["wasm"]);
 };
 
-const webgpu: BackendLoader = async ({ threads, wasmPaths }) => {
+const webgpu: BackendLoader = async (options) => {
   const ort = await import("onnxruntime-web/webgpu");
-  ort.env.wasm.numThreads = usableThreads(threads);
-  if (wasmPaths !== undefined) ort.env.wasm.wasmPaths = wasmPaths;
-  return ortBackend("webgpu", ort, usableThreads(threads), ["webgpu"]);
+  ort.env.wasm.numThreads = usableThreads(options);
+  if (options.wasmPaths !== undefined) ort.env.wasm.wasmPaths = options.wasmPaths;
+  return ortBackend("webgpu", ort, usableThreads(options), ["webgpu"]);
 };
 
 function nodeOnly(name: string): BackendLoader {
