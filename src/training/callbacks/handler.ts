@@ -1,0 +1,30 @@
+import type { CallbackState } from "../state.js";
+import type { CallbackEvent, CallbackExtra, CallbackMethod, TrainerCallback } from "./types.js";
+
+/** Calls the callbacks in the order in which they were given. */
+export class CallbackHandler {
+  constructor(readonly callbacks: readonly TrainerCallback[]) {}
+
+  async call<M extends CallbackMethod>(method: M, event: CallbackEvent, extra: CallbackExtra<M>): Promise<void> {
+    for (const callback of this.callbacks) {
+      const listener = callback[method] as ((event: CallbackEvent & CallbackExtra<M>) => unknown) | undefined;
+      await listener?.call(callback, { ...event, ...extra });
+    }
+  }
+
+  /** What callbacks keep in checkpoints, by name. */
+  states(): Record<string, CallbackState> {
+    const states: Record<string, CallbackState> = {};
+    for (const callback of this.callbacks) {
+      if (callback.name !== undefined && callback.saveState) states[callback.name] = callback.saveState();
+    }
+    return states;
+  }
+
+  restore(states: Readonly<Record<string, CallbackState>>): void {
+    for (const callback of this.callbacks) {
+      const state = callback.name === undefined ? undefined : states[callback.name];
+      if (state) callback.restoreState?.(state);
+    }
+  }
+}

@@ -1,0 +1,6 @@
+export { EarlyStoppingCallback, type EarlyStoppingOptions, metricKey } from "./early-stopping.js";
+export { EventLogCallback } from "./event-log.js";
+export { decideAfterEpoch, decideAfterStep } from "./flow.js";
+export { CallbackHandler } from "./handler.js";
+export { ProgressMeter } from "./progress.js";
+export { type CallbackEvent, newControl, type Progress, type TrainerCallback, type TrainerControl } from "./types.js";

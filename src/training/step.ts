@@ -1,0 +1,166 @@
+import { platform } from "#platform";
+import { GraftError } from "../errors.js";
+import type { ModelInputs } from "../models/index.js";
+import type { OptimizerName, OptimizerSettings } from "../optim/index.js";
+import type { Engine, OptimizerHandle, OptimizerOptions, OptimizerState, Program } from "../runtime/index.js";
+import type { TensorData } from "../tensor-data.js";
+import type { TrainableModel } from "./model.js";
+import { isDecayed } from "./weight-decay.js";
+
+/** The optimiser with its own settings (PyTorch's defaults), and what training adds. */
+export type TrainingSessionOptions = {
+  [K in OptimizerName]: { readonly optimizer: K } & Partial<OptimizerSettings[K]>;
+}[OptimizerName] & {
+  /** Decay of all trained parameters but biases and normalisations. Default 0. */
+  readonly weightDecay?: number;
+  /** Decides the dropout masks. Default 42. */
+  readonly seed?: number;
+};
+
+export interface ForwardBackwardOptions {
+  /** Factor on this batch's gradients, e.g. its share of the rows of an update. Default 1. */
+  readonly weight?: number;
+}
+
+export interface ForwardBackwardResult {
+  /** Mean loss of the batch, before `weight`. */
+  readonly loss: number;
+  /** Milliseconds inside ONNX Runtime. */
+  readonly engineMs: number;
+  /** Milliseconds spent on making the program; 0 once there is one. */
+  readonly compileMs: number;
+}
+
+export interface OptimizerStepOptions {
+  readonly learningRate: number;
+  /** Gradients of a larger global norm are scaled down to it. Default 0: no clipping. */
+  readonly maxGradNorm?: number;
+}
+
+/**
+ * The two halves of a training loop: one call gives the loss and adds up gradients, another applies the optimiser.
+ * Parameters, gradients and optimiser state stay in the model's worker; `sync` copies trained values to the model.
+ *
+ * @example
+ * const session = createTrainingSession(model, { optimizer: "adamw", weightDecay: 0.01 });
+ * const { loss } = await session.forwardBackward({ inputIds, attentionMask, labels });
+ * const { gradNorm } = await session.optimizerStep({ learningRate: 1e-3, maxGradNorm: 1 });
+ */
+export class TrainingSession {
+  private program: Program | undefined;
+  private optimizer: OptimizerHandle | undefined;
+  private pendingState: OptimizerState | undefined;
+  private updates = 0;
+  private microStep = 0;
+
+  /** @internal Made by `createTrainingSession`. */
+  constructor(
+    private readonly model: TrainableModel,
+    private readonly options: TrainingSessionOptions,
+  ) {}
+
+  /** Updates made so far. */
+  get step(): number {
+    return this.updates;
+  }
+
+  /**
+   * Forward and backward pass in training mode. Gradients are added to those of earlier calls since the last update.
+   * @param inputs with labels
+   * @throws GraftError for inputs that do not fit the model, `invalid-argument` without labels
+   */
+  async forwardBackward(inputs: ModelInputs, options: ForwardBackwardOptions = {}): Promise<ForwardBackwardResult> {
+    if (inputs.labels === undefined) {
+      throw new GraftError(
+        "invalid-argument",
+        `a training batch without labels (${Object.keys(inputs).join(", ")})`,
+        "Give every training row a label.",
+      );
+    }
+    const { feeds, rules } = this.model.prepareInputs(inputs);
+    const start = platform.now();
+    const program = await this.model.runner.trainingProgram(rules);
+    const compileMs = program === this.program ? 0 : platform.now() - start;
+    this.program = program;
+    this.optimizer ??= await this.createOptimizer(await this.model.runner.engine());
+    const masks = { seed: this.options.seed ?? 42, step: this.updates, microStep: this.microStep };
+    const { loss, timing } = await program.accumulate(feeds, { masks, weight: options.weight ?? 1 });
+    this.microStep++;
+    return { loss, engineMs: timing.engineMs, compileMs };
+  }
+
+  /** Copies of the gradients added up since the last update, by parameter name. */
+  async gradients(): Promise<Record<string, TensorData>> {
+    return this.program === undefined ? {} : this.program.gradients();
+  }
+
+  /**
+   * Clips the gradients, updates the parameters and clears the gradients.
+   * @returns the global norm before clipping
+   * @throws GraftError `not-finite` (the parameters stay as they are), `invalid-argument` without gradients
+   */
+  async optimizerStep(options: OptimizerStepOptions): Promise<{ gradNorm: number }> {
+    if (this.optimizer === undefined) {
+      throw new GraftError("invalid-argument", "there are no gradients yet", "Call forwardBackward first.");
+    }
+    const result = await this.optimizer.step(options);
+    this.updates++;
+    this.microStep = 0;
+    return result;
+  }
+
+  /** Forgets the gradients added up so far. */
+  async zeroGrad(): Promise<void> {
+    await this.optimizer?.zeroGrad();
+    this.microStep = 0;
+  }
+
+  /** A copy of the optimiser's state; undefined before the first batch. */
+  async state(): Promise<OptimizerState | undefined> {
+    return this.pendingState ?? (await this.optimizer?.state());
+  }
+
+  /** Goes on from a state; dropout masks go on from its number of updates. */
+  async loadState(state: OptimizerState): Promise<void> {
+    this.updates = state.step;
+    this.microStep = 0;
+    if (this.optimizer === undefined) this.pendingState = state;
+    else await this.optimizer.loadState(state);
+  }
+
+  /** Copies trained values from the worker into the model's parameters. Saving a model does so by itself. */
+  sync(): Promise<void> {
+    return this.model.runner.syncFromEngine();
+  }
+
+  private async createOptimizer(engine: Engine): Promise<OptimizerHandle> {
+    const { weightDecay = 0, seed: _, ...optimizer } = this.options;
+    const parameters = this.model.runner
+      .trainedParameters()
+      .map(({ name }) => ({ name, weightDecay: isDecayed(name) ? weightDecay : 0 }));
+    const handle = await engine.createOptimizer({ ...optimizer, parameters } as OptimizerOptions);
+    // Sums that an interrupted loop left behind do not belong to this one.
+    await handle.zeroGrad();
+    if (this.pendingState) await handle.loadState(this.pendingState);
+    this.pendingState = undefined;
+    return handle;
+  }
+}
+
+/**
+ * Prepares a model for a training loop of one's own. Nothing is compiled before the first batch.
+ * @throws GraftError `invalid-argument` for a model without trainable parameters
+ */
+export function createTrainingSession(
+  model: TrainableModel,
+  options: TrainingSessionOptions = { optimizer: "adamw" },
+): TrainingSession {
+  if (!model.namedParameters().some(([, parameter]) => parameter.trainable)) {
+    throw new GraftError(
+      "invalid-argument",
+      "the model has no trainable parameters",
+      "Adapt it with getPeftModel, or load the adapter with isTrainable: true.",
+    );
+  }
+  return new TrainingSession(model, options);
+}
