@@ -24,7 +24,11 @@ function parse(dim: Dim): Polynomial {
 }
 
 function format(polynomial: Polynomial): Dim {
-  const terms = [...polynomial].filter(([, coefficient]) => coefficient !== 0).sort(([a], [b]) => (a < b ? -1 : 1));
+  // The constant last, the monomials in the order of their names.
+  const rank = (monomial: string): string => (monomial === "" ? "\uffff" : monomial);
+  const terms = [...polynomial]
+    .filter(([, coefficient]) => coefficient !== 0)
+    .sort(([a], [b]) => (rank(a) < rank(b) ? -1 : 1));
   if (terms.length === 0) return 0;
   if (terms.length === 1 && terms[0]?.[0] === "") return terms[0][1];
   return terms
@@ -62,11 +66,11 @@ export function productOf(dims: readonly Dim[]): Dim {
 }
 
 /**
- * a / b where it is exact.
- * @returns null when b does not divide a.
+ * a / b where it is exact and b is a product (or b is a itself).
+ * @returns null when b does not divide a, or is a sum.
  */
 export function divideDims(a: Dim, b: Dim): Dim | null {
-  if (a === b) return 1;
+  if (a === b && a !== 0) return 1;
   const divisor = [...parse(b)];
   if (divisor.length !== 1) return null;
   const [names, coefficient] = divisor[0] as [string, number];

@@ -13,7 +13,6 @@ import {
   neg,
   reduceMean,
   reduceSum,
-  relu,
   reshape,
   sub,
   where,
@@ -30,24 +29,24 @@ export interface CrossEntropyOptions {
 /**
  * Mean cross entropy over the rows whose label counts (PyTorch `cross_entropy`).
  * A batch in which no label counts has loss 0 and zero gradients, where PyTorch's is NaN.
- * @param logits float32 [rows, classes]
- * @param labels int32 [rows]
+ * @param logits float32 [..., classes]
+ * @param labels int32 [...]
  * @returns a scalar
  */
 export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntropyOptions = {}): Tensor {
   const { ignoreIndex = -100, labelSmoothing = 0 } = options;
-  const [rows, classes] = logits.shape;
+  const classes = logits.shape.at(-1);
   const ignored = equal(labels, scalar(ignoreIndex, "int32"));
   const counts = where(ignored, scalar(0), scalar(1));
-  const index = reshape(where(ignored, scalar(0, "int32"), labels), [rows ?? 1, 1]);
+  const index = reshape(where(ignored, scalar(0, "int32"), labels), [...labels.shape, 1]);
   const logProbabilities = logSoftmax(logits, -1);
-  const picked = reshape(gatherElements(logProbabilities, index, 1), [rows ?? 1]);
+  const picked = reshape(gatherElements(logProbabilities, index, -1), labels.shape);
   const smoothed =
     labelSmoothing === 0
       ? picked
       : add(
           mul(picked, 1 - labelSmoothing),
-          mul(div(reduceSum(logProbabilities, [1]), dimension(classes ?? 1)), labelSmoothing),
+          mul(div(reduceSum(logProbabilities, [-1]), dimension(classes ?? 1)), labelSmoothing),
         );
   return div(neg(reduceSum(mul(smoothed, counts))), maximum(reduceSum(counts), 1));
 }
@@ -60,9 +59,10 @@ export function meanSquaredError(predictions: Tensor, targets: Tensor): Tensor {
 
 /**
  * Mean binary cross entropy of sigmoid(logits) over all elements (PyTorch `binary_cross_entropy_with_logits`),
- * in the form that does not overflow.
+ * in the form that does not overflow: max(x, 0) - x t + log(1 + exp(-|x|)).
  */
 export function binaryCrossEntropyWithLogits(logits: Tensor, targets: Tensor): Tensor {
   const softplus = log(add(exp(neg(abs(logits))), 1));
-  return reduceMean(add(sub(relu(logits), mul(logits, targets)), softplus));
+  // `maximum` and not `relu`: at a logit of 0 its gradient of 1/2 is sigmoid's.
+  return reduceMean(add(sub(maximum(logits, 0), mul(logits, targets)), softplus));
 }

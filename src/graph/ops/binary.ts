@@ -31,9 +31,10 @@ function arithmetic(
 const share = (wins: Tensor, a: Tensor, b: Tensor): Tensor =>
   add(cast(wins, a.dtype), mul(cast(equal(a, b), a.dtype), 0.5));
 
+/** Piecewise constant: no gradient passes. */
 const comparison: OpDefinition<"equal" | "greater" | "less"> = {
   inferTypes(inputs) {
-    commonDType(inputs);
+    commonDType(inputs, numeric);
     return [{ dtype: "bool", shape: broadcastShapes(...inputs.map((input) => input.shape)) }];
   },
   gradient: null,

@@ -1,8 +1,7 @@
-import { gather, gatherElements, gatherGradient, scatterElementsAdd } from "../functions.js";
+import { expand, gather, gatherElements, gatherGradient, scatterElementsAdd } from "../functions.js";
 import { type OpTable, TypeRuleError } from "../op.js";
-import type { Tensor, TensorType } from "../tensor.js";
-import { mul } from "../functions.js";
-import { checkAxis, commonDType, integers } from "./rules.js";
+import { scalar, type Tensor, type TensorType } from "../tensor.js";
+import { checkAxis, commonDType, floats, integers } from "./rules.js";
 
 function checkIndices(indices: TensorType): void {
   if (!integers.includes(indices.dtype)) throw new TypeRuleError(`indices are ${indices.dtype}, not int32 or int64`);
@@ -32,7 +31,7 @@ export const indexingOps: OpTable<"gather" | "gatherGradient" | "gatherElements"
       checkAxis(axis, shape.length);
       const expected = [...shape.slice(0, axis), ...indices.shape, ...shape.slice(axis + 1)];
       if (expected.join() !== updates.shape.join()) throw new TypeRuleError(`updates should be [${expected}]`);
-      return [{ dtype: updates.dtype, shape }];
+      return [{ dtype: commonDType([updates], floats), shape }];
     },
     gradient: ({ inputs, outputGradients, attributes: { axis } }) => [
       null,
@@ -49,7 +48,7 @@ export const indexingOps: OpTable<"gather" | "gatherGradient" | "gatherElements"
     },
     gradient({ inputs, outputGradients, attributes: { axis } }) {
       const [x, indices] = inputs as [Tensor, Tensor];
-      return [scatterElementsAdd(mul(x, 0), indices, outputGradients[0] as Tensor, axis), null];
+      return [scatterElementsAdd(expand(scalar(0), x.shape), indices, outputGradients[0] as Tensor, axis), null];
     },
   },
   scatterElementsAdd: {

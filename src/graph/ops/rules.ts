@@ -40,7 +40,8 @@ export function commonDType(inputs: readonly TensorType[], allowed?: readonly DT
   return dtype;
 }
 
-export const floats: readonly DType[] = ["float32", "float16", "float64"];
+/** What arithmetic is done in: other floats are storage, cast to float32 before use. */
+export const floats: readonly DType[] = ["float32"];
 export const integers: readonly DType[] = ["int32", "int64"];
 
 /** Throws unless 0 <= axis < rank. */

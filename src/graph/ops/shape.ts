@@ -6,6 +6,9 @@ import { broadcastShapes, checkAxis, commonDType, reduceTo } from "./rules.js";
 
 const subtractDims = (a: Dim, b: Dim): Dim => addDims(a, multiplyDims(b, -1));
 
+/** Known to be negative: what a named dimension will be is not known here. */
+const isNegative = (dim: Dim): boolean => typeof dim === "number" && dim < 0;
+
 const sumOf = (dims: readonly Dim[]): Dim => dims.reduce(addDims, 0);
 
 function replaceAxis(shape: readonly Dim[], axis: number, dim: Dim): Dim[] {
@@ -74,10 +77,9 @@ export const shapeOps: OpTable<"dimension" | "reshape" | "transpose" | "expand" 
       const [x] = inputs as [TensorType];
       checkAxis(axis, x.shape.length);
       const size = x.shape[axis] as Dim;
-      if (typeof size === "number" && typeof start === "number" && typeof end === "number") {
-        if (!(0 <= start && start <= end && end <= size)) throw new TypeRuleError(`${start}..${end} of ${size}`);
-      }
-      return [{ dtype: x.dtype, shape: replaceAxis(x.shape, axis, subtractDims(end, start)) }];
+      const [before, length, after] = [start, subtractDims(end, start), subtractDims(size, end)];
+      if ([before, length, after].some(isNegative)) throw new TypeRuleError(`${start}..${end} of ${size}`);
+      return [{ dtype: x.dtype, shape: replaceAxis(x.shape, axis, length) }];
     },
     gradient({ inputs, outputGradients, attributes: { axis, start, end } }) {
       const size = (inputs[0] as Tensor).shape[axis] as Dim;
@@ -88,6 +90,7 @@ export const shapeOps: OpTable<"dimension" | "reshape" | "transpose" | "expand" 
     inferTypes(inputs, { axis, before, after }) {
       const [x] = inputs as [TensorType];
       checkAxis(axis, x.shape.length);
+      if ([before, after].some(isNegative)) throw new TypeRuleError(`${before} before and ${after} after`);
       return [{ dtype: x.dtype, shape: replaceAxis(x.shape, axis, sumOf([before, x.shape[axis] as Dim, after])) }];
     },
     gradient({ inputs, outputGradients, attributes: { axis, before } }) {

@@ -47,9 +47,11 @@ export const unaryOps: OpTable<Unary | "pow" | "cast" | "geluGradient" | "dropou
   geluGradient: { inferTypes: likeFloatInput, gradient: null },
   pow: {
     inferTypes: likeFloatInput,
-    gradient: ({ inputs, outputGradients, attributes: { exponent } }) => [
-      mul(outputGradients[0] as Tensor, mul(pow(inputs[0] as Tensor, exponent - 1), exponent)),
-    ],
+    gradient({ inputs, outputGradients, attributes: { exponent } }) {
+      // x^0 is 1 at 0 too: its slope there is 0, not 0 * 0^-1.
+      const slope = exponent === 0 ? 0 : mul(pow(inputs[0] as Tensor, exponent - 1), exponent);
+      return [mul(outputGradients[0] as Tensor, slope)];
+    },
   },
   cast: {
     inferTypes: (inputs, { to }) => [{ dtype: to, shape: (inputs[0] as TensorType).shape }],

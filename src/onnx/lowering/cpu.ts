@@ -20,7 +20,7 @@ export const cpuLowering: LoweringTable = {
   dropout(node, e) {
     const [x, mask] = node.inputs.map((input) => e.nameOf(input)) as [string, string];
     // One pass from uint8 to the scaled float mask.
-    const scaled = e.memoized(`mask:${mask}`, () =>
+    const scaled = e.memoized(`mask:${mask}:${node.attributes.keepProbability}`, () =>
       e.emit("DequantizeLinear", [mask, e.number(1 / node.attributes.keepProbability)]),
     );
     return e.emit("Mul", [x, scaled]);

@@ -1,4 +1,5 @@
-import { dimTerms, type Dim, type Node, type Tensor } from "../../graph/index.js";
+import { GraftError } from "../../errors.js";
+import { dimTerms, type Dim, type Node, scalarValue, type Tensor } from "../../graph/index.js";
 import { bytesOf, type DType, type TensorData } from "../../tensor-data.js";
 import type { AttributeProto, NodeProto, TensorProto, ValueInfoProto } from "../proto/index.js";
 
@@ -59,14 +60,33 @@ export class Emitter {
     }
     const { origin } = tensor;
     if (origin.kind === "node") throw new Error(`${origin.node.op} is read before it is written`);
-    const name = this.memoized(`${origin.kind}:${origin.name}:${tensor.shape.join()}`, () => {
-      const fresh = origin.kind === "input" ? origin.name : this.fresh(origin.name);
-      if (origin.kind === "input") this.inputs.push({ name: fresh, dtype: tensor.dtype, shape: [...tensor.shape] });
-      else this.initializers.push(this.writeInitializer(tensor, fresh));
-      return fresh;
-    });
+    const name =
+      origin.kind === "input" ? this.declareInput(tensor, origin.name) : this.declareFixed(tensor, origin.name);
     this.names.set(tensor, name);
     return name;
+  }
+
+  private declareInput(tensor: Tensor, name: string): string {
+    if (this.fresh(name) !== name) {
+      throw new GraftError(
+        "invalid-argument",
+        `two tensors of the graph are called "${name}"`,
+        "Give each input and each trained parameter a name of its own.",
+      );
+    }
+    this.inputs.push({ name, dtype: tensor.dtype, shape: [...tensor.shape] });
+    return name;
+  }
+
+  /** Equal scalars are one; other tensors are told apart even where their names are the same. */
+  private declareFixed(tensor: Tensor, wish: string): string {
+    const write = (): string => {
+      const name = this.fresh(wish);
+      this.initializers.push(this.writeInitializer(tensor, name));
+      return name;
+    };
+    const value = scalarValue(tensor);
+    return value === null ? write() : this.memoized(`scalar:${tensor.dtype}:${value}`, write);
   }
 
   /** Says under which name a tensor's value is found. */
