@@ -172,7 +172,10 @@ export class Runner {
       );
       return { program, scalars: [...trace.scalars.keys()] };
     };
-    return { compiled: make(), fedNames, fingerprint: fingerprintOf(this.network, fedNames) };
+    const compiled = make();
+    // The failure reaches whoever awaits the program; until then it must not count as unhandled.
+    compiled.catch(() => {});
+    return { compiled, fedNames, fingerprint: fingerprintOf(this.network, fedNames) };
   }
 
   /** Sends the engine what has changed since it was last sent. */

@@ -16,7 +16,8 @@ function commonFolder(paths: readonly string[]): string {
 
 /**
  * Decides where a program's initialisers lie: those in files stay there and are referenced by offset (ONNX Runtime
- * maps the file), large ones in memory are mounted, small ones are written into the model.
+ * maps the file), large ones in memory are mounted (beside files: written into the model), small ones are written into
+ * the model.
  */
 export class ExternalData {
   readonly folder: string | undefined;
@@ -38,7 +39,8 @@ export class ExternalData {
       return { ...proto, external: { location, offset: source.offset, length: source.byteLength } };
     }
     const bytes = bytesOf(source.data);
-    if (bytes.byteLength <= inlineBytes) return { ...proto, rawData: bytes };
+    // ONNX Runtime looks for no file on disk once one is mounted, so beside files everything else is written inline.
+    if (bytes.byteLength <= inlineBytes || this.folder !== undefined) return { ...proto, rawData: bytes };
     const path = `memory/${name}`;
     this.mounts.push({ path, data: bytes });
     return { ...proto, external: { location: path, offset: 0, length: bytes.byteLength } };

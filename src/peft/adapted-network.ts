@@ -22,6 +22,7 @@ export class AdaptedNetwork {
   readonly adapters = new Map<string, Adapter>();
   private readonly savedModules = new Map<Module, SavedModule>();
   private active: string | null = null;
+  private disabledBy = 0;
 
   /** @param namesOf every name of a module path (transformers 4's and 5's) */
   constructor(
@@ -67,6 +68,7 @@ export class AdaptedNetwork {
 
   /** Takes an adapter out; layers and modules that no adapter uses any more are as they were before. */
   remove(name: string): void {
+    this.requireEnabled();
     const adapter = this.get(name);
     if (this.active === name) this.activate(null);
     this.adapters.delete(name);
@@ -79,12 +81,66 @@ export class AdaptedNetwork {
 
   /** Lets one adapter act, and its parameters be trained if it is trainable; null: the base model alone. */
   activate(name: string | null): void {
+    this.requireEnabled();
     if (name !== null) this.get(name);
     if (this.active !== null && this.adapters.has(this.active)) this.setTrainable(this.active, false);
     for (const layer of this.layers()) layer.activate(name);
     for (const module of this.savedModules.values()) module.activate(name);
     this.active = name;
     if (name !== null) this.setTrainable(name, this.get(name).trainable);
+  }
+
+  /**
+   * The base model alone, until the returned function is called: scale 0 beside the weights, no merged weights, and
+   * the originals of saved modules. Biases that an adapter trains are the base's own and stay (PEFT's rule).
+   */
+  disable(): () => void {
+    this.disabledBy++;
+    const name = this.active;
+    const restored = this.layers().map((layer) => {
+      const { scaling } = layer;
+      const override = layer.merged ? layer.base.weight.override : null;
+      layer.unmerge();
+      layer.setScaling(0);
+      return () => {
+        layer.setScaling(scaling);
+        if (override) layer.merge(override.data);
+      };
+    });
+    for (const module of this.savedModules.values()) module.activate(null);
+    return () => {
+      this.disabledBy--;
+      for (const restore of restored) restore();
+      for (const module of this.savedModules.values()) module.activate(name);
+    };
+  }
+
+  /**
+   * Puts the plain layers back and forgets all adapters. Merged weights become the layers' own; trained copies of
+   * saved modules stay in force, as in PEFT.
+   */
+  unload(): void {
+    this.requireEnabled();
+    for (const layer of this.layers()) {
+      const { weight } = layer.base;
+      if (weight.override) weight.setData(weight.override);
+      layer.unmerge();
+      this.replace(layer, layer.base);
+    }
+    for (const parameter of this.network.parameters()) parameter.trainable = false;
+    this.adapters.clear();
+    this.savedModules.clear();
+    this.active = null;
+  }
+
+  /** @throws GraftError `invalid-argument` while adapters are disabled */
+  requireEnabled(): void {
+    if (this.disabledBy === 0) return;
+    throw new GraftError(
+      "invalid-argument",
+      "adapters cannot be changed while they are disabled",
+      "Do it after the callback of disableAdapter has ended.",
+    );
   }
 
   /** @throws GraftError `invalid-argument` listing the adapters there are */
@@ -131,6 +187,15 @@ export class AdaptedNetwork {
   private save(module: Module): SavedModule {
     const known = this.savedModules.get(module);
     if (known) return known;
+    const within = (a: Module, b: Module): boolean => `${a.path}.`.startsWith(`${b.path}.`);
+    const other = [...this.savedModules.keys()].find((one) => within(one, module) || within(module, one));
+    if (other) {
+      throw new GraftError(
+        "unsupported",
+        `one adapter saves ${other.path} whole, another one ${module.path}`,
+        "Let all adapters of a model save the same modules.",
+      );
+    }
     const saved = new SavedModule(module);
     this.savedModules.set(module, saved);
     return saved;

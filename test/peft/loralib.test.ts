@@ -1,7 +1,7 @@
-import { Linear } from "#graft/peft/loralib";
-import type { Parameter } from "#graft/nn/index";
-import type { TensorData } from "#graft/tensor-data";
 import { afterAll, describe, expect, test } from "vitest";
+import type { Parameter } from "#graft/nn/index";
+import { Linear } from "#graft/peft/loralib";
+import type { TensorData } from "#graft/tensor-data";
 import { readGolden, relativeL2 } from "./numbers.js";
 
 type Float32Tensor = TensorData<"float32">;
@@ -54,7 +54,11 @@ test("dropout acts in training only", async () => {
   const layer = new Linear(8, 8, { r: 2, loraDropout: 0.5, threads: 1 });
   layers.push(layer);
   layer.loraB?.setData({ dtype: "float32", shape: [8, 2], data: new Float32Array(16).fill(0.5) });
-  const x: Float32Tensor = { dtype: "float32", shape: [4, 8], data: Float32Array.from({ length: 32 }, (_, i) => i / 32) };
+  const x: Float32Tensor = {
+    dtype: "float32",
+    shape: [4, 8],
+    data: Float32Array.from({ length: 32 }, (_, i) => i / 32),
+  };
   const [first, second] = [await layer.forward(x), await layer.forward(x)];
   expect(relativeL2(first, second)).toBeGreaterThan(1e-3);
   layer.eval();

@@ -1,0 +1,11 @@
+export { type OnWarning, readAdapterConfig } from "./config/adapter-config.js";
+export { type AutoMapping, LoraConfig, type LoraConfigOptions } from "./config/lora-config.js";
+export { type TaskType, taskTypes } from "./config/task-types.js";
+export type { CountOptions } from "./counts.js";
+export * as lora from "./loralib.js";
+export type { Patterns } from "./matching/patterns.js";
+export type { ModuleNames } from "./matching/select.js";
+export type { MergeOptions } from "./merging.js";
+export { getPeftModel, type LoadAdapterOptions, PeftModel, type PeftOptions } from "./peft-model.js";
+export type { SaveOptions } from "./save-adapter.js";
+export { type PeftConfig, type PeftType, tuningMethods } from "./tuners/index.js";

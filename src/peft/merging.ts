@@ -1,0 +1,44 @@
+import { GraftError } from "../errors.js";
+import { readParameter } from "../models/index.js";
+import type { AdaptedNetwork } from "./adapted-network.js";
+import type { LoraLinear } from "./tuners/lora/layer.js";
+import { mergedWeight, requireFinite } from "./tuners/lora/matrices.js";
+
+export interface MergeOptions {
+  /** Check that every merged weight is finite before any is put in place. Default false, as in PEFT. */
+  readonly safeMerge?: boolean;
+}
+
+/**
+ * Adds the acting adapter's update to the weights that it adapts: W + scale * B A, in float32. Merged weights stand
+ * before the base's own, which stay as they are. Either all layers are merged or, on an error, none.
+ * @throws GraftError `invalid-argument` where no adapter acts, `missing-tensor` for a model without weights,
+ *   `not-finite` (safeMerge)
+ */
+export async function mergeActive(network: AdaptedNetwork, { safeMerge = false }: MergeOptions = {}): Promise<void> {
+  network.requireEnabled();
+  if (network.activeAdapter === null) {
+    throw new GraftError(
+      "invalid-argument",
+      "no adapter is active, so there is none to merge",
+      "Call setAdapter first.",
+    );
+  }
+  const merged: [LoraLinear, Float32Array][] = [];
+  for (const layer of network.layers()) {
+    const matrices = layer.activeMatrices;
+    if (!matrices || layer.merged) continue;
+    const [weight, a, b] = await Promise.all([layer.base.weight, matrices.a, matrices.b].map(readParameter));
+    if (!weight || !a || !b) continue;
+    const rank = matrices.a.shape[0] as number;
+    const sum = mergedWeight(weight.data, a.data, b.data, rank, layer.scaling);
+    if (safeMerge) requireFinite(sum, layer.base.weight.name);
+    merged.push([layer, sum]);
+  }
+  for (const [layer, weight] of merged) layer.merge(weight);
+}
+
+/** Drops all merged weights: the base's own are in force again, to the bit. */
+export function unmergeAll(network: AdaptedNetwork): void {
+  for (const layer of network.layers()) layer.unmerge();
+}

@@ -1,0 +1,285 @@
+import { platform } from "#platform";
+import { GraftError } from "../errors.js";
+import { requireFile, resolveModelFolder } from "../hub/model-folder.js";
+import {
+  Callable,
+  type ModelConfig,
+  type ModelInputs,
+  type ModelOutputs,
+  type Network,
+  type PreparedInputs,
+  type PreTrainedModel,
+  type Runner,
+  toV4Name,
+  toV5Name,
+} from "../models/index.js";
+import type { Parameter } from "../nn/index.js";
+import { openSafetensors, type SafetensorsFile } from "../safetensors/read.js";
+import { AdaptedNetwork } from "./adapted-network.js";
+import { fileParameters, readAdapterTensors } from "./adapter-tensors.js";
+import { type OnWarning, readAdapterConfig } from "./config/adapter-config.js";
+import { type CountOptions, countParameters, trainableLine } from "./counts.js";
+import { type MergeOptions, mergeActive, unmergeAll } from "./merging.js";
+import { type SaveOptions, saveAdapter } from "./save-adapter.js";
+import type { PeftConfig } from "./tuners/index.js";
+import { LoraLinear } from "./tuners/lora/layer.js";
+
+/** The name of an adapter that was given none. */
+const DEFAULT_ADAPTER = "default";
+
+export interface PeftOptions {
+  /** Default "default". */
+  readonly adapterName?: string;
+  /** Of the adapter's initial values. Default 0. */
+  readonly seed?: number;
+  /** Receives remarks. Default console.warn. */
+  readonly onWarning?: OnWarning;
+}
+
+export interface LoadAdapterOptions extends Omit<PeftOptions, "seed"> {
+  /** Whether training goes on; false (default): for prediction. */
+  readonly isTrainable?: boolean;
+}
+
+/**
+ * Puts an adapter on a model: the model's own weights are frozen, the adapter's are trained.
+ * The model is changed in place; `unload` takes the adapter out again.
+ * @throws GraftError `target-modules-not-found`, `invalid-config`, `invalid-argument`, `unsupported`
+ */
+export function getPeftModel<Outputs extends ModelOutputs>(
+  model: PreTrainedModel<Outputs>,
+  config: PeftConfig,
+  options: PeftOptions = {},
+): PeftModel<Outputs> {
+  const peftModel = new PeftModel(model);
+  peftModel.addAdapter(options.adapterName ?? DEFAULT_ADAPTER, config, options);
+  return peftModel;
+}
+
+/**
+ * A model with adapters, called like the model itself: `const { logits } = await peftModel({ inputIds })`.
+ * Methods are named and behave as in Hugging Face PEFT. At most one adapter acts at a time.
+ */
+export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Callable<ModelInputs, Promise<Outputs>> {
+  private readonly adapted: AdaptedNetwork;
+
+  /** Use `getPeftModel` or `PeftModel.fromPretrained`. */
+  constructor(private readonly baseModel: PreTrainedModel<Outputs>) {
+    super();
+    const { network, config } = baseModel;
+    if ([...network.modules()].some((module) => module instanceof LoraLinear)) {
+      throw new GraftError(
+        "invalid-argument",
+        "the model has adapters already",
+        "Use addAdapter or loadAdapter of its PeftModel, or unload that one first.",
+      );
+    }
+    const namesOf = (path: string): string[] => [...new Set([path, toV5Name(config.modelType, path)])];
+    this.adapted = new AdaptedNetwork(network, config.modelType, namesOf);
+  }
+
+  /**
+   * Loads a folder in PEFT's format onto its base model. Every tensor must fit; module names of transformers 4 and 5
+   * are both read.
+   * @throws GraftError `adapter-mismatch` naming the tensors that differ, `unsupported` naming the field or method,
+   *   `pickle-refused`, `target-modules-not-found`, and what opening the files throws
+   */
+  static async fromPretrained<Outputs extends ModelOutputs>(
+    model: PreTrainedModel<Outputs>,
+    folder: string,
+    options: LoadAdapterOptions = {},
+  ): Promise<PeftModel<Outputs>> {
+    const peftModel = new PeftModel(model);
+    await peftModel.loadAdapter(folder, options);
+    return peftModel;
+  }
+
+  get network(): Network {
+    return this.baseModel.network;
+  }
+  get config(): ModelConfig {
+    return this.baseModel.config;
+  }
+  get runner(): Runner {
+    return this.baseModel.runner;
+  }
+  /** The configs by adapter name. */
+  get peftConfig(): Readonly<Record<string, PeftConfig>> {
+    return Object.fromEntries([...this.adapted.adapters].map(([name, { config }]) => [name, config]));
+  }
+  /** The names of the adapters that act: one or none. */
+  get activeAdapters(): string[] {
+    return this.adapted.activeAdapter === null ? [] : [this.adapted.activeAdapter];
+  }
+  /** Paths (of transformers 4) of the layers with LoRA matrices. */
+  get targetedModuleNames(): string[] {
+    return this.adapted.layers().map(({ path }) => path);
+  }
+  /** The model below. It computes with the adapters while they are in it. */
+  getBaseModel(): PreTrainedModel<Outputs> {
+    return this.baseModel;
+  }
+
+  /** Evaluation pass, as the base model's. */
+  forward(inputs: ModelInputs, options: { readonly signal?: AbortSignal } = {}): Promise<Outputs> {
+    return this.baseModel.forward(inputs, options);
+  }
+  prepareInputs(inputs: ModelInputs): PreparedInputs {
+    return this.baseModel.prepareInputs(inputs);
+  }
+  /** The parameters in force, the acting adapter's included. */
+  namedParameters(): [string, Parameter][] {
+    return this.baseModel.namedParameters();
+  }
+  dispose(): Promise<void> {
+    return this.baseModel.dispose();
+  }
+
+  /** [trainable, all] numbers, counted as PEFT counts: copies of saved modules besides their originals. */
+  getNbTrainableParameters(options: CountOptions = {}): [trainable: number, all: number] {
+    const { trainable, all } = countParameters(this.adapted, options);
+    return [trainable, all];
+  }
+  /** PEFT's line, e.g. "trainable params: 667,493 || all params: 86,543,818 || trainable%: 0.7713". */
+  trainableParametersLine(options: CountOptions = {}): string {
+    return trainableLine(countParameters(this.adapted, options));
+  }
+  /** Prints PEFT's line. */
+  printTrainableParameters(options: CountOptions = {}): void {
+    console.log(this.trainableParametersLine(options));
+  }
+
+  /** Adds a fresh adapter; the first one acts at once, others after `setAdapter`. */
+  addAdapter(adapterName: string, config: PeftConfig, { seed = 0, onWarning = console.warn }: PeftOptions = {}): void {
+    if (config.fanInFanOut) {
+      onWarning("fanInFanOut is set to false: the model's layers store their weights as [out, in]");
+    }
+    const fitting = config.with({ fanInFanOut: false });
+    this.adapted.add(adapterName, fitting, !config.inferenceMode, seed);
+    if (this.adapted.adapters.size === 1) this.adapted.activate(adapterName);
+  }
+
+  /** Loads another adapter from a folder; the first one acts at once, others after `setAdapter`. */
+  async loadAdapter(
+    folder: string,
+    { adapterName = DEFAULT_ADAPTER, isTrainable = false, onWarning = console.warn }: LoadAdapterOptions = {},
+  ): Promise<void> {
+    const config = await readAdapterConfig(folder, onWarning);
+    const files = await resolveModelFolder(folder, "adapter");
+    const weights = await openSafetensors(requireFile(files, "adapter_model.safetensors", "the adapter's weights"));
+    this.addAdapter(adapterName, config.with({ inferenceMode: !isTrainable }), { onWarning });
+    try {
+      await this.readWeights(adapterName, weights);
+    } catch (error) {
+      this.adapted.remove(adapterName);
+      throw error;
+    }
+  }
+
+  /**
+   * Gives the adapters that are there the weights of a folder that `savePretrained` wrote: back to a checkpoint.
+   * @throws GraftError `adapter-mismatch`, `file-not-found`, `invalid-safetensors`
+   */
+  async loadWeights(folder: string): Promise<void> {
+    for (const name of this.adapted.adapters.keys()) {
+      const path = name === DEFAULT_ADAPTER ? folder : platform.join(folder, name);
+      const files = await resolveModelFolder(path, "adapter");
+      const file = requireFile(files, "adapter_model.safetensors", "the adapter's weights");
+      await this.readWeights(name, await openSafetensors(file));
+    }
+  }
+
+  private async readWeights(adapterName: string, weights: SafetensorsFile): Promise<void> {
+    const expected = fileParameters(this.adapted, adapterName);
+    const toV4 = (name: string): string => toV4Name(this.config.modelType, name);
+    const tensors = await readAdapterTensors(weights, expected, toV4);
+    for (const [parameter, data] of tensors) parameter.setData(data);
+  }
+
+  /** Lets another loaded adapter act. One of the same layers and dropout needs no new program, whatever its rank. */
+  async setAdapter(adapterName: string): Promise<void> {
+    const { loraDropout } = this.adapted.get(adapterName).config;
+    const old = this.adapted.activeAdapter;
+    if (old === adapterName) return;
+    await this.runner.syncFromEngine();
+    unmergeAll(this.adapted);
+    this.adapted.activate(adapterName);
+    if (old === null || this.adapted.get(old).config.loraDropout !== loraDropout) await this.runner.invalidate();
+  }
+
+  /** Takes an adapter out; where it acted, the first of the others acts next. */
+  async deleteAdapter(adapterName: string): Promise<void> {
+    this.adapted.get(adapterName);
+    if (this.adapted.activeAdapter === adapterName) {
+      const next = [...this.adapted.adapters.keys()].find((name) => name !== adapterName);
+      unmergeAll(this.adapted);
+      if (next !== undefined) await this.setAdapter(next);
+    }
+    this.adapted.remove(adapterName);
+  }
+
+  /**
+   * Saves adapters in PEFT's format: "default" into the folder itself, others into a folder of their name below.
+   * @throws GraftError `missing-tensor` for a model without weights, `file-access`, `disk-full`
+   */
+  async savePretrained(folder: string, { moduleNames = "v5", selectedAdapters }: SaveOptions = {}): Promise<void> {
+    await this.runner.syncFromEngine();
+    for (const name of selectedAdapters ?? this.adapted.adapters.keys()) {
+      const path = name === DEFAULT_ADAPTER ? folder : platform.join(folder, name);
+      await saveAdapter(this.adapted, name, path, this.baseModel, moduleNames);
+    }
+  }
+
+  /** Adds the acting adapter to the weights: the same outputs without its cost. `unmergeAdapter` takes it back. */
+  async mergeAdapter(options: MergeOptions = {}): Promise<void> {
+    await this.runner.syncFromEngine();
+    await mergeActive(this.adapted, options);
+  }
+  /** Restores the weights from before `mergeAdapter`, to the bit. */
+  unmergeAdapter(): void {
+    unmergeAll(this.adapted);
+  }
+  /** Merges the acting adapter for good and returns the plain model; this PeftModel is not to be used any more. */
+  async mergeAndUnload(options: MergeOptions = {}): Promise<PreTrainedModel<Outputs>> {
+    await this.mergeAdapter(options);
+    this.adapted.unload();
+    return this.baseModel;
+  }
+  /** The plain model without the LoRA layers; modules that were saved whole keep their trained values, as in PEFT. */
+  async unload(): Promise<PreTrainedModel<Outputs>> {
+    await this.runner.syncFromEngine();
+    unmergeAll(this.adapted);
+    this.adapted.unload();
+    return this.baseModel;
+  }
+
+  /**
+   * Runs a callback with the base model alone: `await peftModel.disableAdapter(() => peftModel(inputs))`.
+   * As in PEFT, modules saved whole are the originals meanwhile, while biases that the adapter trains stay trained.
+   */
+  async disableAdapter<T>(callback: () => T | Promise<T>): Promise<T> {
+    await this.runner.syncFromEngine();
+    const restore = this.adapted.disable();
+    try {
+      return await callback();
+    } finally {
+      restore();
+    }
+  }
+
+  /**
+   * Multiplies the acting adapter's update: 1 is loraAlpha / r as configured, 0 is none. No new program is compiled.
+   * @throws GraftError `invalid-argument` while merged
+   */
+  setScale(scale: number): void {
+    const layers = this.adapted.layers().filter((layer) => layer.activeMatrices);
+    if (layers.some((layer) => layer.merged)) {
+      throw new GraftError(
+        "invalid-argument",
+        "the adapter is merged into the weights, so its scale cannot change",
+        "Call unmergeAdapter first.",
+      );
+    }
+    for (const layer of layers) layer.setScaling(scale * (layer.activeMatrices?.scaling ?? 0));
+  }
+}

@@ -1,0 +1,86 @@
+import { platform } from "#platform";
+import { type PreTrainedModel, readParameter, toV5Name } from "../models/index.js";
+import { type TensorSource, writeSafetensors } from "../safetensors/write.js";
+import type { AdaptedNetwork } from "./adapted-network.js";
+import { fileKey, fileParameters } from "./adapter-tensors.js";
+import type { LoraConfig } from "./config/lora-config.js";
+import type { ModuleNames, NamedModule } from "./matching/select.js";
+import { writtenTargets } from "./matching/written-targets.js";
+import { modelCard } from "./model-card.js";
+
+export interface SaveOptions {
+  /**
+   * How module names are spelled, where transformers 4 and 5 differ (ViT). "v5" (default) is what current transformers
+   * and PEFT load, "v4" what older ones do.
+   */
+  readonly moduleNames?: ModuleNames;
+  /** Names of the adapters to save; all by default. */
+  readonly selectedAdapters?: readonly string[];
+}
+
+type Model = Pick<PreTrainedModel, "config" | "network" | "nameOrPath">;
+
+/** The name of a module or parameter in a spelling. */
+function speller(model: Model, moduleNames: ModuleNames): (name: string) => string {
+  return moduleNames === "v4" ? (name) => name : (name) => toV5Name(model.config.modelType, name);
+}
+
+/** Names of saved modules as the written spelling has them; a name that picks something there stays. */
+function writtenSavedModules(modules: readonly NamedModule[], names: readonly string[]): string[] {
+  const written = modules.map((module) => module.names[0] as string);
+  return names.flatMap((name) => {
+    if (written.some((path) => path.endsWith(name))) return [name];
+    const meant = modules.filter(({ module }) => module.path.endsWith(name)).map((module) => module.names[0] as string);
+    return meant.length > 0 ? meant : [name];
+  });
+}
+
+/** The config that describes an adapter to PEFT. */
+function writtenConfig(network: AdaptedNetwork, name: string, model: Model, moduleNames: ModuleNames): LoraConfig {
+  const { config, layers } = network.get(name);
+  const spell = speller(model, moduleNames);
+  const modules = network.modules((path) => [spell(path)]);
+  const modulesToSave = config.modulesToSave && writtenSavedModules(modules, config.modulesToSave);
+  const adapted = layers.map(({ path }) => spell(path));
+  const { modelType } = model.config;
+  const autoMapping = {
+    base_model_class: model.network.className,
+    parent_library: `transformers.models.${modelType}.modeling_${modelType}`,
+  };
+  return config.with(
+    {
+      ...writtenTargets(modules, adapted, config.with({ modulesToSave }), modelType),
+      modulesToSave,
+      baseModelNameOrPath: config.baseModelNameOrPath ?? model.nameOrPath,
+      inferenceMode: true,
+    },
+    config.taskType === null ? autoMapping : null,
+  );
+}
+
+/**
+ * Writes one adapter's folder: adapter_model.safetensors, adapter_config.json and a model card, each whole or not at
+ * all, as PEFT 0.21 lays them out.
+ * @throws GraftError `missing-tensor` for a model without weights, `file-access`, `disk-full`
+ */
+export async function saveAdapter(
+  network: AdaptedNetwork,
+  name: string,
+  folder: string,
+  model: Model,
+  moduleNames: ModuleNames,
+): Promise<void> {
+  const spell = speller(model, moduleNames);
+  const tensors = new Map<string, TensorSource>();
+  for (const parameter of fileParameters(network, name)) {
+    tensors.set(fileKey(network, parameter, spell), await readParameter(parameter));
+  }
+  const config = writtenConfig(network, name, model, moduleNames);
+  await platform.makeDirectory(folder);
+  await writeSafetensors(platform.join(folder, "adapter_model.safetensors"), tensors, { format: "pt" });
+  const json = JSON.stringify(config.toJson(), null, 2);
+  await platform.writeFileAtomic(platform.join(folder, "adapter_config.json"), json);
+  const base = config.baseModelNameOrPath;
+  const tags = [...(base === null ? [] : [`base_model:adapter:${base}`]), "lora", "transformers"];
+  await platform.writeFileAtomic(platform.join(folder, "README.md"), modelCard(base, tags));
+}
