@@ -127,6 +127,8 @@ OPS = {
     "geluGradient": gelu_gradient,
     "pad": pad,
     "dimension": dimension,
+    "linearGelu": lambda x, weight, bias: F.gelu(F.linear(x, weight, bias)),
+    "attention": lambda query, key, value, scale: (scale * query @ key.mT).softmax(-1) @ value,
     "bceWithLogits": lambda logits, target: F.binary_cross_entropy_with_logits(logits, target),
 }
 

@@ -273,7 +273,19 @@ def hard_points() -> list[Case]:
     ]
 
 
-GROUPS = (matrix_products, binary, elementwise, reductions, shapes, indexing, softmaxes, networks, losses, comparisons, adjoints, hard_points)
+def rewritten() -> list[Case]:
+    """Combinations that a backend may write in another form."""
+    linear = {"x": normal(2, 3, 4), "weight": normal(5, 4), "bias": normal(5)}
+    heads = {"query": normal(2, 3, 4), "key": normal(2, 5, 4), "value": normal(2, 5, 4)}
+    return [
+        Case("linearGelu", "sequence", linear, {}, tuple(linear)),
+        Case("linearGelu", "rows", linear | {"x": 4 * normal(6, 4)}, {}, tuple(linear)),
+        Case("linearGelu", "frozenWeight", linear, {}, ("x",)),
+        Case("attention", "scaled", heads, {"scale": 0.5}, tuple(heads)),
+    ]
+
+
+GROUPS = (matrix_products, binary, elementwise, reductions, shapes, indexing, softmaxes, networks, losses, comparisons, adjoints, hard_points, rewritten)
 
 
 def all_cases() -> list[Case]:

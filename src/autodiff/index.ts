@@ -1,2 +1,3 @@
+export { type FiniteDifferenceRequest, finiteDifferences } from "./finite-differences.js";
 export { gradients } from "./gradients.js";
 export { nodesInOrder } from "./topology.js";

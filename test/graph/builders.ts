@@ -18,7 +18,15 @@ export interface BuildContext {
 type Builder = (context: BuildContext) => Tensor | Tensor[];
 
 /** Golden functions that are written with several operators. */
-type Composite = "crossEntropy" | "mseLoss" | "bceWithLogits" | "geluTanh" | "split" | "conv";
+type Composite =
+  | "crossEntropy"
+  | "mseLoss"
+  | "bceWithLogits"
+  | "geluTanh"
+  | "split"
+  | "conv"
+  | "linearGelu"
+  | "attention";
 
 const unary =
   (f: (x: Tensor) => Tensor): Builder =>
@@ -161,6 +169,14 @@ export const builders: { readonly [K in OpName | Composite]: Builder } = {
     });
   },
   conv,
+  linearGelu: ({ input }) =>
+    graph.gelu(graph.add(graph.matMul(input("x"), input("weight"), { transposeB: true }), input("bias"))),
+  attention({ input, attributes }) {
+    const scores = graph.matMul(graph.mul(input("query"), attributes.scale as number), input("key"), {
+      transposeB: true,
+    });
+    return graph.matMul(graph.softmax(scores, -1), input("value"));
+  },
 };
 
 export type GoldenName = keyof typeof builders;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ops, type Tensor } from "#graft/graph/index";
-import { applyPeepholes, cpuLowering, type LoweringTable, standardLowering } from "#graft/onnx/index";
+import { applyPeepholes, cpuLowering, type LoweringTable, standardLowering, webgpuLowering } from "#graft/onnx/index";
 import type { TensorData } from "#graft/tensor-data";
 import { builders, type GoldenName } from "./builders.js";
 import { difference, type Tolerance } from "./close.js";
@@ -28,6 +28,8 @@ interface Engine {
 
 const engines: Record<string, Engine> = {
   cpu: { table: cpuLowering, prepare: applyPeepholes, level: "disabled" },
+  // The form for WebGPU, on CPU kernels.
+  webgpu: { table: webgpuLowering, prepare: applyPeepholes, level: "disabled" },
   standard: { table: standardLowering, prepare: (outputs) => outputs, level: "all" },
 };
 
