@@ -14,3 +14,4 @@ export {
   type ModelOutputs,
   PreTrainedModel,
 } from "./models/index.js";
+export * from "./training/index.js";

@@ -1,5 +1,10 @@
+import { platform } from "#platform";
+import { GraftError } from "../errors.js";
+import { requireFile, resolveModelFolder } from "../hub/model-folder.js";
 import type { ModelConfig, ModelInputs, Network, PreparedInputs, Runner } from "../models/index.js";
 import type { Parameter } from "../nn/index.js";
+import { openSafetensors, readTensor } from "../safetensors/read.js";
+import { toFloat32 } from "../tensor-data.js";
 
 /** What training needs of a model: `PreTrainedModel` and `PeftModel` are such. */
 export interface TrainableModel {
@@ -9,4 +14,32 @@ export interface TrainableModel {
   prepareInputs(inputs: ModelInputs): PreparedInputs;
   namedParameters(): [string, Parameter][];
   savePretrained(folder: string): Promise<void>;
+  /** Takes back weights that `savePretrained` wrote. Without it, the trainable ones are read from model.safetensors. */
+  loadWeights?(folder: string): Promise<void>;
+}
+
+/** The parameters that an optimiser would change. */
+export function trainableParameters(model: TrainableModel): Parameter[] {
+  return model.namedParameters().flatMap(([, parameter]) => (parameter.trainable ? [parameter] : []));
+}
+
+/**
+ * Gives a model the trained weights of a folder that its `savePretrained` wrote.
+ * @throws GraftError `file-not-found`, `missing-tensor`, `adapter-mismatch`, `shape-mismatch`, `invalid-safetensors`
+ */
+export async function restoreWeights(model: TrainableModel, folder: string): Promise<void> {
+  if (model.loadWeights) return model.loadWeights(folder);
+  const files = await resolveModelFolder(folder);
+  const { entries } = await openSafetensors(requireFile(files, "model.safetensors", "the model's weights"));
+  for (const parameter of trainableParameters(model)) {
+    const entry = entries.get(parameter.name);
+    if (entry === undefined) {
+      throw new GraftError(
+        "missing-tensor",
+        `${platform.join(folder, "model.safetensors")} has no tensor ${parameter.name}`,
+        "Resume from a checkpoint of the same model.",
+      );
+    }
+    parameter.setData({ dtype: "float32", shape: entry.shape, data: toFloat32(await readTensor(entry)) });
+  }
 }

@@ -61,7 +61,7 @@ export const trainingArgumentFields = {
   fp16: z.boolean().default(false).describe("Accepted with a warning: training computes in float32"),
   bf16: z.boolean().default(false).describe("Accepted with a warning: training computes in float32"),
   pushToHub: z.boolean().default(false).describe("Not supported: upload the saved folder yourself"),
-  reportTo: z.enum(["none"]).default("none").describe("Accepted: events.jsonl holds all that is reported"),
+  reportTo: z.enum(["events", "none"]).default("events").describe("events: a line of JSON per event in events.jsonl"),
 } as const;
 
 export type TrainingArgumentName = keyof typeof trainingArgumentFields;

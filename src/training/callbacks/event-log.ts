@@ -16,8 +16,9 @@ export class EventLogCallback implements TrainerCallback {
     await this.append("trainBegin", event, { maxSteps: state.maxSteps, numTrainEpochs: state.numTrainEpochs, args });
   }
 
-  onLog(event: CallbackEvent & { readonly logs: LogEntry }): Promise<void> {
-    return this.append("log", event, event.logs);
+  /** Training losses; what evaluations and the end log has lines of its own. */
+  async onLog(event: CallbackEvent & { readonly logs: LogEntry }): Promise<void> {
+    if (event.logs.loss !== undefined) await this.append("log", event, event.logs);
   }
 
   onEvaluate(event: CallbackEvent & { readonly metrics: LogEntry }): Promise<void> {

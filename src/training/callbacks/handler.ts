@@ -6,9 +6,10 @@ export class CallbackHandler {
   constructor(readonly callbacks: readonly TrainerCallback[]) {}
 
   async call<M extends CallbackMethod>(method: M, event: CallbackEvent, extra: CallbackExtra<M>): Promise<void> {
+    const { args, state, control } = event;
     for (const callback of this.callbacks) {
       const listener = callback[method] as ((event: CallbackEvent & CallbackExtra<M>) => unknown) | undefined;
-      await listener?.call(callback, { ...event, ...extra });
+      await listener?.call(callback, { args, state, control, ...extra });
     }
   }
 

@@ -1,0 +1,52 @@
+export {
+  argumentAliases,
+  snakeCase,
+  type TrainingArgumentName,
+  TrainingArguments,
+  type TrainingArgumentsOptions,
+  type TrainingArgumentValues,
+  trainingArgumentFields,
+} from "./arguments/index.js";
+export type { DataCollator, DatasetLike } from "./batches.js";
+export {
+  type CallbackEvent,
+  EarlyStoppingCallback,
+  type EarlyStoppingOptions,
+  EventLogCallback,
+  type Progress,
+  type TrainerCallback,
+  type TrainerControl,
+} from "./callbacks/index.js";
+export { lastCheckpoint } from "./checkpoint.js";
+export type { EvalPrediction } from "./evaluation-loop.js";
+export {
+  accuracy,
+  argMax,
+  type F1Average,
+  f1,
+  type MetricInput,
+  type MetricName,
+  matthewsCorrelation,
+  metrics,
+  pearson,
+} from "./metrics/index.js";
+export type { TrainableModel } from "./model.js";
+export { type ScheduleName, schedules } from "./schedules/index.js";
+export type { LogEntry, TrainerState } from "./state.js";
+export {
+  createTrainingSession,
+  type ForwardBackwardOptions,
+  type ForwardBackwardResult,
+  type OptimizerStepOptions,
+  TrainingSession,
+  type TrainingSessionOptions,
+} from "./step.js";
+export {
+  type ComputeMetrics,
+  type EvaluateOptions,
+  type PredictionOutput,
+  Trainer,
+  type TrainerOptions,
+  type TrainOptions,
+} from "./trainer.js";
+export type { StopReason, TrainOutput } from "./training-run.js";
