@@ -14,4 +14,16 @@ export {
   type ModelOutputs,
   PreTrainedModel,
 } from "./models/index.js";
+export {
+  getPeftModel,
+  type LoadAdapterOptions,
+  LoraConfig,
+  type LoraConfigOptions,
+  lora,
+  type MergeOptions,
+  PeftModel,
+  type PeftOptions,
+  readAdapterConfig,
+  type SaveOptions,
+} from "./peft/index.js";
 export * from "./training/index.js";

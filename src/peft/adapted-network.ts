@@ -23,6 +23,7 @@ export class AdaptedNetwork {
   private readonly savedModules = new Map<Module, SavedModule>();
   private active: string | null = null;
   private disabledBy = 0;
+  private frozen: Parameter[] = [];
 
   /** @param namesOf every name of a module path (transformers 4's and 5's) */
   constructor(
@@ -52,7 +53,7 @@ export class AdaptedNetwork {
     const modules = this.modules();
     const targets = selectTargets(modules, config, this.modelType);
     const whole = selectSavedModules(modules, config);
-    for (const parameter of this.adapters.size === 0 ? this.network.parameters() : []) parameter.trainable = false;
+    if (this.adapters.size === 0) this.freeze();
     const layers = targets.map(({ module }) => (module instanceof LoraLinear ? module : this.wrap(module)));
     for (const layer of layers) {
       const { a, b } = layer.addAdapter(name, config);
@@ -66,7 +67,7 @@ export class AdaptedNetwork {
     return adapter;
   }
 
-  /** Takes an adapter out; layers and modules that no adapter uses any more are as they were before. */
+  /** Takes an adapter out; what no adapter uses any more is as it was before, trainability included. */
   remove(name: string): void {
     this.requireEnabled();
     const adapter = this.get(name);
@@ -77,6 +78,7 @@ export class AdaptedNetwork {
       if (layer.adapterNames.length === 0) this.replace(layer, layer.base);
     }
     for (const module of adapter.saved) module.removeAdapter(name);
+    if (this.adapters.size === 0) for (const parameter of this.frozen) parameter.trainable = true;
   }
 
   /** Lets one adapter act, and its parameters be trained if it is trainable; null: the base model alone. */
@@ -178,6 +180,11 @@ export class AdaptedNetwork {
     if (config.bias === "lora_only") return layers.flatMap(({ base }) => (base.bias ? [base.bias] : []));
     const inSaved = new Set([...this.originals(), ...this.adapterParameters(name)]);
     return [...this.network.parameters()].filter((one) => one.name.endsWith("bias") && !inSaved.has(one));
+  }
+
+  private freeze(): void {
+    this.frozen = [...this.network.parameters()].filter(({ trainable }) => trainable);
+    for (const parameter of this.frozen) parameter.trainable = false;
   }
 
   private setTrainable(name: string, trainable: boolean): void {

@@ -1,0 +1,237 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type ModelInputs, type PreTrainedModel, readParameter } from "#graft/models/index";
+import type { Parameter } from "#graft/nn/index";
+import { getPeftModel, LoraConfig, type LoraConfigOptions, PeftModel } from "#graft/peft/index";
+import type { TensorData } from "#graft/tensor-data";
+import { inputsFor, loadGoldenModel } from "./models.js";
+import { goldenPath, readGolden, relativeL2 } from "./numbers.js";
+import { refusal } from "./refusal.js";
+
+const models: PreTrainedModel[] = [];
+let io: ReadonlyMap<string, TensorData>;
+let inputs: ModelInputs;
+
+async function bert(): Promise<PreTrainedModel> {
+  const model = await loadGoldenModel("bert_seqcls");
+  models.push(model);
+  return model;
+}
+
+const options: LoraConfigOptions = { r: 4, loraAlpha: 8, taskType: "SEQ_CLS", targetModules: ["query", "value"] };
+const config = (changes: LoraConfigOptions = {}): LoraConfig => new LoraConfig({ ...options, ...changes });
+
+async function logitsOf(model: PeftModel | PreTrainedModel): Promise<TensorData> {
+  const { logits } = await model(inputs);
+  return logits as TensorData;
+}
+
+const matrix = (model: PeftModel, letter: "A" | "B"): Parameter[] =>
+  model.namedParameters().flatMap(([name, parameter]) => (name.endsWith(`lora_${letter}.weight`) ? [parameter] : []));
+
+async function elements(parameters: readonly Parameter[]): Promise<number[]> {
+  return (await Promise.all(parameters.map(readParameter))).flatMap(({ data }) => [...data]);
+}
+
+beforeAll(async () => {
+  const model = await bert();
+  io = (await readGolden("models/bert_seqcls/io.safetensors")).tensors;
+  inputs = inputsFor(model, io);
+});
+afterAll(() => Promise.all(models.map((model) => model.dispose())));
+
+describe("a fresh adapter", () => {
+  test("changes nothing: B is zero", async () => {
+    const model = getPeftModel(await bert(), config());
+    expect(relativeL2(await logitsOf(model), io.get("logits"))).toBeLessThan(1e-5);
+    expect((await elements(matrix(model, "B"))).every((value) => value === 0)).toBe(true);
+  });
+
+  test("A is uniform in +-1/sqrt(inFeatures), by the seed alone", async () => {
+    const make = async (seed: number) => elements(matrix(getPeftModel(await bert(), config(), { seed }), "A"));
+    const [first, again, other] = [await make(1), await make(1), await make(2)];
+    expect(first).toEqual(again);
+    expect(first).not.toEqual(other);
+    const bound = 1 / Math.sqrt(32);
+    expect(Math.max(...first.map(Math.abs))).toBeLessThanOrEqual(bound);
+    expect(Math.max(...first.map(Math.abs))).toBeGreaterThan(0.9 * bound);
+  });
+
+  test("gaussian: deviation 1/r; false: B is random too", async () => {
+    const gaussian = getPeftModel(await bert(), config({ initLoraWeights: "gaussian" }));
+    const drawn = await elements(matrix(gaussian, "A"));
+    const deviation = Math.sqrt(drawn.reduce((sum, value) => sum + value ** 2, 0) / drawn.length);
+    // 512 draws: the deviation is known to about 3 %.
+    expect(deviation).toBeGreaterThan(0.25 * 0.85);
+    expect(deviation).toBeLessThan(0.25 * 1.15);
+    const random = getPeftModel(await bert(), config({ initLoraWeights: false }));
+    expect((await elements(matrix(random, "B"))).every((value) => value !== 0)).toBe(true);
+    expect(relativeL2(await logitsOf(random), io.get("logits"))).toBeGreaterThan(1e-3);
+  });
+
+  test("only the adapter and the head are trainable", async () => {
+    const model = getPeftModel(await bert(), config());
+    const trainable = model.namedParameters().filter(([, parameter]) => parameter.trainable);
+    expect(trainable).toHaveLength(10);
+    expect(trainable.every(([name]) => /lora_[AB]\.weight$|^classifier\./.test(name))).toBe(true);
+  });
+});
+
+describe("the acting adapter", () => {
+  const load = async () => PeftModel.fromPretrained(await bert(), goldenPath("peft/bert_no_task"));
+
+  test("can be rescaled without a new program; 0 is the base model", async () => {
+    const model = await load();
+    const { rules } = model.prepareInputs(inputs);
+    const full = await logitsOf(model);
+    const program = await model.runner.evaluationProgram(rules);
+    model.setScale(0);
+    expect(relativeL2(await logitsOf(model), io.get("logits"))).toBeLessThan(1e-5);
+    model.setScale(1);
+    expect(relativeL2(await logitsOf(model), full)).toBe(0);
+    await model.disableAdapter(() => logitsOf(model));
+    expect(await model.runner.evaluationProgram(rules)).toBe(program);
+  });
+
+  test("gives way to one of another rank without a new program", async () => {
+    const model = await load();
+    const { rules } = model.prepareInputs(inputs);
+    const first = await logitsOf(model);
+    const program = await model.runner.evaluationProgram(rules);
+    const other = {
+      r: 7,
+      loraDropout: 0.1,
+      taskType: null,
+      modulesToSave: null,
+      initLoraWeights: false,
+      inferenceMode: true,
+    } as const;
+    model.addAdapter("other", config(other), { seed: 3 });
+    expect(model.activeAdapters).toEqual(["default"]);
+    expect(relativeL2(await logitsOf(model), first)).toBe(0);
+    await model.setAdapter("other");
+    expect(model.activeAdapters).toEqual(["other"]);
+    expect(relativeL2(await logitsOf(model), first)).toBeGreaterThan(1e-3);
+    await model.setAdapter("default");
+    expect(relativeL2(await logitsOf(model), first)).toBe(0);
+    expect(await model.runner.evaluationProgram(rules)).toBe(program);
+    await model.deleteAdapter("default");
+    expect(model.activeAdapters).toEqual(["other"]);
+    expect(Object.keys(model.peftConfig)).toEqual(["other"]);
+  });
+
+  test("can be unloaded: the plain model computes as before", async () => {
+    const model = await load();
+    const plain = await model.unload();
+    expect(plain.namedParameters().some(([name]) => name.includes("lora"))).toBe(false);
+    expect(relativeL2(await logitsOf(plain), io.get("logits"))).toBeLessThan(1e-5);
+    expect(getPeftModel(plain, config()).targetedModuleNames).toHaveLength(4);
+  });
+
+  test("adapters with heads of their own: each head acts with its adapter", async () => {
+    const model = await PeftModel.fromPretrained(await bert(), goldenPath("peft/bert_default"));
+    await model.loadAdapter(goldenPath("peft/bert_exclude"), { adapterName: "other" });
+    await model.setAdapter("other");
+    const other = await readGolden("peft/bert_exclude/io.safetensors");
+    expect(
+      relativeL2((await model(inputsFor(model.getBaseModel(), other.tensors))).logits, other.tensors.get("logits")),
+    ).toBeLessThan(1e-5);
+    await model.setAdapter("default");
+    const first = await readGolden("peft/bert_default/io.safetensors");
+    expect(
+      relativeL2((await model(inputsFor(model.getBaseModel(), first.tensors))).logits, first.tensors.get("logits")),
+    ).toBeLessThan(1e-5);
+  });
+});
+
+describe("training", () => {
+  test("changes the adapter and the head, and nothing else; saving, disabling and merging see it", async () => {
+    const base = await bert();
+    const model = getPeftModel(base, config(), { seed: 5 });
+    const frozen = base.namedParameters().filter(([, parameter]) => !parameter.trainable);
+    const sources = frozen.map(([, parameter]) => parameter.source);
+    const labelled = inputsFor(base, (await readGolden("models/bert_seqcls/io.safetensors")).tensors, true);
+    const { feeds, rules } = model.prepareInputs(labelled);
+    const program = await model.runner.trainingProgram(rules);
+    const trained = model.namedParameters().filter(([, parameter]) => parameter.trainable);
+    const optimizer = await (await model.runner.engine()).createOptimizer({
+      optimizer: "adamw",
+      parameters: trained.map(([name]) => ({ name, weightDecay: 0 })),
+    });
+    const losses: number[] = [];
+    for (let step = 0; step < 20; step++) {
+      losses.push((await program.accumulate(feeds, { masks: { seed: 0, step, microStep: 0 } })).loss);
+      await optimizer.step({ learningRate: 5e-2 });
+    }
+    expect(losses.at(-1)).toBeLessThan(0.5 * (losses[0] as number));
+    const after = await logitsOf(model);
+    expect(relativeL2(after, io.get("logits"))).toBeGreaterThan(0.1);
+    const disabled = await model.disableAdapter(() => logitsOf(model));
+    expect(relativeL2(disabled, io.get("logits"))).toBeLessThan(1e-5);
+    expect(relativeL2(await logitsOf(model), after)).toBe(0);
+    await model.mergeAdapter();
+    expect(relativeL2(await logitsOf(model), after)).toBeLessThan(1e-5);
+    model.unmergeAdapter();
+    expect(relativeL2(await logitsOf(model), after)).toBe(0);
+    expect(frozen.map(([, parameter]) => parameter.source)).toEqual(sources);
+    expect((await elements(matrix(model, "B"))).some((value) => value !== 0)).toBe(true);
+  });
+});
+
+describe("what cannot be done is refused", () => {
+  test("a second PeftModel on one model", async () => {
+    const model = await bert();
+    getPeftModel(model, config());
+    expect((await refusal(() => getPeftModel(model, config()))).code).toBe("invalid-argument");
+  });
+
+  test("two adapters of one name, an unknown name, a name that is no folder's", async () => {
+    const model = getPeftModel(await bert(), config());
+    expect((await refusal(() => model.addAdapter("default", config()))).message).toContain("default");
+    expect((await refusal(() => model.setAdapter("nobody"))).hint).toContain("default");
+    expect((await refusal(() => model.addAdapter("../up", config()))).code).toBe("invalid-argument");
+  });
+
+  test("trained biases beside another adapter", async () => {
+    const model = getPeftModel(await bert(), config());
+    expect((await refusal(() => model.addAdapter("other", config({ bias: "all" })))).code).toBe("unsupported");
+  });
+
+  test("an adapter of another base: missing and left-over tensors are named", async () => {
+    const base = await loadGoldenModel("roberta_seqcls");
+    models.push(base);
+    const error = await refusal(() => PeftModel.fromPretrained(base, goldenPath("peft/bert_default")));
+    expect(error.code).toBe("adapter-mismatch");
+    expect(error.message).toContain("roberta.encoder.layer.0.attention.self.query.lora_A.weight");
+    expect(error.message).toContain("base_model.model.bert.encoder.layer.0.attention.self.query.lora_A.weight");
+  });
+
+  test("a safe merge of numbers that are not finite; nothing is merged", async () => {
+    const model = getPeftModel(await bert(), config());
+    const b = matrix(model, "B")[0] as Parameter;
+    b.setData({ dtype: "float32", shape: b.shape, data: new Float32Array(b.elementCount).fill(Number.NaN) });
+    const error = await refusal(() => model.mergeAdapter({ safeMerge: true }));
+    expect(error.code).toBe("not-finite");
+    expect(error.message).toContain("query.weight");
+    expect(model.namedParameters().every(([, parameter]) => parameter.override === null)).toBe(true);
+  });
+
+  test("changes while adapters are disabled or merged", async () => {
+    const model = getPeftModel(await bert(), config());
+    const inside = await refusal(() => model.disableAdapter(() => model.mergeAdapter()));
+    expect(inside.code).toBe("invalid-argument");
+    await model.mergeAdapter();
+    expect((await refusal(() => model.setScale(2))).message).toContain("merged");
+  });
+
+  test("saving a model without weights", async () => {
+    const model = getPeftModel(await loadGoldenModel("bert_seqcls", { withWeights: false }), config());
+    expect((await refusal(() => model.savePretrained("/nowhere"))).code).toBe("missing-tensor");
+  });
+});
+
+test("fanInFanOut is switched off with a remark, as PEFT does for linear layers", async () => {
+  const remarks: string[] = [];
+  const model = getPeftModel(await bert(), config({ fanInFanOut: true }), { onWarning: (text) => remarks.push(text) });
+  expect(remarks[0]).toContain("fanInFanOut");
+  expect(model.peftConfig.default?.fanInFanOut).toBe(false);
+});
