@@ -51,6 +51,12 @@ export function newTrainerState(): TrainerState {
   };
 }
 
+/** JSON has no NaN (a correlation of constants, say): it is written as null. */
+const loggedNumber = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? Number.NaN);
+
 const callbackState = z.object({
   args: z.record(z.string(), z.unknown()),
   attributes: z.record(z.string(), z.unknown()),
@@ -65,7 +71,7 @@ const schema = z.object({
   eval_steps: z.number(),
   global_step: z.int().gte(0),
   logging_steps: z.number(),
-  log_history: z.array(z.record(z.string(), z.number())),
+  log_history: z.array(z.record(z.string(), loggedNumber)),
   max_steps: z.int(),
   num_train_epochs: z.number(),
   save_steps: z.number(),

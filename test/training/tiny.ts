@@ -26,8 +26,9 @@ export async function tinyPeftModel(
   folder: string,
   { base, adapter, dropout }: { base: string; adapter: string; dropout: number },
 ): Promise<PeftModel> {
-  const modelFolder = join(folder, `${base}-${dropout}`);
-  const adapterFolder = join(folder, `${adapter}-${dropout}`);
+  const own = await mkdtemp(join(folder, "model-"));
+  const modelFolder = join(own, base);
+  const adapterFolder = join(own, adapter);
   await cp(join(golden, "models", base), modelFolder, { recursive: true });
   await cp(join(golden, "peft", adapter), adapterFolder, { recursive: true });
   await editJson(join(modelFolder, "config.json"), {

@@ -7,11 +7,14 @@ export type EventKind = "trainBegin" | "log" | "evaluate" | "save" | "trainEnd";
 
 /**
  * Appends a JSON line to `<outputDir>/events.jsonl` for each event of a run: {"event", "time", "step", "epoch", ...}.
- * `time` is ISO 8601. A resumed run goes on in the same file.
+ * `time` is ISO 8601. A resumed run goes on in the same file. Evaluations without training are not logged.
  */
 export class EventLogCallback implements TrainerCallback {
+  private hasBegun = false;
+
   async onTrainBegin(event: CallbackEvent): Promise<void> {
     await platform.makeDirectory(event.args.outputDir);
+    this.hasBegun = true;
     const { args, state } = event;
     await this.append("trainBegin", event, { maxSteps: state.maxSteps, numTrainEpochs: state.numTrainEpochs, args });
   }
@@ -21,8 +24,8 @@ export class EventLogCallback implements TrainerCallback {
     if (event.logs.loss !== undefined) await this.append("log", event, event.logs);
   }
 
-  onEvaluate(event: CallbackEvent & { readonly metrics: LogEntry }): Promise<void> {
-    return this.append("evaluate", event, event.metrics);
+  async onEvaluate(event: CallbackEvent & { readonly metrics: LogEntry }): Promise<void> {
+    if (this.hasBegun) await this.append("evaluate", event, event.metrics);
   }
 
   onSave(event: CallbackEvent & { readonly checkpoint: string }): Promise<void> {

@@ -1,0 +1,330 @@
+import { existsSync, readdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  accuracy,
+  argMax,
+  EarlyStoppingCallback,
+  type Progress,
+  Trainer,
+  type TrainerCallback,
+  type TrainerOptions,
+  TrainingArguments,
+  type TrainingArgumentsOptions,
+} from "graft-peft";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { BatchTensors } from "#graft/data/index";
+import { collateTiny, type TinyRow, temporaryFolder, tinyPeftModel, tinyTextDataset } from "./tiny.js";
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let runs = 0;
+beforeAll(async () => {
+  folder = await temporaryFolder();
+});
+afterAll(() => folder.remove());
+
+interface Setup extends Partial<TrainerOptions<TinyRow>> {
+  readonly dropout?: number;
+  readonly options?: TrainingArgumentsOptions;
+}
+
+/** A trainer over 20 rows in batches of 4: five updates an epoch. */
+async function tinyTrainer({ dropout = 0.1, options = {}, ...rest }: Setup = {}) {
+  const model = await tinyPeftModel(folder.path, { base: "bert_seqcls", adapter: "bert_default", dropout });
+  const outputDir = join(folder.path, `run-${runs++}`);
+  const args = new TrainingArguments({
+    outputDir,
+    perDeviceTrainBatchSize: 4,
+    perDeviceEvalBatchSize: 8,
+    learningRate: 5e-3,
+    numTrainEpochs: 2,
+    loggingSteps: 1,
+    saveStrategy: "no",
+    ...options,
+  });
+  const trainer = new Trainer<TinyRow>({
+    model,
+    args,
+    trainDataset: tinyTextDataset(20),
+    evalDataset: tinyTextDataset(10, 100),
+    dataCollator: collateTiny,
+    computeMetrics: ({ predictions, labelIds }) =>
+      accuracy({ predictions: argMax(predictions), references: labelIds!.data as Int32Array }),
+    ...rest,
+  });
+  return { trainer, model, outputDir };
+}
+
+const losses = (trainer: Trainer<TinyRow>) =>
+  trainer.state.logHistory.flatMap(({ loss }) => (loss === undefined ? [] : [loss]));
+
+async function adapterBytes(path: string): Promise<Buffer> {
+  return readFile(join(path, "adapter_model.safetensors"));
+}
+
+describe("training", () => {
+  it("learns, and the same seed gives the same run to the bit", async () => {
+    const [first, second, other] = await Promise.all([
+      tinyTrainer({ options: { numTrainEpochs: 6 } }),
+      tinyTrainer({ options: { numTrainEpochs: 6 } }),
+      tinyTrainer({ options: { numTrainEpochs: 6, seed: 7 } }),
+    ]);
+    for (const { trainer, outputDir } of [first, second, other]) {
+      await trainer.train();
+      await trainer.saveModel(outputDir);
+    }
+    const curve = losses(first.trainer);
+    expect(curve).toHaveLength(30);
+    const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    expect(mean(curve.slice(-5))).toBeLessThan(0.8 * mean(curve.slice(0, 5)));
+    expect(losses(second.trainer)).toEqual(curve);
+    expect(losses(other.trainer)).not.toEqual(curve);
+    expect((await adapterBytes(first.outputDir)).equals(await adapterBytes(second.outputDir))).toBe(true);
+    await Promise.all([first, second, other].map(({ model }) => model.dispose()));
+  });
+
+  it("dropout acts in training and nowhere else", async () => {
+    // A learning rate of 0: what differs between runs is dropout alone.
+    const options = { learningRate: 0, maxSteps: 3, trainSamplingStrategy: "sequential" } as const;
+    const withDropout = await tinyTrainer({ dropout: 0.3, options });
+    const without = await tinyTrainer({ dropout: 0, options });
+    const batch = collateTiny([await tinyTextDataset(1).get(0, { seed: 0, epoch: 0 })]);
+    const before = (await withDropout.model(batch)).logits!.data;
+    await withDropout.trainer.train();
+    await without.trainer.train();
+    expect(losses(withDropout.trainer)).not.toEqual(losses(without.trainer));
+    const { eval_loss: noisy } = await withDropout.trainer.evaluate();
+    const { eval_loss: clean } = await without.trainer.evaluate();
+    expect(noisy).toBeCloseTo(clean!, 6);
+    const after = (await withDropout.model(batch)).logits!.data;
+    after.forEach((value, i) => {
+      expect(value).toBeCloseTo(before[i]!, 5);
+    });
+    await withDropout.model.dispose();
+    await without.model.dispose();
+  });
+
+  it("a resumed run equals the uninterrupted one to the bit", async () => {
+    // Seven updates: the checkpoint at 3 lies within the first epoch, the one at 6 in the second; accumulation is uneven.
+    const options: TrainingArgumentsOptions = {
+      gradientAccumulationSteps: 2,
+      maxSteps: 7,
+      weightDecay: 0.01,
+      saveStrategy: "steps",
+      saveSteps: 1,
+      loggingSteps: 2,
+      trainSamplingStrategy: "group_by_length",
+    };
+    const whole = await tinyTrainer({ options });
+    const full = await whole.trainer.train();
+    await whole.model.dispose();
+    for (const step of [1, 3, 5]) {
+      const part = await tinyTrainer({ options });
+      const resumeFromCheckpoint = join(whole.outputDir, `checkpoint-${step}`);
+      const resumed = await part.trainer.train({ resumeFromCheckpoint });
+      expect(resumed.globalStep).toBe(7);
+      expect(resumed.trainingLoss).toBe(full.trainingLoss);
+      expect(losses(part.trainer)).toEqual(losses(whole.trainer));
+      const expected = await adapterBytes(join(whole.outputDir, "checkpoint-7"));
+      expect((await adapterBytes(join(part.outputDir, "checkpoint-7"))).equals(expected)).toBe(true);
+      expect(existsSync(join(part.outputDir, `checkpoint-${step}`))).toBe(false);
+      await part.model.dispose();
+    }
+  });
+
+  it("an abort ends after the update in progress, saves, and the run can go on", async () => {
+    const options: TrainingArgumentsOptions = { maxSteps: 6 };
+    const whole = await tinyTrainer({ options });
+    await whole.trainer.train();
+    await whole.trainer.saveModel(whole.outputDir);
+    const controller = new AbortController();
+    const callback: TrainerCallback = {
+      onStepBegin: ({ state }) => {
+        if (state.globalStep === 2) controller.abort();
+      },
+    };
+    const part = await tinyTrainer({ options, callbacks: [callback] });
+    const output = await part.trainer.train({ signal: controller.signal });
+    expect(output).toMatchObject({ stopReason: "aborted", globalStep: 3 });
+    expect(output.checkpoint).toBe(join(part.outputDir, "checkpoint-3"));
+    const rest = await part.trainer.train({ resumeFromCheckpoint: true });
+    expect(rest).toMatchObject({ stopReason: "completed", globalStep: 6 });
+    await part.trainer.saveModel(part.outputDir);
+    expect((await adapterBytes(part.outputDir)).equals(await adapterBytes(whole.outputDir))).toBe(true);
+    await whole.model.dispose();
+    await part.model.dispose();
+  });
+
+  it("loads the best model at the end and keeps its checkpoint", async () => {
+    const values = [0.5, 0.9, 0.7, 0.8];
+    let evaluation = 0;
+    const { trainer, model, outputDir } = await tinyTrainer({
+      options: {
+        numTrainEpochs: 4,
+        evalStrategy: "epoch",
+        saveStrategy: "epoch",
+        loadBestModelAtEnd: true,
+        metricForBestModel: "score",
+        saveTotalLimit: 2,
+      },
+      computeMetrics: () => ({ score: values[evaluation++]! }),
+    });
+    await trainer.train();
+    expect(trainer.state).toMatchObject({ bestMetric: 0.9, bestGlobalStep: 10 });
+    expect(readdirSync(outputDir).sort()).toEqual(["checkpoint-10", "checkpoint-20", "events.jsonl"]);
+    await trainer.saveModel(join(outputDir, "final"));
+    const final = await adapterBytes(join(outputDir, "final"));
+    expect(final.equals(await adapterBytes(join(outputDir, "checkpoint-10")))).toBe(true);
+    expect(final.equals(await adapterBytes(join(outputDir, "checkpoint-20")))).toBe(false);
+    await model.dispose();
+  });
+
+  it("stops early when the metric no longer improves, in a resumed run too", async () => {
+    const make = (scores: number[]) =>
+      tinyTrainer({
+        options: { numTrainEpochs: 6, evalStrategy: "epoch", saveStrategy: "best", metricForBestModel: "score" },
+        computeMetrics: () => ({ score: scores.shift()! }),
+        callbacks: [new EarlyStoppingCallback({ earlyStoppingPatience: 2 })],
+      });
+    const { trainer, model } = await make([0.5, 0.6, 0.55, 0.58, 0.9]);
+    expect(await trainer.train()).toMatchObject({ globalStep: 20, stopReason: "callback" });
+    const best = trainer.state.bestModelCheckpoint!;
+    expect(best).toMatch(/checkpoint-10$/);
+    await model.dispose();
+    const again = await make([0.55, 0.58, 0.9]);
+    const output = await again.trainer.train({ resumeFromCheckpoint: best });
+    expect(output).toMatchObject({ globalStep: 20, stopReason: "callback" });
+    await again.model.dispose();
+  });
+
+  it("evaluates all rows whatever the batch size, and predicts row by row", async () => {
+    const { trainer, model } = await tinyTrainer({ options: { perDeviceEvalBatchSize: 3 } });
+    const metrics = await trainer.evaluate();
+    const data = tinyTextDataset(10, 100);
+    let loss = 0;
+    const predicted = await trainer.predict(data);
+    expect(predicted.predictions.shape).toEqual([10, 3]);
+    for (let row = 0; row < 10; row++) {
+      const single = await model(collateTiny([await data.get(row, { seed: 0, epoch: 0 })]));
+      loss += single.loss! / 10;
+      single.logits!.data.forEach((value, i) => {
+        expect(predicted.predictions.data[3 * row + i]!).toBeCloseTo(value, 5);
+      });
+    }
+    expect(metrics.eval_loss).toBeCloseTo(loss, 5);
+    expect(predicted.metrics.test_accuracy).toBe(metrics.eval_accuracy);
+    await model.dispose();
+  });
+
+  it("tells callbacks in order, and writes events.jsonl", async () => {
+    const seen: string[] = [];
+    const progress: Progress[] = [];
+    const note = (name: string) => () => {
+      seen.push(name);
+    };
+    const callback: TrainerCallback = {
+      onTrainBegin: note("trainBegin"),
+      onEpochBegin: note("epochBegin"),
+      onStepBegin: note("stepBegin"),
+      onSubstepEnd: note("substepEnd"),
+      onStepEnd: note("stepEnd"),
+      onLog: note("log"),
+      onEvaluate: note("evaluate"),
+      onSave: note("save"),
+      onEpochEnd: note("epochEnd"),
+      onTrainEnd: note("trainEnd"),
+      onProgress: (event) => {
+        progress.push(event.progress);
+      },
+    };
+    const { trainer, model, outputDir } = await tinyTrainer({
+      options: { maxSteps: 1, gradientAccumulationSteps: 2, evalStrategy: "steps", saveStrategy: "steps" },
+      callbacks: [callback],
+    });
+    const { metrics } = await trainer.train();
+    expect(seen.join(" ")).toBe(
+      "trainBegin epochBegin stepBegin substepEnd stepEnd log log evaluate save epochEnd log trainEnd",
+    );
+    expect(progress.map(({ phase, done, total }) => [phase, done, total])).toEqual([
+      ["train", 1, 1],
+      ["evaluate", 1, 2],
+      ["evaluate", 2, 2],
+    ]);
+    expect(progress[0]!.loss).toBe(losses(trainer)[0]);
+    expect(metrics).toMatchObject({ train_loss: losses(trainer)[0], epoch: 0.4 });
+    const lines = (await readFile(join(outputDir, "events.jsonl"), "utf8")).trimEnd().split("\n");
+    expect(lines.map((line) => JSON.parse(line).event)).toEqual(["trainBegin", "log", "evaluate", "save", "trainEnd"]);
+    await model.dispose();
+  });
+});
+
+describe("what training refuses", () => {
+  it.each<[string, Setup, string, RegExp]>([
+    ["no rows", { trainDataset: [] }, "empty-dataset", /trainDataset has no rows/],
+    [
+      "no full batch",
+      { trainDataset: tinyTextDataset(3), options: { dataloaderDropLast: true } },
+      "empty-dataset",
+      /3 rows, which make no batch of 4/,
+    ],
+    [
+      "a label outside the map",
+      { trainDataset: [{ inputIds: [5], label: 3 }] },
+      "invalid-label",
+      /row 0 has the label 3, the model has 3 classes/,
+    ],
+    [
+      "a token outside the vocabulary",
+      { trainDataset: [{ inputIds: [5, 64], label: 1 }] },
+      "invalid-token",
+      /row 0 holds the token id 64/,
+    ],
+    ["rows without labels", { dataCollator: withoutLabels }, "invalid-label", /have no labels/],
+    ["a missing checkpoint", { options: { outputDir: "/nonexistent" } }, "file-not-found", /no checkpoint/],
+  ])("%s", async (name, setup, code, message) => {
+    const { trainer, model } = await tinyTrainer(setup);
+    const run = trainer.train({ resumeFromCheckpoint: name === "a missing checkpoint" });
+    await expect(run).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+    await model.dispose();
+  });
+
+  it("a loss that is not finite, naming the update; the weights stay those of the update before", async () => {
+    const { trainer, model, outputDir } = await tinyTrainer({
+      dropout: 0,
+      // AdamW's update is at most about the learning rate: from such weights the next loss overflows.
+      options: {
+        learningRate: 1e38,
+        lrSchedulerType: "constant",
+        maxGradNorm: 0,
+        maxSteps: 8,
+        saveStrategy: "steps",
+        saveSteps: 1,
+      },
+    });
+    await expect(trainer.train()).rejects.toMatchObject({
+      code: "not-finite",
+      message: expect.stringMatching(/update \d of 8, at learning rate 1e\+38: the (loss|gradient norm) is/),
+      hint: expect.stringMatching(/Lower learningRate/),
+    });
+    await trainer.saveModel(outputDir);
+    const last = join(outputDir, `checkpoint-${trainer.state.globalStep}`);
+    expect((await adapterBytes(outputDir)).equals(await adapterBytes(last))).toBe(true);
+    await model.dispose();
+  });
+
+  it("evaluations without data, a best metric that computeMetrics does not give", async () => {
+    await expect(tinyTrainer({ options: { evalStrategy: "epoch" }, evalDataset: undefined as never })).rejects.toThrow(
+      /there is no evalDataset/,
+    );
+    const { trainer, model } = await tinyTrainer({
+      options: { maxSteps: 1, evalStrategy: "steps", metricForBestModel: "f1" },
+    });
+    await expect(trainer.train()).rejects.toThrow(/the evaluation has no eval_f1/);
+    await model.dispose();
+  });
+});
+
+function withoutLabels(rows: readonly TinyRow[]): BatchTensors {
+  const { labels: _, ...inputs } = collateTiny(rows);
+  return inputs;
+}
