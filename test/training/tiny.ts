@@ -8,7 +8,7 @@ import { PeftModel } from "#graft/peft/index";
 import { openSafetensors, readAllTensors } from "#graft/safetensors/read";
 import type { TensorData } from "#graft/tensor-data";
 
-const golden = fileURLToPath(new URL("../golden", import.meta.url));
+export const goldenFolder = fileURLToPath(new URL("../golden", import.meta.url));
 
 /** A folder for one test file; `remove` deletes it. */
 export async function temporaryFolder(): Promise<{ path: string; remove: () => Promise<void> }> {
@@ -29,8 +29,8 @@ export async function tinyPeftModel(
   const own = await mkdtemp(join(folder, "model-"));
   const modelFolder = join(own, base);
   const adapterFolder = join(own, adapter);
-  await cp(join(golden, "models", base), modelFolder, { recursive: true });
-  await cp(join(golden, "peft", adapter), adapterFolder, { recursive: true });
+  await cp(join(goldenFolder, "models", base), modelFolder, { recursive: true });
+  await cp(join(goldenFolder, "peft", adapter), adapterFolder, { recursive: true });
   await editJson(join(modelFolder, "config.json"), {
     hidden_dropout_prob: dropout,
     attention_probs_dropout_prob: dropout,
@@ -68,7 +68,7 @@ export async function trainingGolden(name: string): Promise<{
   batches: BatchTensors[];
   trained: Map<string, TensorData>;
 }> {
-  const path = join(golden, "training", name);
+  const path = join(goldenFolder, "training", name);
   const run = JSON.parse(await readFile(`${path}.json`, "utf8"));
   const tensors = await readAllTensors(await openSafetensors(`${path}.safetensors`));
   const batches: Record<string, TensorData>[] = [];

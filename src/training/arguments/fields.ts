@@ -65,3 +65,8 @@ export const trainingArgumentFields = {
 } as const;
 
 export type TrainingArgumentName = keyof typeof trainingArgumentFields;
+
+export const trainingArgumentSchema = z.strictObject(trainingArgumentFields);
+
+/** Every option with its value, after defaults. */
+export type TrainingArgumentValues = Readonly<z.output<typeof trainingArgumentSchema>>;

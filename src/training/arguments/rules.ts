@@ -1,5 +1,5 @@
 import { GraftError } from "../../errors.js";
-import type { TrainingArgumentValues } from "./training-arguments.js";
+import type { TrainingArgumentValues } from "./fields.js";
 
 interface Rule {
   /** Whether the options break it. */

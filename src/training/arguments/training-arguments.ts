@@ -1,16 +1,11 @@
-import * as z from "zod";
+import type * as z from "zod";
 import { GraftError } from "../../errors.js";
 import { argumentAliases, withoutAliases } from "./aliases.js";
-import { trainingArgumentFields } from "./fields.js";
+import { type TrainingArgumentValues, trainingArgumentFields, trainingArgumentSchema } from "./fields.js";
 import { requireConsistent } from "./rules.js";
 
-const schema = z.strictObject(trainingArgumentFields);
-
-/** Every option with its value, after defaults. */
-export type TrainingArgumentValues = Readonly<z.output<typeof schema>>;
-
 /** Options that a caller may give, old names included. */
-export type TrainingArgumentsOptions = Readonly<z.input<typeof schema>> & {
+export type TrainingArgumentsOptions = Readonly<z.input<typeof trainingArgumentSchema>> & {
   readonly evaluationStrategy?: "no" | "steps" | "epoch";
   readonly warmupRatio?: number;
   readonly groupByLength?: boolean;
@@ -47,7 +42,7 @@ export const TrainingArguments = class {
 /** Options with aliases resolved, defaults filled in and everything checked. */
 function checkedArguments(options: Readonly<Record<string, unknown>>): TrainingArgumentValues {
   const given = withoutAliases(options);
-  const result = schema.safeParse(given);
+  const result = trainingArgumentSchema.safeParse(given);
   if (!result.success) throw argumentError(given, result.error.issues);
   const values = withDerivedDefaults(result.data);
   requireConsistent(values);

@@ -1,0 +1,113 @@
+import { join } from "node:path";
+import {
+  AutoModelForSequenceClassification,
+  createTrainingSession,
+  GraftError,
+  type PreTrainedModel,
+  Trainer,
+  TrainingArguments,
+} from "graft-peft";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readParameter } from "#graft/models/index";
+import type { Parameter } from "#graft/nn/index";
+import { collateTiny, goldenFolder, type TinyRow, temporaryFolder, tinyPeftModel, tinyTextDataset } from "./tiny.js";
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+beforeAll(async () => {
+  folder = await temporaryFolder();
+});
+afterAll(() => folder.remove());
+
+const rows = await Promise.all([0, 1, 2, 3].map((row) => tinyTextDataset(4).get(row, { seed: 0, epoch: 0 })));
+const batch = collateTiny(rows);
+
+function peftModel() {
+  return tinyPeftModel(folder.path, { base: "bert_seqcls", adapter: "bert_default", dropout: 0 });
+}
+
+describe("a training session", () => {
+  it("gives loss and gradients in one call, and applies the optimiser in another", async () => {
+    const model = await peftModel();
+    const session = createTrainingSession(model, { optimizer: "sgd" });
+    const first = await session.forwardBackward(batch);
+    expect(first.loss).toBeCloseTo((await model(batch)).loss!, 5);
+    const gradients = await session.gradients();
+    const trained = model.namedParameters().filter(([, parameter]) => parameter.trainable);
+    expect(Object.keys(gradients).sort()).toEqual(trained.map(([name]) => name).sort());
+    const before = new Map(await Promise.all(trained.map(([name, p]) => content(name, p))));
+    const { gradNorm } = await session.optimizerStep({ learningRate: 0.1 });
+    let squares = 0;
+    await session.sync();
+    for (const [name, parameter] of trained) {
+      const after = (await readParameter(parameter)).data;
+      gradients[name]!.data.forEach((gradient, i) => {
+        squares += Number(gradient) ** 2;
+        expect(after[i]!).toBeCloseTo(before.get(name)![i]! - 0.1 * Number(gradient), 6);
+      });
+    }
+    expect(gradNorm).toBeCloseTo(Math.sqrt(squares), 5);
+    expect(session.step).toBe(1);
+    expect((await session.forwardBackward(batch)).loss).toBeLessThan(first.loss);
+    await model.dispose();
+  });
+
+  it("adds gradients up by weight, and forgets them on request", async () => {
+    const model = await peftModel();
+    const session = createTrainingSession(model, { optimizer: "sgd" });
+    const part = (from: number, to: number) => collateTiny(rows.slice(from, to));
+    await session.forwardBackward(batch);
+    await session.zeroGrad();
+    await session.forwardBackward(part(0, 3), { weight: 3 / 4 });
+    await session.forwardBackward(part(3, 4), { weight: 1 / 4 });
+    const summed = await session.gradients();
+    await session.zeroGrad();
+    await session.forwardBackward(batch);
+    for (const [name, gradient] of Object.entries(await session.gradients())) {
+      gradient.data.forEach((value, i) => {
+        expect(Number(summed[name]!.data[i])).toBeCloseTo(Number(value), 5);
+      });
+    }
+    await model.dispose();
+  });
+
+  it("refuses a model without trainable parameters, batches without labels, a step without gradients", async () => {
+    const model = await peftModel();
+    const session = createTrainingSession(model);
+    const { labels: _, ...inputs } = batch;
+    await expect(session.forwardBackward(inputs)).rejects.toMatchObject({ code: "invalid-argument" });
+    await expect(session.optimizerStep({ learningRate: 1 })).rejects.toMatchObject({ code: "invalid-argument" });
+    for (const [, parameter] of model.namedParameters()) parameter.trainable = false;
+    expect(() => createTrainingSession(model)).toThrow(GraftError);
+    await model.dispose();
+  });
+});
+
+describe("full training of a model without adapters", () => {
+  it("resumes to the bit as well", async () => {
+    const run = async (name: string, resumeFromCheckpoint: string | false): Promise<PreTrainedModel> => {
+      const base = join(goldenFolder, "models", "bert_seqcls");
+      const model = await AutoModelForSequenceClassification.fromPretrained(base, { threads: 1 });
+      const outputDir = join(folder.path, name);
+      const args = new TrainingArguments({ outputDir, maxSteps: 4, saveSteps: 2, learningRate: 1e-3 });
+      const trainer = new Trainer<TinyRow>({
+        model,
+        args,
+        trainDataset: tinyTextDataset(20),
+        dataCollator: collateTiny,
+      });
+      await trainer.train({ resumeFromCheckpoint });
+      return model;
+    };
+    const whole = await run("whole", false);
+    const resumed = await run("resumed", join(folder.path, "whole", "checkpoint-2"));
+    const expected = new Map(await Promise.all(whole.namedParameters().map(([name, p]) => content(name, p))));
+    for (const [name, parameter] of resumed.namedParameters()) {
+      expect(Array.from((await readParameter(parameter)).data), name).toEqual(Array.from(expected.get(name)!));
+    }
+    await Promise.all([whole.dispose(), resumed.dispose()]);
+  });
+});
+
+async function content(name: string, parameter: Parameter): Promise<[string, Float32Array]> {
+  return [name, Float32Array.from((await readParameter(parameter)).data)];
+}
