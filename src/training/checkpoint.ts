@@ -1,15 +1,17 @@
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
+import { parseJson } from "../json.js";
 import { type OptimizerName, optimizers } from "../optim/index.js";
 import type { OptimizerState } from "../runtime/index.js";
 import { openSafetensors, readAllTensors } from "../safetensors/read.js";
 import { writeSafetensors } from "../safetensors/write.js";
 import type { TensorData } from "../tensor-data.js";
-import type { TrainingArguments } from "./arguments/index.js";
+import type { TrainingArgumentName, TrainingArguments } from "./arguments/index.js";
 import { stateFromJson, stateToJson, type TrainerState } from "./state.js";
 
 const OPTIMIZER = "optimizer.safetensors";
 const STATE = "trainer_state.json";
+const ARGUMENTS = "training_args.json";
 
 /** Something whose files belong beside a model's, such as a tokenizer. */
 export interface Savable {
@@ -41,7 +43,7 @@ export async function writeCheckpoint(path: string, contents: CheckpointContents
     }
     await platform.writeFileAtomic(platform.join(folder, STATE), stateToJson(state));
     const { warnings: _, ...values } = args;
-    await platform.writeFileAtomic(platform.join(folder, "training_args.json"), `${JSON.stringify(values, null, 2)}\n`);
+    await platform.writeFileAtomic(platform.join(folder, ARGUMENTS), `${JSON.stringify(values, null, 2)}\n`);
   });
 }
 
@@ -50,6 +52,8 @@ export interface ResumePoint {
   readonly folder: string;
   readonly state: TrainerState;
   readonly optimizer: OptimizerState;
+  /** The options of the run that wrote it, where they are there. */
+  readonly args: Readonly<Record<string, unknown>>;
 }
 
 /** @throws GraftError `file-not-found`, `invalid-json`, `invalid-config`, `invalid-safetensors` for a folder that is no checkpoint */
@@ -64,6 +68,9 @@ export async function readCheckpoint(folder: string): Promise<ResumePoint> {
   }
   const statePath = platform.join(folder, STATE);
   const state = stateFromJson(await platform.readText(statePath), statePath);
+  // The best checkpoint may have been removed, or have stayed on another machine.
+  const best = state.bestModelCheckpoint;
+  if (best !== null && !(await platform.isDirectory(best))) state.bestModelCheckpoint = null;
   const file = await openSafetensors(platform.join(folder, OPTIMIZER));
   const { optimizer: name = "", step = "" } = file.metadata;
   if (!Object.hasOwn(optimizers, name) || Number(step) !== state.globalStep) {
@@ -74,7 +81,38 @@ export async function readCheckpoint(folder: string): Promise<ResumePoint> {
     );
   }
   const tensors = Object.fromEntries(await readAllTensors(file)) as Record<string, TensorData<"float32">>;
-  return { folder, state, optimizer: { optimizer: name as OptimizerName, step: Number(step), tensors } };
+  const args = await readArguments(platform.join(folder, ARGUMENTS));
+  return { folder, state, optimizer: { optimizer: name as OptimizerName, step: Number(step), tensors }, args };
+}
+
+async function readArguments(path: string): Promise<Readonly<Record<string, unknown>>> {
+  if (!(await platform.exists(path))) return {};
+  const json = parseJson(await platform.readText(path), path);
+  return typeof json === "object" && json !== null ? (json as Record<string, unknown>) : {};
+}
+
+/** Options that decide the course of a run: with another value a resumed run is not the one that was interrupted. */
+const decisive: readonly TrainingArgumentName[] = [
+  "perDeviceTrainBatchSize",
+  "gradientAccumulationSteps",
+  "numTrainEpochs",
+  "maxSteps",
+  "learningRate",
+  "lrSchedulerType",
+  "warmupSteps",
+  "weightDecay",
+  "maxGradNorm",
+  "seed",
+  "dataSeed",
+  "trainSamplingStrategy",
+  "dataloaderDropLast",
+];
+
+/** What is set otherwise than in the interrupted run, e.g. "seed (7, was 42)". */
+export function changedArguments({ args: old }: ResumePoint, args: TrainingArguments): string[] {
+  return decisive
+    .filter((name) => old[name] !== undefined && old[name] !== args[name])
+    .map((name) => `${name} (${String(args[name])}, was ${String(old[name])})`);
 }
 
 /** The checkpoints of a folder with their steps, oldest first. */

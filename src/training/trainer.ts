@@ -5,7 +5,7 @@ import type { TrainingArguments } from "./arguments/index.js";
 import { TrainingArguments as Arguments } from "./arguments/index.js";
 import { type DataCollator, type DatasetLike, defaultCollator, toDataset } from "./batches.js";
 import { CallbackHandler, EventLogCallback, newControl, type TrainerCallback } from "./callbacks/index.js";
-import { lastCheckpoint, type ResumePoint, readCheckpoint, type Savable } from "./checkpoint.js";
+import { changedArguments, lastCheckpoint, type ResumePoint, readCheckpoint, type Savable } from "./checkpoint.js";
 import { type EvalPrediction, type EvaluationOutput, evaluationLoop } from "./evaluation-loop.js";
 import type { TrainableModel } from "./model.js";
 import { type LogEntry, newTrainerState, type TrainerState } from "./state.js";
@@ -28,6 +28,8 @@ export interface TrainerOptions<Row> {
   readonly callbacks?: readonly TrainerCallback[];
   /** The tokenizer or image processor; saved with the model where it can be. */
   readonly processingClass?: unknown;
+  /** Old name of `processingClass`. */
+  readonly tokenizer?: unknown;
   /** Receives remarks. Default console.warn. */
   readonly onWarning?: (message: string) => void;
 }
@@ -74,7 +76,14 @@ export class Trainer<Row> {
 
   /** @throws GraftError `invalid-argument` where batches cannot be made, `invalid-config` for evaluations without data */
   constructor(private readonly options: TrainerOptions<Row>) {
-    const { model, args = new Arguments(), dataCollator, processingClass, callbacks = [] } = options;
+    const {
+      model,
+      args = new Arguments(),
+      dataCollator,
+      tokenizer,
+      processingClass = tokenizer,
+      callbacks = [],
+    } = options;
     this.model = model;
     this.args = args;
     this.collate = dataCollator ?? defaultCollator(model, processingClass);
@@ -86,7 +95,7 @@ export class Trainer<Row> {
         'Pass an evalDataset, or set evalStrategy to "no".',
       );
     }
-    for (const warning of args.warnings) (options.onWarning ?? console.warn)(warning);
+    for (const warning of args.warnings) this.warn(warning);
   }
 
   /**
@@ -146,14 +155,25 @@ export class Trainer<Row> {
     for (const one of this.savables()) await one.savePretrained(folder);
   }
 
+  private warn(message: string): void {
+    (this.options.onWarning ?? console.warn)(message);
+  }
+
   private savables(): Savable[] {
-    const { processingClass } = this.options;
+    const { tokenizer, processingClass = tokenizer } = this.options;
     return [this.model, ...(isSavable(processingClass) ? [processingClass] : [])];
   }
 
   private async resumePoint(resume: string | boolean): Promise<ResumePoint | undefined> {
     if (resume === false) return undefined;
-    return readCheckpoint(resume === true ? await lastCheckpoint(this.args.outputDir) : resume);
+    const point = await readCheckpoint(resume === true ? await lastCheckpoint(this.args.outputDir) : resume);
+    const changed = changedArguments(point, this.args);
+    if (changed.length > 0) {
+      this.warn(
+        `resumed from ${point.folder} with other options: ${changed.join(", ")}; the run will take another course`,
+      );
+    }
+    return point;
   }
 
   /** Iterables are read once. */

@@ -1,8 +1,8 @@
 import { platform } from "#platform";
-import { type Batch, type Dataset, dataLoader } from "../data/index.js";
+import { type Dataset, dataLoader } from "../data/index.js";
 import { GraftError } from "../errors.js";
 import type { TrainingArguments } from "./arguments/index.js";
-import { checkedInputs, countItems, type DataCollator } from "./batches.js";
+import type { DataCollator } from "./batches.js";
 import { noteBest } from "./best-model.js";
 import {
   type CallbackHandler,
@@ -15,9 +15,8 @@ import { checkpointPath, type ResumePoint, removeOldCheckpoints, type Savable, w
 import { restoreWeights, type TrainableModel } from "./model.js";
 import { planRun, type RunPlan, resolvedInterval } from "./plan.js";
 import { RunRecord } from "./run-record.js";
-import { resolvedWarmup, schedules } from "./schedules/index.js";
 import type { LogEntry, TrainerState } from "./state.js";
-import { createTrainingSession, type TrainingSession, type TrainingSessionOptions } from "./step.js";
+import { type UpdateResult, Updater, updateBatches } from "./updater.js";
 
 /** Why a run ended: all updates made, a callback asked for it, or its AbortSignal fired. */
 export type StopReason = "completed" | "callback" | "aborted";
@@ -52,40 +51,12 @@ export interface TrainingRunSetup<Row> {
   readonly log: (logs: LogEntry) => Promise<void>;
 }
 
-/** What an update reported. */
-interface UpdateResult {
-  readonly loss: number;
-  readonly gradNorm: number;
-  readonly learningRate: number;
-  readonly rows: number;
-}
-
-/** The optimiser that the arguments name. */
-function sessionOptions(args: TrainingArguments): TrainingSessionOptions {
-  const common = { weightDecay: args.weightDecay, seed: args.seed };
-  if (args.optim === "sgd") return { optimizer: "sgd", ...common };
-  return { optimizer: "adamw", betas: [args.adamBeta1, args.adamBeta2], epsilon: args.adamEpsilon, ...common };
-}
-
-/** The batches of each update. */
-async function* groups(batches: AsyncIterable<Batch>, size: number): AsyncGenerator<Batch[], void> {
-  let group: Batch[] = [];
-  for await (const batch of batches) {
-    group.push(batch);
-    if (group.length < size) continue;
-    yield group;
-    group = [];
-  }
-  if (group.length > 0) yield group;
-}
-
 /** One call of `train`: epochs, updates, and what is due between them. */
 export class TrainingRun<Row> {
   private readonly plan: RunPlan;
-  private readonly session: TrainingSession;
+  private readonly updater: Updater;
   private readonly record = new RunRecord();
   private readonly meter: ProgressMeter;
-  private readonly warmupSteps: number;
   private checkpoint: string | null = null;
   private last: UpdateResult | undefined;
 
@@ -94,8 +65,7 @@ export class TrainingRun<Row> {
     const { perDeviceTrainBatchSize: batchSize, dataloaderDropLast } = args;
     const batches = dataset.length / batchSize;
     this.plan = planRun(args, dataset.length, dataloaderDropLast ? Math.floor(batches) : Math.ceil(batches));
-    this.session = createTrainingSession(model, sessionOptions(args));
-    this.warmupSteps = resolvedWarmup(args.warmupSteps, this.plan.maxSteps);
+    this.updater = new Updater(model, args, this.plan.maxSteps, () => this.call("onSubstepEnd"));
     const { maxSteps, numTrainEpochs } = this.plan;
     Object.assign(state, {
       ...resume?.state,
@@ -115,9 +85,11 @@ export class TrainingRun<Row> {
     const { state, control } = setup;
     await this.takeUp();
     await this.call("onTrainBegin");
-    for (let epoch = Math.floor(state.globalStep / plan.updatesPerEpoch); epoch < plan.numTrainEpochs; epoch++) {
+    const first = Math.floor(state.globalStep / plan.updatesPerEpoch);
+    const doneUpdates = state.globalStep % plan.updatesPerEpoch;
+    for (let epoch = first; epoch < plan.numTrainEpochs; epoch++) {
       if (control.shouldTrainingStop || this.isAborted || state.globalStep >= plan.maxSteps) break;
-      await this.epoch(epoch);
+      await this.epoch(epoch, epoch === first ? doneUpdates : 0);
     }
     return this.finish();
   }
@@ -127,16 +99,16 @@ export class TrainingRun<Row> {
     const { resume, model, handler, state } = this.setup;
     if (resume === undefined) return;
     await restoreWeights(model, resume.folder);
-    await this.session.loadState(resume.optimizer);
+    await this.updater.session.loadState(resume.optimizer);
     handler.restore(state.statefulCallbacks);
     this.record.restore(state.statefulCallbacks.RunRecord, state.globalStep);
   }
 
-  private async epoch(epoch: number): Promise<void> {
+  /** @param doneUpdates of this epoch, before the run was resumed */
+  private async epoch(epoch: number, doneUpdates: number): Promise<void> {
     const { args, dataset, collate, control, state } = this.setup;
     control.shouldEpochStop = false;
     await this.call("onEpochBegin");
-    const doneUpdates = state.globalStep - epoch * this.plan.updatesPerEpoch;
     let doneBatches = doneUpdates * args.gradientAccumulationSteps;
     const loader = dataLoader({
       dataset,
@@ -151,16 +123,20 @@ export class TrainingRun<Row> {
       prefetch: args.gradientAccumulationSteps + 1,
     });
     let begun = this.begin();
-    for await (const batches of groups(loader, args.gradientAccumulationSteps)) {
+    for await (const batches of updateBatches(loader, args.gradientAccumulationSteps)) {
       Object.assign(control, { shouldLog: false, shouldEvaluate: false, shouldSave: false });
       await this.call("onStepBegin");
-      const result = await this.update(batches, begun);
+      const result = await this.updater.update(batches, state.globalStep);
+      this.record.addLoss(result.loss);
+      this.record.addUpdate(result.rows, result.engineMs, platform.now() - begun - result.compileMs);
+      this.last = result;
       doneBatches += batches.length;
       state.globalStep++;
       state.epoch = epoch + doneBatches / this.plan.batchesPerEpoch;
       decideAfterStep(args, state, control);
       await this.call("onStepEnd");
-      const progress = this.meter.end(result.rows, { epoch: state.epoch, ...result });
+      const { loss, gradNorm, learningRate, rows } = result;
+      const progress = this.meter.end(rows, { epoch: state.epoch, loss, gradNorm, learningRate });
       await this.setup.handler.call("onProgress", this.setup, { progress });
       await this.doWhatIsDue();
       if (this.isAborted) return;
@@ -176,65 +152,6 @@ export class TrainingRun<Row> {
   private begin(): number {
     this.meter.begin();
     return platform.now();
-  }
-
-  /** One update: gradients of each micro-batch, weighted by its share of the labelled rows, then the optimiser. */
-  private async update(batches: readonly Batch[], begun: number): Promise<UpdateResult> {
-    const { model, args, state } = this.setup;
-    const inputs = batches.map((batch) => checkedInputs(model, batch));
-    const items = batches.map(({ tensors }) => countItems(tensors.labels));
-    const total = items.reduce((sum, count) => sum + count, 0);
-    if (total === 0) throw this.unlabelled(batches);
-    const learningRate =
-      args.learningRate *
-      schedules[args.lrSchedulerType](state.globalStep, {
-        warmupSteps: this.warmupSteps,
-        trainingSteps: this.plan.maxSteps,
-      });
-    let loss = 0;
-    let engineMs = 0;
-    let compileMs = 0;
-    for (const [index, batch] of inputs.entries()) {
-      // A batch of ignored rows alone has no mean.
-      if (items[index] === 0) continue;
-      const weight = items[index]! / total;
-      const result = await this.session.forwardBackward(batch, { weight });
-      loss += weight * result.loss;
-      engineMs += result.engineMs;
-      compileMs += result.compileMs;
-      if (index < inputs.length - 1) await this.call("onSubstepEnd");
-    }
-    const { gradNorm } = await this.step(learningRate);
-    const rows = batches.reduce((sum, batch) => sum + batch.indices.length, 0);
-    this.record.addLoss(loss);
-    this.record.addUpdate(rows, engineMs, platform.now() - begun - compileMs);
-    this.last = { loss, gradNorm, learningRate, rows };
-    return this.last;
-  }
-
-  private async step(learningRate: number): Promise<{ gradNorm: number }> {
-    try {
-      return await this.session.optimizerStep({ learningRate, maxGradNorm: this.setup.args.maxGradNorm });
-    } catch (error) {
-      if (!(error instanceof GraftError) || error.code !== "not-finite") throw error;
-      await this.session.zeroGrad();
-      throw new GraftError(
-        "not-finite",
-        `update ${this.setup.state.globalStep + 1} of ${this.plan.maxSteps}, at learning rate ${learningRate}: ${error.message}`,
-        "The weights are those of the update before. Lower learningRate, warm up (warmupSteps), keep maxGradNorm at 1, or look for broken inputs; an earlier checkpoint can be resumed.",
-        { cause: error },
-      );
-    }
-  }
-
-  private unlabelled(batches: readonly Batch[]): GraftError {
-    const rows = batches.flatMap(({ indices }) => indices);
-    const isMissing = batches[0]?.tensors.labels === undefined;
-    return new GraftError(
-      "invalid-label",
-      `rows ${rows.slice(0, 5).join(", ")}, ... of the training data ${isMissing ? "have no labels" : "are all labelled -100, so nothing is learnt from them"}`,
-      "Give the rows labels; a dataCollator must return them as `labels`.",
-    );
   }
 
   private async doWhatIsDue(): Promise<void> {
@@ -279,7 +196,7 @@ export class TrainingRun<Row> {
       if (best === path || (await platform.exists(best))) state.bestModelCheckpoint = best;
     }
     state.statefulCallbacks = { ...handler.states(), RunRecord: this.record.state() };
-    await writeCheckpoint(path, { saved, optimizer: await this.session.state(), state, args });
+    await writeCheckpoint(path, { saved, optimizer: await this.updater.session.state(), state, args });
     this.checkpoint = path;
     if (args.saveTotalLimit !== null) {
       await removeOldCheckpoints(args.outputDir, args.saveTotalLimit, state.bestModelCheckpoint);
@@ -292,7 +209,7 @@ export class TrainingRun<Row> {
     const isComplete = state.globalStep >= this.plan.maxSteps;
     const stopReason: StopReason = isComplete ? "completed" : this.isAborted ? "aborted" : "callback";
     if (stopReason === "aborted" && state.globalStep > 0) await this.save();
-    await this.session.sync();
+    await this.updater.session.sync();
     const summary = this.record.summary(state.globalStep);
     await log(summary);
     if (args.loadBestModelAtEnd && state.bestModelCheckpoint !== null && stopReason !== "aborted") {

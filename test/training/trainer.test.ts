@@ -132,6 +132,43 @@ describe("training", () => {
     }
   });
 
+  it("warns when a resumed run is given other options", async () => {
+    const first = await tinyTrainer({ options: { maxSteps: 2, saveStrategy: "steps", saveSteps: 1 } });
+    await first.trainer.train();
+    await first.model.dispose();
+    const warnings: string[] = [];
+    const onWarning = (message: string) => {
+      warnings.push(message);
+    };
+    const second = await tinyTrainer({ options: { maxSteps: 2, seed: 7 }, onWarning });
+    await second.trainer.train({ resumeFromCheckpoint: join(first.outputDir, "checkpoint-1") });
+    expect(warnings).toEqual([expect.stringMatching(/other options: seed \(7, was 42\)/)]);
+    await second.model.dispose();
+  });
+
+  it("weighs accumulated batches by their labelled rows; ignored rows do not count", async () => {
+    const run = async (rows: TinyRow[], options: TrainingArgumentsOptions) => {
+      const common = { maxSteps: 1, trainSamplingStrategy: "sequential" } as const;
+      const { trainer, model } = await tinyTrainer({
+        dropout: 0,
+        trainDataset: rows,
+        options: { ...common, ...options },
+      });
+      await trainer.train();
+      await model.dispose();
+      return trainer.state.logHistory[0]!;
+    };
+    const [a, b, c] = await Promise.all([0, 1, 2].map((row) => tinyTextDataset(3).get(row, { seed: 0, epoch: 0 })));
+    const ignored = { inputIds: [9, 9], label: -100 };
+    const plain = await run([a!, b!, c!], { perDeviceTrainBatchSize: 3 });
+    const parts = await run([a!, ignored, ignored, ignored, b!, c!], {
+      perDeviceTrainBatchSize: 2,
+      gradientAccumulationSteps: 3,
+    });
+    expect(parts.loss).toBeCloseTo(plain.loss!, 5);
+    expect(parts.grad_norm).toBeCloseTo(plain.grad_norm!, 5);
+  });
+
   it("an abort ends after the update in progress, saves, and the run can go on", async () => {
     const options: TrainingArgumentsOptions = { maxSteps: 6 };
     const whole = await tinyTrainer({ options });
@@ -213,6 +250,18 @@ describe("training", () => {
     }
     expect(metrics.eval_loss).toBeCloseTo(loss, 5);
     expect(predicted.metrics.test_accuracy).toBe(metrics.eval_accuracy);
+    await model.dispose();
+  });
+
+  it("a callback can end an epoch", async () => {
+    const callback: TrainerCallback = {
+      onStepEnd: ({ state, control }) => {
+        if (state.globalStep === 2) control.shouldEpochStop = true;
+      },
+    };
+    const { trainer, model } = await tinyTrainer({ callbacks: [callback] });
+    // Two updates of the first epoch, five of the second.
+    expect(await trainer.train()).toMatchObject({ globalStep: 7, stopReason: "callback", metrics: { epoch: 2 } });
     await model.dispose();
   });
 
