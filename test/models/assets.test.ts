@@ -1,0 +1,57 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { AutoModel, AutoModelForImageClassification } from "graft-peft";
+import type { TensorData } from "#graft/tensor-data";
+import { expect, test } from "vitest";
+import { maxDifference, readTensors } from "./golden.js";
+
+const assets = fileURLToPath(new URL("../../../shared/assets/models", import.meta.url));
+const TOLERANCE = 1e-4;
+
+const golden = (name: string) =>
+  readTensors(fileURLToPath(new URL(`../golden/assets/${name}.safetensors`, import.meta.url)));
+
+/** Each pixel repeated `factor` times along both axes. */
+function enlarge({ shape, data }: TensorData, factor: number): TensorData<"float32"> {
+  const [rows, channels, height, width] = shape as [number, number, number, number];
+  const large = new Float32Array(data.length * factor * factor);
+  for (let i = 0; i < large.length; i++) {
+    const [y, x] = [Math.floor(i / (width * factor)), i % (width * factor)];
+    large[i] = Number(data[Math.floor(y / factor) * width + Math.floor(x / factor)]);
+  }
+  return { dtype: "float32", shape: [rows, channels, height * factor, width * factor], data: large };
+}
+
+/** Where the models are not beside the repository the test says so in its own name. */
+const suffix = (name: string) => (existsSync(`${assets}/${name}`) ? "" : " (left out: no ../shared/assets/models)");
+
+for (const name of ["all-MiniLM-L6-v2", "bert-rnabert", "roberta-from-rnabert"]) {
+  test.runIf(suffix(name) === "")(`${name}: transformers' hidden state and pooled output${suffix(name)}`, async () => {
+    const io = await golden(name);
+    const model = await AutoModel.fromPretrained(`${assets}/${name}`, { threads: 1, onReport: () => {} });
+    const inputs = { inputIds: io.get("input_ids")!, attentionMask: io.get("attention_mask")! };
+    const { lastHiddenState, poolerOutput } = await model(inputs);
+    const [rows, sequence, features] = lastHiddenState.shape as [number, number, number];
+    const first = Float32Array.from({ length: rows * features }, (_, i) =>
+      Number(lastHiddenState.data[Math.floor(i / features) * sequence * features + (i % features)]),
+    );
+    const firstState: TensorData = { dtype: "float32", shape: [rows, features], data: first };
+    expect(maxDifference(firstState, io.get("first_hidden_state"))).toBeLessThan(TOLERANCE);
+    expect(maxDifference(poolerOutput, io.get("pooler_output"))).toBeLessThan(TOLERANCE);
+    await model.dispose();
+  });
+}
+
+for (const [name, size] of [
+  ["vit-tiny-tinyimagenet", 224],
+  ["vit-mnist-classifier", 28],
+] as const) {
+  test.runIf(suffix(name) === "")(`${name}: transformers' logits${suffix(name)}`, async () => {
+    const io = await golden(name);
+    const small = io.get("small_pixels")!;
+    const model = await AutoModelForImageClassification.fromPretrained(`${assets}/${name}`, { threads: 1 });
+    const { logits } = await model({ pixelValues: enlarge(small, size / small.shape[2]!) });
+    expect(maxDifference(logits, io.get("logits"))).toBeLessThan(TOLERANCE);
+    await model.dispose();
+  });
+}

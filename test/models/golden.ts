@@ -1,0 +1,32 @@
+import { fileURLToPath } from "node:url";
+import type { ModelInputs } from "graft-peft";
+import { openSafetensors, readAllTensors } from "#graft/safetensors/read";
+import { type TensorData, toFloat32 } from "#graft/tensor-data";
+
+/** A folder of test/golden/models. */
+export const goldenFolder = (name: string): string =>
+  fileURLToPath(new URL(`../golden/models/${name}`, import.meta.url));
+
+export async function readTensors(path: string): Promise<Map<string, TensorData>> {
+  return readAllTensors(await openSafetensors(path));
+}
+
+const names = {
+  inputIds: "input_ids",
+  attentionMask: "attention_mask",
+  tokenTypeIds: "token_type_ids",
+  pixelValues: "pixel_values",
+} as const;
+
+/** The model inputs of a golden file, labels aside. */
+export function inputsOf(io: ReadonlyMap<string, TensorData>): ModelInputs {
+  const found = Object.entries(names).filter(([, name]) => io.has(name));
+  return Object.fromEntries(found.map(([key, name]) => [key, io.get(name)]));
+}
+
+/** Largest absolute difference; infinite for other shapes. */
+export function maxDifference(actual: TensorData | undefined, expected: TensorData | undefined): number {
+  if (!actual || !expected || actual.shape.join() !== expected.shape.join()) return Number.POSITIVE_INFINITY;
+  const [a, b] = [toFloat32(actual), toFloat32(expected)];
+  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] as number))), 0);
+}

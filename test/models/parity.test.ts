@@ -1,0 +1,72 @@
+import {
+  AutoModel,
+  AutoModelForImageClassification,
+  AutoModelForSequenceClassification,
+  type LoadingReport,
+} from "graft-peft";
+import { describe, expect, it } from "vitest";
+import { goldenFolder, inputsOf, maxDifference, readTensors } from "./golden.js";
+
+/** The issue's bound is 1e-4; these small models stay below 1e-5. */
+const TOLERANCE = 1e-5;
+
+const classifiers = {
+  bert_seqcls: AutoModelForSequenceClassification,
+  bert_regression: AutoModelForSequenceClassification,
+  bert_multilabel: AutoModelForSequenceClassification,
+  bert_sharded: AutoModelForSequenceClassification,
+  bert_gamma_beta: AutoModelForSequenceClassification,
+  roberta_seqcls: AutoModelForSequenceClassification,
+  vit_imgcls: AutoModelForImageClassification,
+  vit_v5names: AutoModelForImageClassification,
+};
+
+describe.each(Object.entries(classifiers))("%s", (name, Auto) => {
+  it("gives transformers' logits and loss, and nothing to report", async () => {
+    const reports: LoadingReport[] = [];
+    const onReport = (report: LoadingReport) => reports.push(report);
+    const model = await Auto.fromPretrained(goldenFolder(name), { threads: 1, onReport });
+    const io = await readTensors(`${goldenFolder(name)}/io.safetensors`);
+    const outputs = await model({ ...inputsOf(io), labels: io.get("labels")! });
+    expect(maxDifference(outputs.logits, io.get("logits"))).toBeLessThan(TOLERANCE);
+    expect(Math.abs(outputs.loss! - Number(io.get("loss")!.data[0]))).toBeLessThan(TOLERANCE);
+    expect((await model(inputsOf(io))).loss).toBeUndefined();
+    if (io.has("ids_alone.logits")) {
+      const alone = await model({ inputIds: io.get("input_ids")! });
+      expect(maxDifference(alone.logits, io.get("ids_alone.logits"))).toBeLessThan(TOLERANCE);
+    }
+    expect(reports).toEqual([{ missingKeys: [], unexpectedKeys: [], mismatchedKeys: [], newlyInitialized: [] }]);
+    await model.dispose();
+  });
+});
+
+describe.each(["bert_base", "roberta_base", "vit_base", "bert_noprefix", "bert_seqcls"])("%s without a head", (name) => {
+  it("gives transformers' hidden states and pooled output; a prefix in the file is stripped", async () => {
+    const model = await AutoModel.fromPretrained(goldenFolder(name), { threads: 1, onReport: () => {} });
+    const io = await readTensors(`${goldenFolder(name)}/io.safetensors`);
+    const outputs = await model(inputsOf(io));
+    expect(maxDifference(outputs.lastHiddenState, io.get("last_hidden_state"))).toBeLessThan(TOLERANCE);
+    expect(maxDifference(outputs.poolerOutput, io.get("pooler_output"))).toBeLessThan(TOLERANCE);
+    if (io.has("ids_alone.last_hidden_state")) {
+      const alone = await model({ inputIds: io.get("input_ids")! });
+      expect(maxDifference(alone.lastHiddenState, io.get("ids_alone.last_hidden_state"))).toBeLessThan(TOLERANCE);
+    }
+    await model.dispose();
+  });
+});
+
+describe("parameter counts, without weights", () => {
+  const count = (config: Record<string, unknown>, numLabels: number) =>
+    AutoModelForImageClassification.fromConfig(config, { numLabels, withWeights: false }).numParameters();
+
+  it("ViT-B/16 with 101 labels has 85,876,325 parameters", () => {
+    expect(count({ model_type: "vit" }, 101)).toBe(85_876_325);
+  });
+
+  it("BERT-base and RoBERTa-base classifiers have transformers' counts", () => {
+    const text = (config: Record<string, unknown>) =>
+      AutoModelForSequenceClassification.fromConfig(config, { numLabels: 2, withWeights: false }).numParameters();
+    expect(text({ model_type: "bert" })).toBe(109_483_778);
+    expect(text({ model_type: "roberta", max_position_embeddings: 514, type_vocab_size: 1 })).toBe(124_647_170);
+  });
+});
