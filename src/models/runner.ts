@@ -37,6 +37,12 @@ function fingerprintOf(network: Network, fedNames: ReadonlySet<string>): unknown
 const isSame = (a: readonly unknown[], b: readonly unknown[]): boolean =>
   a.length === b.length && a.every((part, position) => part === b[position]);
 
+async function disposeEntry({ compiled }: CacheEntry): Promise<void> {
+  // A failure to compile was told where the program was asked for.
+  const finished = await compiled.catch(() => undefined);
+  await finished?.program.dispose();
+}
+
 /** The elements that a parameter's resident tensor was made from. */
 const contentOf = (parameter: Parameter): unknown => parameter.override ?? parameter.source;
 
@@ -60,7 +66,7 @@ export class Runner {
 
   /** The engine; started on first use. */
   engine(): Promise<Engine> {
-    this.starting ??= Engine.create(this.options);
+    this.starting ??= this.startEngine();
     return this.starting;
   }
 
@@ -124,10 +130,20 @@ export class Runner {
     await (await engine)?.dispose();
   }
 
+  /** A start that failed is not remembered: the next call tries again. */
+  private async startEngine(): Promise<Engine> {
+    try {
+      return await Engine.create(this.options);
+    } catch (error) {
+      this.starting = undefined;
+      throw error;
+    }
+  }
+
   private async disposePrograms(): Promise<void> {
     const entries = [...this.cache.values()];
     this.cache.clear();
-    for (const { compiled } of entries) await (await compiled).program.dispose();
+    for (const entry of entries) await disposeEntry(entry);
   }
 
   private async program(mode: Mode, rules: PreparedInputs["rules"]): Promise<Program> {
@@ -137,7 +153,7 @@ export class Runner {
     if (!entry) {
       entry = this.compile(mode, rules);
       this.cache.set(key, entry);
-      if (old) await (await old.compiled).program.dispose();
+      if (old) await disposeEntry(old);
     }
     const compiled = await this.finished(key, entry);
     await this.upload(entry.fedNames, compiled.scalars);

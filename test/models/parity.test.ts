@@ -40,20 +40,23 @@ describe.each(Object.entries(classifiers))("%s", (name, Auto) => {
   });
 });
 
-describe.each(["bert_base", "roberta_base", "vit_base", "bert_noprefix", "bert_seqcls"])("%s without a head", (name) => {
-  it("gives transformers' hidden states and pooled output; a prefix in the file is stripped", async () => {
-    const model = await AutoModel.fromPretrained(goldenFolder(name), { threads: 1, onReport: () => {} });
-    const io = await readTensors(`${goldenFolder(name)}/io.safetensors`);
-    const outputs = await model(inputsOf(io));
-    expect(maxDifference(outputs.lastHiddenState, io.get("last_hidden_state"))).toBeLessThan(TOLERANCE);
-    expect(maxDifference(outputs.poolerOutput, io.get("pooler_output"))).toBeLessThan(TOLERANCE);
-    if (io.has("ids_alone.last_hidden_state")) {
-      const alone = await model({ inputIds: io.get("input_ids")! });
-      expect(maxDifference(alone.lastHiddenState, io.get("ids_alone.last_hidden_state"))).toBeLessThan(TOLERANCE);
-    }
-    await model.dispose();
-  });
-});
+describe.each(["bert_base", "roberta_base", "vit_base", "bert_noprefix", "bert_seqcls"])(
+  "%s without a head",
+  (name) => {
+    it("gives transformers' hidden states and pooled output; a prefix in the file is stripped", async () => {
+      const model = await AutoModel.fromPretrained(goldenFolder(name), { threads: 1, onReport: () => {} });
+      const io = await readTensors(`${goldenFolder(name)}/io.safetensors`);
+      const outputs = await model(inputsOf(io));
+      expect(maxDifference(outputs.lastHiddenState, io.get("last_hidden_state"))).toBeLessThan(TOLERANCE);
+      expect(maxDifference(outputs.poolerOutput, io.get("pooler_output"))).toBeLessThan(TOLERANCE);
+      if (io.has("ids_alone.last_hidden_state")) {
+        const alone = await model({ inputIds: io.get("input_ids")! });
+        expect(maxDifference(alone.lastHiddenState, io.get("ids_alone.last_hidden_state"))).toBeLessThan(TOLERANCE);
+      }
+      await model.dispose();
+    });
+  },
+);
 
 describe("parameter counts, without weights", () => {
   const count = (config: Record<string, unknown>, numLabels: number) =>

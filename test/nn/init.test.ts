@@ -1,4 +1,12 @@
-import { kaimingUniform, LayerNorm, Linear, normal, Parameter, parameterRandom, truncatedNormal } from "#graft/nn/index";
+import {
+  kaimingUniform,
+  LayerNorm,
+  Linear,
+  normal,
+  type Parameter,
+  parameterRandom,
+  truncatedNormal,
+} from "#graft/nn/index";
 import { describe, expect, it } from "vitest";
 
 const shape = [200, 300];
