@@ -1,0 +1,42 @@
+"""Writes test/golden/gradients/<model>.safetensors: PyTorch's gradients of every parameter of the tiny classifiers.
+
+    python reference/make_gradient_golden.py --out test/golden/gradients
+
+Inputs and labels are those of test/golden/models/<model>/io.safetensors; no dropout. Names are those of the checkpoint.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from quiet import silence_transformers
+from safetensors.torch import load_file, save_file
+from tiny_models import build
+from vit_names import to_v4
+
+CLASSIFIERS = ["bert_seqcls", "bert_regression", "bert_multilabel", "roberta_seqcls", "vit_imgcls"]
+INPUTS = ["input_ids", "attention_mask", "token_type_ids", "pixel_values", "labels"]
+
+
+def gradients(name: str, models: Path) -> dict[str, torch.Tensor]:
+    io = load_file(models / name / "io.safetensors")
+    model = build(name)
+    model(**{key: io[key] for key in INPUTS if key in io}).loss.backward()
+    rename = to_v4 if name.startswith("vit") else str
+    return {rename(key): parameter.grad for key, parameter in model.named_parameters()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", type=Path, default=Path("test/golden/models"))
+    parser.add_argument("--out", type=Path, default=Path("test/golden/gradients"))
+    arguments = parser.parse_args()
+    silence_transformers()
+    torch.set_num_threads(1)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for name in CLASSIFIERS:
+        save_file(gradients(name, arguments.models), arguments.out / f"{name}.safetensors")
+
+
+if __name__ == "__main__":
+    main()

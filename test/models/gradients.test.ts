@@ -1,0 +1,37 @@
+import { fileURLToPath } from "node:url";
+import { AutoModelForImageClassification, AutoModelForSequenceClassification } from "graft-peft";
+import { toFloat32 } from "#graft/tensor-data";
+import { expect, onTestFinished, test } from "vitest";
+import { copyOf } from "./folder.js";
+import { inputsOf, readTensors } from "./golden.js";
+
+const classifiers = {
+  bert_seqcls: AutoModelForSequenceClassification,
+  bert_regression: AutoModelForSequenceClassification,
+  bert_multilabel: AutoModelForSequenceClassification,
+  roberta_seqcls: AutoModelForSequenceClassification,
+  vit_imgcls: AutoModelForImageClassification,
+};
+const withoutDropout = { hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 };
+const norm = (values: Float32Array) => Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
+
+test.each(Object.entries(classifiers))("%s: the gradient of every parameter is PyTorch's", async (name, Auto) => {
+  const folder = await copyOf(name, withoutDropout);
+  const model = await Auto.fromPretrained(folder, { threads: 1 });
+  onTestFinished(() => model.dispose());
+  const io = await readTensors(`${folder}/io.safetensors`);
+  const golden = await readTensors(fileURLToPath(new URL(`../golden/gradients/${name}.safetensors`, import.meta.url)));
+  const { feeds, rules } = model.prepareInputs({ ...inputsOf(io), labels: io.get("labels")! });
+  const program = await model.runner.trainingProgram(rules);
+  await program.accumulate(feeds);
+  const gradients = await program.gradients();
+  expect(Object.keys(gradients).sort()).toEqual([...golden.keys()].sort());
+  const total = norm(Float32Array.from([...golden.values()].map((tensor) => norm(toFloat32(tensor)))));
+  for (const [key, tensor] of golden) {
+    const [actual, expected] = [toFloat32(gradients[key]!), toFloat32(tensor)];
+    expect(gradients[key]!.shape).toEqual(tensor.shape);
+    const error = norm(actual.map((value, i) => value - (expected[i] as number)));
+    // Relative to the tensor's own norm; a key's bias has none but rounding (softmax ignores it), hence the second term.
+    expect(error, key).toBeLessThan(1e-5 * norm(expected) + 1e-6 * total);
+  }
+});
