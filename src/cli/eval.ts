@@ -1,0 +1,101 @@
+import { Command, Option } from "commander";
+import { platform } from "#platform";
+import { Trainer, TrainingArguments } from "../training/index.js";
+import { addRunFlags, countFlag, readRun } from "./run-file/flags.js";
+import { engineOf, sourceKeys, tableKeys } from "./run-file/source-flags.js";
+import type { Run } from "./run-file/run.js";
+import { withExamples } from "./shell/examples.js";
+import { formatCount, formatDuration, formatNumber } from "./shell/format.js";
+import { print, printJson, warn } from "./shell/print.js";
+import { runProgress } from "./shell/progress.js";
+import { renderTable } from "./shell/table.js";
+import { processingOf, readData } from "./work/data.js";
+import { computeMetricsOf, plainMetrics } from "./work/metrics.js";
+import { openSource } from "./work/open.js";
+import { resolveSource } from "./work/source.js";
+
+interface EvalFlags {
+  readonly data?: string;
+  readonly limit?: string;
+  readonly batchSize: string;
+  readonly json?: true;
+}
+
+async function evaluate(folder: string, data: string, run: Run, flags: EvalFlags): Promise<void> {
+  const batchSize = countFlag("--batch-size", flags.batchSize);
+  const limit = flags.limit === undefined ? undefined : countFlag("--limit", flags.limit);
+  const source = await resolveSource(folder, run.model);
+  const { model, peft } = await openSource(source, { labels: run.labels, engine: engineOf(run) });
+  const progress = runProgress();
+  try {
+    const isRegression = model.config.problemType === "regression";
+    const { task } = source;
+    const rows = await readData(data, { task, keys: run.data, limit, label2id: model.config.label2id, isRegression });
+    const maxLength = run.data.max_length ?? source.settings?.maxLength;
+    const { transforms } = run.data;
+    const processing = await processingOf({
+      task,
+      folder: source.processing,
+      network: model.network,
+      maxLength,
+      transforms,
+      isRegression,
+    });
+    const trainer = new Trainer({
+      model: peft ?? model,
+      args: new TrainingArguments({ perDeviceEvalBatchSize: batchSize, reportTo: "none" }),
+      dataCollator: processing.collate,
+      computeMetrics: computeMetricsOf(run.metrics, model.config.numLabels, isRegression),
+      callbacks: [{ onProgress: (event) => progress.onProgress(event) }],
+      onWarning: warn,
+    });
+    const { metrics } = await trainer.predict(processing.dataset(rows.examples, "evaluate"), {
+      metricKeyPrefix: "eval",
+    });
+    progress.stop();
+    report(folder, data, rows.examples.length, metrics as Record<string, number>, flags.json ?? false);
+  } finally {
+    progress.stop();
+    await model.dispose();
+  }
+}
+
+function report(folder: string, data: string, rows: number, metrics: Record<string, number>, json: boolean): void {
+  const plain = plainMetrics(metrics, "eval");
+  const seconds = metrics.eval_runtime ?? 0;
+  if (json) {
+    printJson({ model: folder, data, rows, seconds, metrics: plain });
+    return;
+  }
+  const columns = [{ title: "metric" }, { title: "value", align: "right" }] as const;
+  print(
+    renderTable(
+      columns,
+      Object.entries(plain).map(([name, value]) => [name, formatNumber(value)]),
+    ),
+  );
+  print(`\n${formatCount(rows)} rows of ${platform.basename(data)} in ${formatDuration(seconds)}`);
+}
+
+/** `graft eval` */
+export function evalCommand(): Command {
+  const command = new Command("eval")
+    .description("Loss and metrics of a model, or of an adapter on its base model, on labelled data.")
+    .argument("<folder>", "adapter folder, or model folder")
+    .argument("<data>", "CSV, TSV or JSON-lines file, or folder with one folder of pictures for each class")
+    .addOption(new Option("--limit <rows>", "use the first rows only"))
+    .addOption(new Option("--batch-size <rows>", "rows in a batch").default("32"))
+    .addOption(new Option("--json", "print the result as one JSON object"))
+    .action(async (folder: string, data: string, flags: EvalFlags) => {
+      const run = await readRun(undefined, flags as unknown as Record<string, unknown>, ["", "data"]);
+      await evaluate(folder, data, run, flags);
+    });
+  addRunFlags(command, ["", "data"], new Set([...sourceKeys, "metrics", ...tableKeys, "transforms"]));
+  return withExamples(command, [
+    ["graft eval runs/sst2 SST-2/dev.tsv", "An adapter, on the base model that it names"],
+    [
+      "graft eval runs/food101 food/test --model models/vit-tiny --json",
+      "The base model is in another folder; JSON for machines",
+    ],
+  ]);
+}

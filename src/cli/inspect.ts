@@ -1,0 +1,138 @@
+import { Command, Option } from "commander";
+import { platform } from "#platform";
+import { GraftError } from "../errors.js";
+import { resolveModelFolder } from "../hub/model-folder.js";
+import { addRunFlags, readRun, settingsOfLoraLine } from "./run-file/flags.js";
+import { type Run, runOf } from "./run-file/run.js";
+import { withExamples } from "./shell/examples.js";
+import { formatCount } from "./shell/format.js";
+import { type TensorLine, tensorTable, totals } from "./shell/inspection.js";
+import { print, printJson } from "./shell/print.js";
+import { renderPairs } from "./shell/table.js";
+import { type ModelSummary, requireExisting, summarizeAdapter, summarizeModel } from "./work/inspect-model.js";
+import { checkpointState, tensorsOfFile, tensorsOfFolder } from "./work/inspect-weights.js";
+import { readSettings } from "./work/settings.js";
+import { isAdapterFolder } from "./work/source.js";
+
+interface InspectFlags {
+  readonly lora?: string;
+  readonly all?: true;
+  readonly json?: true;
+}
+
+/** Rows of the table of tensors, unless all are asked for. */
+const SHOWN_TENSORS = 20;
+
+/** What is known about a path, in the order in which it is told. */
+interface Inspection {
+  readonly facts: readonly (readonly [name: string, value: string])[];
+  readonly json: Readonly<Record<string, unknown>>;
+  readonly tensors: readonly TensorLine[] | undefined;
+}
+
+const shownValue = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""));
+
+function list(values: readonly string[], most: number): string {
+  const rest = values.length - most;
+  return values.slice(0, most).join(", ") + (rest > 0 ? `, ... (${values.length} in all)` : "");
+}
+
+function modelFacts({ className, modelType, sizes, labels, parameters, lora }: ModelSummary): [string, string][] {
+  return [
+    ["model", `${className} (${modelType})`],
+    ...Object.entries(sizes).map(([name, size]): [string, string] => [name, String(size)]),
+    ...(labels.length > 0 ? [["labels", `${labels.length}: ${list(labels, 10)}`] as [string, string]] : []),
+    ["parameters", formatCount(parameters)],
+    ...(lora
+      ? ([
+          ["LoRA on", `${lora.targets.length} layers: ${list(lora.targets, 4)}`],
+          ["counted once", formatCount(lora.allCountedOnce)],
+          ["PEFT says", lora.line],
+        ] as [string, string][])
+      : []),
+  ];
+}
+
+async function inspectFile(path: string): Promise<Inspection> {
+  if (!/\.(safetensors|safetensors\.index\.json)$/.test(path)) {
+    throw new GraftError(
+      "unsupported",
+      `${path} is neither a folder nor a safetensors file`,
+      "Name a model folder, an adapter folder, a checkpoint, a .safetensors file or a .safetensors.index.json.",
+    );
+  }
+  const { tensors, metadata } = await tensorsOfFile(path);
+  const facts = Object.entries(metadata).map(([key, value]): [string, string] => [`metadata ${key}`, value]);
+  return { facts: [["file", path], ...facts], json: { kind: "safetensors", metadata }, tensors };
+}
+
+async function inspectAdapter(path: string): Promise<Inspection> {
+  const config = await summarizeAdapter(path);
+  const settings = await readSettings(path);
+  const state = await checkpointState(path);
+  const tensors = await tensorsOfFolder(await resolveModelFolder(path, "adapter"));
+  const labels = Object.values(settings?.labels?.id2label ?? {});
+  const facts: [string, string][] = [
+    [state ? "checkpoint" : "adapter", path],
+    ...Object.entries(config).map(([key, value]): [string, string] => [key, shownValue(value)]),
+    ...(labels.length > 0 ? [["labels", `${labels.length}: ${list(labels, 10)}`] as [string, string]] : []),
+    ...Object.entries(state ?? {}).map(([key, value]): [string, string] => [key, shownValue(value)]),
+  ];
+  const json = { kind: state ? "checkpoint" : "adapter", config, labels, ...(state && { state }) };
+  return { facts, json, tensors };
+}
+
+async function inspectModel(path: string, run: Run, lora: Run["lora"] | undefined): Promise<Inspection> {
+  const summary = await summarizeModel(path, run, lora);
+  const tensors = await tensorsOfFolder(await resolveModelFolder(path));
+  return { facts: modelFacts(summary), json: { ...summary }, tensors };
+}
+
+async function inspect(path: string, flags: InspectFlags): Promise<void> {
+  const run = await readRun(undefined, flags as Record<string, unknown>, ["", "lora"]);
+  const line = flags.lora === undefined ? {} : runOf(settingsOfLoraLine(flags.lora)).lora;
+  const hasLora = flags.lora !== undefined || Object.keys(run.lora).length > 0;
+  await requireExisting(path);
+  const isAdapter = await isAdapterFolder(path);
+  if (hasLora && (isAdapter || !(await platform.isDirectory(path)))) {
+    throw new GraftError(
+      "invalid-argument",
+      `${path} is no model, so --lora cannot be counted on it`,
+      "Name the base model's folder.",
+    );
+  }
+  const found = !(await platform.isDirectory(path))
+    ? await inspectFile(path)
+    : isAdapter
+      ? await inspectAdapter(path)
+      : await inspectModel(path, run, hasLora ? { ...run.lora, ...line } : undefined);
+  const { tensors } = found;
+  if (flags.json) {
+    printJson({ path, ...found.json, ...(tensors && { totals: totals(tensors), tensors }) });
+    return;
+  }
+  print(renderPairs(found.facts));
+  if (tensors) print(`\n${tensorTable(tensors, flags.all ? tensors.length : SHOWN_TENSORS)}`);
+}
+
+/** `graft inspect` */
+export function inspectCommand(): Command {
+  const command = new Command("inspect")
+    .description(
+      "What a model, an adapter, a checkpoint or a safetensors file holds; and what a LoRA config would train.",
+    )
+    .argument("<path>", "model folder, adapter folder, checkpoint folder, or safetensors file")
+    .addOption(new Option("--lora <line>", "count the parameters that a LoRA config trains: r=16,targets=query,value"))
+    .addOption(new Option("--all", "show every tensor"))
+    .addOption(new Option("--json", "print everything as one JSON object"))
+    .action((path: string, flags: InspectFlags) => inspect(path, flags));
+  addRunFlags(command, ["", "lora"], new Set(["labels", "num_labels"]));
+  return withExamples(command, [
+    [
+      "graft inspect models/vit-base --lora r=16,targets=query,value --num-labels 101",
+      "Trainable parameters before any training; no weights are read",
+    ],
+    ["graft inspect runs/sst2 --all", "An adapter's config and tensors"],
+    ["graft inspect models/bert/model.safetensors --json", "A file's tensors, for machines"],
+  ]);
+}

@@ -1,0 +1,63 @@
+import { Command, Option } from "commander";
+import { platform } from "#platform";
+import { GraftError } from "../errors.js";
+import { readRun, addRunFlags } from "./run-file/flags.js";
+import { withExamples } from "./shell/examples.js";
+import { formatBytes, formatCount } from "./shell/format.js";
+import { print, printJson } from "./shell/print.js";
+import { copyCompanions } from "./work/companions.js";
+import { openSource } from "./work/open.js";
+import { checkOutputFolder } from "./work/output-folder.js";
+import { resolveSource } from "./work/source.js";
+
+interface MergeFlags {
+  readonly overwrite?: true;
+  readonly json?: true;
+}
+
+async function merge(adapter: string, output: string, flags: MergeFlags): Promise<void> {
+  const run = await readRun(undefined, flags as Record<string, unknown>, [""]);
+  const source = await resolveSource(adapter, run.model);
+  await checkOutputFolder(output, [source.base, adapter], flags.overwrite ?? false);
+  const { peft, model } = await openSource(source, { labels: run.labels });
+  if (peft === undefined) {
+    throw new GraftError(
+      "invalid-argument",
+      `${adapter} is a model, not an adapter`,
+      "Name the adapter's folder, and its base with --model.",
+    );
+  }
+  try {
+    const merged = await peft.mergeAndUnload();
+    await platform.writeFolderAtomic(output, async (folder) => {
+      await merged.savePretrained(folder);
+      await copyCompanions(source.base, folder);
+      await copyCompanions(source.processing, folder);
+    });
+    const parameters = merged.numParameters();
+    const bytes = await platform.fileSize(platform.join(output, "model.safetensors"));
+    if (flags.json) printJson({ output, base: source.base, adapter, parameters, bytes });
+    else
+      print(
+        `merged ${adapter} into ${source.base}: ${output} (${formatCount(parameters)} parameters, ${formatBytes(bytes)})`,
+      );
+  } finally {
+    await model.dispose();
+  }
+}
+
+/** `graft merge` */
+export function mergeCommand(): Command {
+  const command = new Command("merge")
+    .description("Add an adapter to its base model's weights and write a plain transformers folder.")
+    .argument("<adapter>", "adapter folder")
+    .argument("<output>", "folder that the merged model is written to")
+    .addOption(new Option("--overwrite", "replace the output folder"))
+    .addOption(new Option("--json", "print the result as one JSON object"))
+    .action((adapter: string, output: string, flags: MergeFlags) => merge(adapter, output, flags));
+  addRunFlags(command, [""], new Set(["model", "labels"]));
+  return withExamples(command, [
+    ["graft merge runs/sst2 merged/sst2", "The base model is the folder that the adapter names"],
+    ["graft merge runs/food101 merged/food101 --model models/vit-tiny", "The base model is in another folder"],
+  ]);
+}

@@ -1,0 +1,69 @@
+import { readFile } from "node:fs/promises";
+import { Command, CommanderError } from "commander";
+import { messageOf } from "../errors.js";
+import { evalCommand } from "./eval.js";
+import { inspectCommand } from "./inspect.js";
+import { mergeCommand } from "./merge.js";
+import { predictCommand } from "./predict.js";
+import { exitCodes, InterruptedError, reportError, UsageError } from "./shell/errors.js";
+import { trainCommand } from "./train.js";
+
+/** One row for each verb; a new verb is a file and a row here. */
+const verbs: readonly (() => Command)[] = [trainCommand, evalCommand, predictCommand, mergeCommand, inspectCommand];
+
+const overview = `
+Start here:
+  $ graft train run.yaml --model models/bert --train train.tsv --eval dev.tsv --output runs/first
+  $ graft predict runs/first "a fine film"
+
+graft <verb> --help shows every option of a verb, with examples.
+Models and adapters are Hugging Face folders on this computer; nothing is downloaded.`;
+
+async function packageVersion(): Promise<string> {
+  const text = await readFile(new URL("../../package.json", import.meta.url), "utf8");
+  return String((JSON.parse(text) as { version: unknown }).version);
+}
+
+function isHelp(error: CommanderError): boolean {
+  return error.exitCode === 0;
+}
+
+/** Makes commander throw instead of ending the process, and leave the printing of faults to us. */
+function throwing(command: Command): Command {
+  command.exitOverride().configureOutput({ outputError: () => {} });
+  for (const child of command.commands) throwing(child);
+  return command;
+}
+
+/**
+ * Runs the command line.
+ * @param argv what follows the program's name
+ * @returns the exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted
+ */
+export async function runProgram(argv: readonly string[]): Promise<number> {
+  const program = new Command("graft")
+    .description("Fine-tune transformers with LoRA: Hugging Face folders in, PEFT adapters out.")
+    .version(await packageVersion())
+    .showSuggestionAfterError()
+    .addHelpText("after", overview);
+  for (const verb of verbs) program.addCommand(verb());
+  throwing(program);
+  const json = argv.includes("--json");
+  if (argv.length === 0) {
+    program.outputHelp();
+    return exitCodes.usage;
+  }
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return exitCodes.done;
+  } catch (error) {
+    if (error instanceof InterruptedError) return exitCodes.interrupted;
+    if (!(error instanceof CommanderError)) return reportError(error, json);
+    if (isHelp(error)) return exitCodes.done;
+    const message = messageOf(error)
+      .replace(/^error: /, "")
+      .replaceAll("\n", " ");
+    const verb = program.commands.find((command) => command.name() === argv[0])?.name();
+    return reportError(new UsageError(message, `See graft ${verb ? `${verb} ` : ""}--help.`), json);
+  }
+}

@@ -1,0 +1,22 @@
+import type { FromPretrainedOptions } from "../../models/index.js";
+import type { Run } from "./run.js";
+
+/** Keys that say which model a command opens and what computes. */
+export const sourceKeys = ["model", "labels", "backend", "threads"] as const;
+
+/** Keys of the section data that say how a table is read. */
+export const tableKeys = [
+  "format",
+  "delimiter",
+  "quoting",
+  "header",
+  "text_column",
+  "text_pair_column",
+  "label_column",
+  "max_length",
+] as const;
+
+/** The engine's options of a run. */
+export function engineOf(run: Run): Pick<FromPretrainedOptions, "backend" | "threads"> {
+  return { ...(run.backend && { backend: run.backend }), ...(run.threads && { threads: run.threads }) };
+}

@@ -1,0 +1,45 @@
+import { type DType, bytesPerElement } from "../../tensor-data.js";
+import { formatBytes, formatCount } from "./format.js";
+import { renderTable } from "./table.js";
+
+/** One tensor as `graft inspect` tells it. */
+export interface TensorLine {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
+const elements = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
+
+/** Elements and bytes of some tensors. */
+export function totals(tensors: readonly TensorLine[]): {
+  readonly count: number;
+  readonly elements: number;
+  readonly bytes: number;
+} {
+  return {
+    count: tensors.length,
+    elements: tensors.reduce((sum, { shape }) => sum + elements(shape), 0),
+    bytes: tensors.reduce((sum, { dtype, shape }) => sum + elements(shape) * bytesPerElement(dtype), 0),
+  };
+}
+
+/** A table of tensors; beyond `most` rows it ends with how many there are. */
+export function tensorTable(tensors: readonly TensorLine[], most: number): string {
+  const columns = [
+    { title: "tensor" },
+    { title: "dtype" },
+    { title: "shape" },
+    { title: "elements", align: "right" },
+    { title: "size", align: "right" },
+  ] as const;
+  const rows = tensors.slice(0, most).map(({ name, dtype, shape }) => {
+    const count = elements(shape);
+    return [name, dtype, `[${shape.join(", ")}]`, formatCount(count), formatBytes(count * bytesPerElement(dtype))];
+  });
+  const all = totals(tensors);
+  const rest = tensors.length - rows.length;
+  const more = rest > 0 ? `... and ${formatCount(rest)} more (--all shows them)\n` : "";
+  const sum = `${formatCount(all.count)} tensors, ${formatCount(all.elements)} elements, ${formatBytes(all.bytes)}`;
+  return `${renderTable(columns, rows)}\n${more}${sum}`;
+}

@@ -1,0 +1,25 @@
+import { exitCodes } from "./errors.js";
+import { note } from "./print.js";
+
+/**
+ * Turns Ctrl-C (and a polite kill) into an AbortSignal: the first asks the run to end after its step and to save, the
+ * second ends the process at once. Files are written whole or not at all, so that leaves none damaged.
+ */
+export function interruptSignal(onFirst: () => void = () => {}): { readonly signal: AbortSignal; release(): void } {
+  const controller = new AbortController();
+  const listener = () => {
+    if (controller.signal.aborted) process.exit(exitCodes.interrupted);
+    controller.abort();
+    onFirst();
+    note("\nstopping after this step and saving; press Ctrl-C again to stop at once");
+  };
+  process.on("SIGINT", listener);
+  process.on("SIGTERM", listener);
+  return {
+    signal: controller.signal,
+    release() {
+      process.off("SIGINT", listener);
+      process.off("SIGTERM", listener);
+    },
+  };
+}

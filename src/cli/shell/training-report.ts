@@ -1,0 +1,72 @@
+import { platform } from "#platform";
+import type { TrainOutput } from "../../training/index.js";
+import { plainMetrics } from "../work/metrics.js";
+import type { CompleteRun, PreparedTraining } from "../work/prepare-training.js";
+import { formatBytes, formatCount, formatDuration, formatNumber } from "./format.js";
+import { renderPairs } from "./table.js";
+
+type Numbers = Readonly<Record<string, number>>;
+
+/** What `graft train --json` prints. */
+export interface TrainingResult {
+  readonly output: string;
+  readonly stopReason: TrainOutput["stopReason"];
+  readonly checkpoint: string | null;
+  readonly steps: number;
+  readonly epochs: number;
+  readonly parameters: { readonly trainable: number; readonly all: number };
+  readonly labels: readonly string[];
+  readonly peakMemoryBytes: number | null;
+  /** As transformers names them: train_runtime, train_loss, ... */
+  readonly train: Numbers;
+  /** eval_loss, eval_accuracy, ...; null without evaluation data or after Ctrl-C. */
+  readonly eval: Numbers | null;
+  /** test_loss, test_accuracy, ... */
+  readonly test: Numbers | null;
+}
+
+export function trainingResult(
+  run: CompleteRun,
+  { model, settings }: PreparedTraining,
+  output: TrainOutput,
+  scores: Numbers | undefined,
+  tests: Numbers | undefined,
+): TrainingResult {
+  const [trainable, all] = model.getNbTrainableParameters();
+  return {
+    output: run.output,
+    stopReason: output.stopReason,
+    checkpoint: output.checkpoint,
+    steps: output.globalStep,
+    epochs: Number(output.metrics.epoch ?? 0),
+    parameters: { trainable, all },
+    labels: Object.values(settings.labels?.id2label ?? {}),
+    peakMemoryBytes: platform.memoryUsage()?.peakRss ?? null,
+    train: output.metrics as Numbers,
+    eval: scores ?? null,
+    test: tests ?? null,
+  };
+}
+
+function scoreRows(name: string, prefix: string, metrics: Numbers | null): [string, string][] {
+  if (metrics === null) return [];
+  return Object.entries(plainMetrics(metrics, prefix)).map(([key, value]) => [`${name} ${key}`, formatNumber(value)]);
+}
+
+/** The result for people. */
+export function trainingReport(result: TrainingResult): string {
+  const { train, steps, epochs, peakMemoryBytes, output, stopReason } = result;
+  return renderPairs([
+    [
+      "steps",
+      `${formatCount(steps)} (${formatNumber(epochs)} epochs${stopReason === "completed" ? "" : `, ${stopReason}`})`,
+    ],
+    ["time", formatDuration(train.train_runtime ?? 0)],
+    ["rows per second", formatNumber(train.train_samples_per_second ?? 0)],
+    ["mean loss", formatNumber(train.train_loss ?? 0)],
+    ...scoreRows("eval", "eval", result.eval),
+    ...scoreRows("test", "test", result.test),
+    ...(peakMemoryBytes === null ? [] : [["peak memory", formatBytes(peakMemoryBytes)] as const]),
+    ["adapter", output],
+  ]);
+}

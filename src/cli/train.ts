@@ -1,0 +1,135 @@
+import { Command, Option } from "commander";
+import { platform } from "#platform";
+import { Trainer } from "../training/index.js";
+import { addRunFlags, readRun, settingsOfLoraLine } from "./run-file/flags.js";
+import { sectionNames } from "./run-file/fields.js";
+import { type Run, runOf } from "./run-file/run.js";
+import { InterruptedError, UsageError } from "./shell/errors.js";
+import { withExamples } from "./shell/examples.js";
+import { interruptSignal } from "./shell/interrupt.js";
+import { note, print, printJson, warn } from "./shell/print.js";
+import { runProgress } from "./shell/progress.js";
+import { trainingReport, trainingResult } from "./shell/training-report.js";
+import { Companions } from "./work/companions.js";
+import { computeMetricsOf } from "./work/metrics.js";
+import { checkOutputFolder } from "./work/output-folder.js";
+import { type CompleteRun, type PreparedTraining, prepareTraining } from "./work/prepare-training.js";
+
+interface TrainFlags {
+  readonly lora?: string;
+  readonly resume?: string | true;
+  readonly overwrite?: true;
+  readonly json?: true;
+}
+
+/** @throws UsageError naming what a run lacks */
+function complete(run: Run): CompleteRun {
+  const missing = [
+    ...(run.model === undefined ? ["model"] : []),
+    ...(run.data.train === undefined ? ["train"] : []),
+    ...(run.output === undefined ? ["output"] : []),
+  ];
+  const [first] = missing;
+  if (first === undefined) return run as CompleteRun;
+  const key = first === "train" ? "data.train" : first;
+  throw new UsageError(
+    `${missing.map((name) => `--${name}`).join(", ")} missing`,
+    `Give the flag, or the key ${key} in a run file.`,
+  );
+}
+
+/** A fresh run begins with a folder that holds nothing of an older one. */
+async function prepareFolder(run: CompleteRun, { overwrite, resume }: TrainFlags): Promise<void> {
+  if (resume === undefined) await checkOutputFolder(run.output, [run.model], overwrite ?? false);
+}
+
+async function clearFolder(output: string): Promise<void> {
+  if (!(await platform.exists(output))) return;
+  for (const { name } of await platform.listDirectory(output)) {
+    const isOfRun = name === "events.jsonl" || /^checkpoint-\d+$/.test(name);
+    if (isOfRun) await platform.remove(platform.join(output, name));
+  }
+}
+
+function announce(run: CompleteRun, { model, settings, train, evaluation, test }: PreparedTraining): void {
+  const rows = (data: typeof test) => (data ? `${data.examples.length} rows of ${data.path}` : "none");
+  note(
+    `model  ${run.model} (${model.network.className}), ${settings.labels ? `${settings.labels.numLabels} labels` : "regression"}`,
+  );
+  note(`data   train ${rows(train)}; eval ${rows(evaluation)}; test ${rows(test)}`);
+}
+
+async function train(file: string | undefined, flags: TrainFlags): Promise<void> {
+  const read = await readRun(file, flags as Record<string, unknown>, sectionNames);
+  const extra = flags.lora === undefined ? {} : runOf(settingsOfLoraLine(flags.lora)).lora;
+  const run = complete({ ...read, lora: { ...read.lora, ...extra } });
+  await prepareFolder(run, flags);
+  const prepared = await prepareTraining(run);
+  const { model, args, processing, settings } = prepared;
+  announce(run, prepared);
+  if (flags.json) note(model.trainableParametersLine());
+  else print(model.trainableParametersLine());
+  const progress = runProgress();
+  const interrupt = interruptSignal(() => progress.stop());
+  try {
+    const datasets = {
+      trainDataset: processing.dataset(prepared.train.examples, "train"),
+      ...(prepared.evaluation && { evalDataset: processing.dataset(prepared.evaluation.examples, "evaluate") }),
+    };
+    const test = prepared.test && processing.dataset(prepared.test.examples, "evaluate");
+    const trainer = new Trainer({
+      model,
+      args,
+      ...datasets,
+      dataCollator: processing.collate,
+      computeMetrics: computeMetricsOf(run.metrics, model.config.numLabels, settings.problemType === "regression"),
+      callbacks: [progress],
+      processingClass: new Companions(run.model, settings),
+      onWarning: warn,
+    });
+    if (flags.resume === undefined) await clearFolder(run.output);
+    const output = await trainer.train({ signal: interrupt.signal, resumeFromCheckpoint: flags.resume ?? false });
+    await trainer.saveModel(run.output);
+    const isStopped = output.stopReason === "aborted";
+    const scores = !isStopped && datasets.evalDataset ? await trainer.evaluate() : undefined;
+    const tests = !isStopped && test ? (await trainer.predict(test)).metrics : undefined;
+    progress.stop();
+    const result = trainingResult(run, prepared, output, scores, tests);
+    if (flags.json) printJson(result);
+    else print(trainingReport(result));
+    if (isStopped) {
+      note(`stopped after step ${output.globalStep}; go on with the same command and --resume`);
+      throw new InterruptedError();
+    }
+  } finally {
+    progress.stop();
+    interrupt.release();
+    await model.dispose();
+  }
+}
+
+/** `graft train` */
+export function trainCommand(): Command {
+  const command = new Command("train")
+    .description("Fine-tune a model with LoRA and save the adapter in PEFT's format.")
+    .argument("[run]", "run file (YAML); flags win over it. examples/run-all-options.yaml shows every key")
+    .addOption(new Option("--lora <line>", "LoRA on one line: r=16,alpha=16,dropout=0.1,targets=query,value"))
+    .addOption(
+      new Option("--resume [checkpoint]", "go on from a checkpoint folder, or from the last one of the output folder"),
+    )
+    .addOption(new Option("--overwrite", "replace what the output folder holds of an older run"))
+    .addOption(new Option("--json", "print the result as one JSON object"))
+    .action((file: string | undefined, flags: TrainFlags) => train(file, flags));
+  addRunFlags(command, sectionNames);
+  return withExamples(command, [
+    [
+      "graft train --model models/all-MiniLM-L6-v2 --train SST-2/train.tsv --eval SST-2/dev.tsv --output runs/sst2 \\\n      --lora r=8,alpha=16,targets=query,value --learning-rate 1e-3 --num-train-epochs 1",
+      "Sentences: adapt a sentence encoder, evaluate after training",
+    ],
+    [
+      "graft train examples/food101.yaml --model models/vit-tiny --train food/train --test food/test",
+      "Pictures: a run file, with the folders as flags",
+    ],
+    ["graft train examples/food101.yaml --resume", "Go on after Ctrl-C"],
+  ]);
+}

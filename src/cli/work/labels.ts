@@ -1,0 +1,31 @@
+import { readJsonObject } from "../../hub/json-file.js";
+import { type LabelMaps, labelMaps } from "../../models/labels.js";
+import { platform } from "#platform";
+import type { Label2Id } from "../../data/index.js";
+
+const isGeneric = (name: string): boolean => /^LABEL_\d+$/.test(name);
+
+/** The labels of the model's own head; undefined for a model that was saved without one. */
+export async function labelsOfHead(folder: string): Promise<LabelMaps | undefined> {
+  const raw = await readJsonObject(platform.join(folder, "config.json"), "the model's config");
+  const classes = Array.isArray(raw.architectures) ? raw.architectures.map(String) : [];
+  if (!classes.some((name) => /For\w*Classification$/.test(name)) || typeof raw.id2label !== "object") return undefined;
+  return labelMaps({ id2label: raw.id2label as Record<number, string> }, folder);
+}
+
+/**
+ * The classes that a model is trained for. The model's own head is kept where the data's classes are the head's; else
+ * the data's classes make a new one.
+ * @param label2id of the training data as its reader found it
+ */
+export async function trainingLabels(folder: string, label2id: Label2Id): Promise<LabelMaps> {
+  const fromData = labelMaps({ label2id }, "the training data") as LabelMaps;
+  const own = await labelsOfHead(folder);
+  if (own === undefined) return fromData;
+  const names = Object.keys(label2id);
+  const hasNumbers = names.every(isGeneric);
+  const isOwn = hasNumbers
+    ? own.numLabels === fromData.numLabels
+    : names.every((name) => Object.hasOwn(own.label2id, name));
+  return isOwn ? own : fromData;
+}

@@ -1,0 +1,61 @@
+import type { ClassifierOutputs, FromPretrainedOptions, PreTrainedModel } from "../../models/index.js";
+import { AutoModelForImageClassification, AutoModelForSequenceClassification } from "../../models/index.js";
+import type { LabelOptions } from "../../models/labels.js";
+import { PeftModel } from "../../peft/index.js";
+import { warn } from "../shell/print.js";
+import type { Task } from "./settings.js";
+import type { Source } from "./source.js";
+
+const classes = {
+  "text-classification": AutoModelForSequenceClassification,
+  "image-classification": AutoModelForImageClassification,
+} as const satisfies { readonly [T in Task]: unknown };
+
+/** A classifier of either kind. @throws GraftError as `fromPretrained` */
+export function loadClassifier(
+  task: Task,
+  folder: string,
+  options: FromPretrainedOptions,
+): Promise<PreTrainedModel<ClassifierOutputs>> {
+  return classes[task].fromPretrained(folder, options);
+}
+
+export interface OpenOptions {
+  /** Names of the classes, over those that the folders hold. */
+  readonly labels?: readonly string[] | undefined;
+  readonly engine?: Pick<FromPretrainedOptions, "backend" | "threads">;
+}
+
+/** A model ready to predict, and the PeftModel around it where there is an adapter. */
+export interface OpenedModel {
+  readonly model: PreTrainedModel<ClassifierOutputs>;
+  readonly peft: PeftModel<ClassifierOutputs> | undefined;
+}
+
+function labelsFor(source: Source, labels: readonly string[] | undefined): LabelOptions {
+  if (labels) return { id2label: labels };
+  if (source.settings?.labels) return { id2label: source.settings.labels.id2label };
+  return source.adapterLabels === undefined ? {} : { numLabels: source.adapterLabels };
+}
+
+/**
+ * Loads a model, with its adapter where there is one.
+ * @throws GraftError as `fromPretrained` of models and adapters
+ */
+export async function openSource(source: Source, { labels, engine }: OpenOptions = {}): Promise<OpenedModel> {
+  const { base, adapter, task, settings, adapterLabels } = source;
+  const bringsHead = adapterLabels !== undefined;
+  const model = await loadClassifier(task, base, {
+    ...engine,
+    ...labelsFor(source, labels),
+    ...(settings?.problemType === "regression" && { problemType: "regression" }),
+    // A head that the adapter brings stands in for the base's, whatever its size.
+    ignoreMismatchedSizes: bringsHead,
+    onReport: ({ newlyInitialized }, line) => {
+      const isReplaced = bringsHead && newlyInitialized.every((name) => /(^|\.)(classifier|score)\./.test(name));
+      if (newlyInitialized.length > 0 && !isReplaced) warn(line);
+    },
+  });
+  if (adapter === undefined) return { model, peft: undefined };
+  return { model, peft: await PeftModel.fromPretrained(model, adapter, { onWarning: warn }) };
+}

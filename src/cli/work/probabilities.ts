@@ -1,0 +1,35 @@
+import type { ModelConfig, ProblemType } from "../../models/index.js";
+
+/** One class of a prediction. */
+export interface Score {
+  readonly label: string;
+  readonly id: number;
+  readonly probability: number;
+}
+
+/** What a model says about one input: its likeliest classes, best first, or the value of a regression. */
+export type Prediction = { readonly labels: readonly Score[] } | { readonly value: number };
+
+function softmax(logits: ArrayLike<number>): number[] {
+  const values = Array.from(logits);
+  const most = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const powers = values.map((value) => Math.exp(value - most));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  return powers.map((power) => power / sum);
+}
+
+const toProbabilities: { readonly [P in Exclude<ProblemType, "regression">]: (logits: ArrayLike<number>) => number[] } =
+  {
+    single_label_classification: softmax,
+    multi_label_classification: (logits) => Array.from(logits, (value) => 1 / (1 + Math.exp(-value))),
+  };
+
+/** @param logits of one row, one for each class */
+export function predictionOf(logits: ArrayLike<number>, config: ModelConfig, topK: number): Prediction {
+  const problemType = config.problemType ?? (config.numLabels === 1 ? "regression" : "single_label_classification");
+  if (problemType === "regression") return { value: Number(logits[0]) };
+  const labels = toProbabilities[problemType](logits)
+    .map((probability, id) => ({ label: config.id2label[id] ?? `LABEL_${id}`, id, probability }))
+    .sort((a, b) => b.probability - a.probability || a.id - b.id);
+  return { labels: labels.slice(0, topK) };
+}
