@@ -2,7 +2,9 @@
 torchvision make of them (deterministic parts only). All pictures are computed here."""
 
 import base64
+import hashlib
 import json
+import os
 import struct
 import warnings
 import zlib
@@ -11,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Normalize, Resize, ToTensor
+from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Normalize, RandomResizedCrop, Resize, ToTensor
 from torchvision.transforms import functional as F
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
@@ -77,6 +79,13 @@ for top, left, height, width in ((2, 3, 15, 17), (0, 0, 23, 37), (10, 20, 5, 4))
     out = np.array(F.hflip(out))
     golden["transforms"].append({"kind": "crop", "box": [top, left, height, width], "data": packed(out)})
 
+torch.manual_seed(0)
+blank, shares = Image.new("RGB", (400, 300)), []
+for _ in range(20000):
+    _, _, height, width = RandomResizedCrop.get_params(blank, (0.08, 1.0), (3 / 4, 4 / 3))
+    shares.append(height * width / (400 * 300))
+golden["randomCropMeanShare"] = float(np.mean(shares))
+
 # Files of every mode, with the pixels of Image.open(...).convert("RGB").
 height, width = 18, 26
 base = picture(height, width, 3)
@@ -111,5 +120,12 @@ header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
 )
 golden["files"] = {p.name: entry(np.array(Image.open(p).convert("RGB"))) for p in sorted(FILES.iterdir())}
 
+# Of real JPEGs only a digest of Pillow's pixels is kept (the pictures may not be passed on).
+assets = Path(os.environ.get("GRAFT_ASSETS", Path(__file__).parent.parent.parent / "shared/assets"))
+photos = sorted((assets / "datasets/food101-10class/test").glob("*/*.jpg"))[::10]
+golden["photos"] = {
+    str(p.relative_to(assets)): hashlib.sha256(np.array(Image.open(p).convert("RGB")).tobytes()).hexdigest() for p in photos
+}
+
 (OUT / "images.json").write_text(json.dumps(golden, indent=0) + "\n")
-print({k: len(v) for k, v in golden.items()}, (OUT / "images.json").stat().st_size, "bytes")
+print({k: len(v) for k, v in golden.items() if isinstance(v, (list, dict))}, (OUT / "images.json").stat().st_size, "bytes")

@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { cropImage, flipHorizontally } from "#graft/data/images/geometry";
 import { loadImage } from "#graft/data/images/load-image";
@@ -22,6 +23,7 @@ interface Golden {
   processor: { config: Record<string, unknown>; source: "colour" | "grey"; shape: number[]; data: string }[];
   transforms: { kind: string; size: number; box: [number, number, number, number]; data: string }[];
   files: Record<string, Picture>;
+  photos: Record<string, string>;
 }
 
 const folder = fileURLToPath(new URL("../golden/data/", import.meta.url));
@@ -91,6 +93,19 @@ describe("torchvision's transforms", () => {
   it.each(of("crop"))("resized crop of $box and flip", ({ box: [top, left, height, width], data }) => {
     const part = cropImage(colour, { top, left, height, width });
     expectSame(flipHorizontally(resizeImage(part, 16, 16)).data, bytes(data));
+  });
+});
+
+const assets = fileURLToPath(new URL("../../../shared/assets/", import.meta.url));
+const photos = Object.entries(golden.photos).filter(([path]) => existsSync(assets + path));
+if (photos.length === 0) console.log("Food-101 is not here: the test of JPEG decoders on photographs is left out");
+
+describe.runIf(photos.length > 0)("JPEG decoders on photographs", () => {
+  it("sharp's and Pillow's differ in nothing: same pixels for every picture tried", async () => {
+    for (const [path, expected] of photos) {
+      const { data } = await loadImage(assets + path);
+      expect({ path, digest: createHash("sha256").update(data).digest("hex") }).toEqual({ path, digest: expected });
+    }
   });
 });
 
