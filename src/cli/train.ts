@@ -59,6 +59,12 @@ function announce(run: CompleteRun, { model, settings, train, evaluation, test }
   note(`data   train ${rows(train)}; eval ${rows(evaluation)}; test ${rows(test)}`);
 }
 
+/** The evaluation of the weights that the run ends with, where it has made one already. */
+function knownScores({ state, args }: Pick<Trainer<unknown>, "state" | "args">): Record<string, number> | undefined {
+  const kept = args.loadBestModelAtEnd ? (state.bestGlobalStep ?? state.globalStep) : state.globalStep;
+  return state.logHistory.findLast((entry) => entry.eval_loss !== undefined && entry.step === kept);
+}
+
 async function train(file: string | undefined, flags: TrainFlags): Promise<void> {
   const read = await readRun(file, flags as Record<string, unknown>, sectionNames);
   const extra = flags.lora === undefined ? {} : runOf(settingsOfLoraLine(flags.lora)).lora;
@@ -91,7 +97,8 @@ async function train(file: string | undefined, flags: TrainFlags): Promise<void>
     const output = await trainer.train({ signal: interrupt.signal, resumeFromCheckpoint: flags.resume ?? false });
     await trainer.saveModel(run.output);
     const isStopped = output.stopReason === "aborted";
-    const scores = !isStopped && datasets.evalDataset ? await trainer.evaluate() : undefined;
+    const scores =
+      !isStopped && datasets.evalDataset ? (knownScores(trainer) ?? (await trainer.evaluate())) : undefined;
     const tests = !isStopped && test ? (await trainer.predict(test)).metrics : undefined;
     progress.stop();
     const result = trainingResult(run, prepared, output, scores, tests);
