@@ -1,0 +1,267 @@
+import { existsSync } from "node:fs";
+import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fast, graft, imageModel, textModel, workFolder, writePictures, writeTable } from "./graft.js";
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await workFolder();
+  const at = (...parts: string[]) => join(folder, ...parts);
+  await textModel(at("bert"));
+  await imageModel(at("vit"));
+  await writeTable(at("train.tsv"), 16);
+  await writePictures(at("pictures"), 3);
+  await cp(at("bert"), at("cut"), { recursive: true });
+  await truncate(at("cut/model.safetensors"), 4000);
+  await cp(at("bert"), at("nojson"), { recursive: true });
+  await writeFile(at("nojson/config.json"), '{"model_type": "bert",');
+  await cp(at("bert"), at("pickled"), { recursive: true });
+  await rm(at("pickled/model.safetensors"));
+  await writeFile(at("pickled/pytorch_model.bin"), "");
+  await cp(at("pictures"), at("damaged"), { recursive: true });
+  await writeFile(at("damaged/red/1.png"), "not a picture");
+  await mkdir(at("empty/red"), { recursive: true });
+  await writeFile(at("quotes.csv"), 'sentence,label\n"never closed,up\n');
+  await writeFile(at("ragged.csv"), "sentence,label\ngood,up,extra\n");
+  await writeFile(at("lines.jsonl"), '{"text": "good", "label": "up"}\n{"text": \n');
+  await writeFile(at("none.tsv"), "sentence\tlabel\n");
+  await writeFile(at("other.tsv"), "sentence\tlabel\nthe film\tsideways\n");
+  await writeFile(at("long.tsv"), `sentence\tlabel\n${"film ".repeat(40)}\tup\nbad\tdown\n`);
+  await writeFile(at("syntax.yaml"), "model: bert\n  output: out\n");
+  await writeFile(at("unknown.yaml"), "model: bert\ntraining:\n  learning_rat: 1\n");
+  await writeFile(at("misplaced.yaml"), "model: bert\nlearning_rate: 1\n");
+  await writeFile(at("value.yaml"), "model: bert\nlora:\n  r: 8\n  bias: some\n");
+  await writeFile(at("list.yaml"), "- model\n");
+  await writeFile(at("dora.yaml"), "model: bert\noutput: out\ndata: {train: train.tsv}\nlora: {use_dora: true}\n");
+  const trained = await graft(folder, [
+    "train",
+    "--model",
+    "bert",
+    "--train",
+    "train.tsv",
+    "--output",
+    "good",
+    ...fast,
+  ]);
+  expect(trained.stderr).not.toContain("error");
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+interface Case {
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly code: string;
+  /** What the message or the hint must say. */
+  readonly says: readonly (string | RegExp)[];
+}
+
+const train = (...args: string[]) => ["train", "--model", "bert", "--output", "out", "--train", "train.tsv", ...args];
+
+const cases: readonly Case[] = [
+  { name: "a folder that is not there", args: train("--model", "nowhere"), code: "file-not-found", says: ["nowhere"] },
+  {
+    name: "a folder that holds no model",
+    args: train("--model", "pictures"),
+    code: "file-not-found",
+    says: ["config.json"],
+  },
+  { name: "a missing data file", args: train("--train", "gone.tsv"), code: "file-not-found", says: ["gone.tsv"] },
+  {
+    name: "truncated safetensors",
+    args: train("--model", "cut"),
+    code: "invalid-safetensors",
+    says: ["cut/model.safetensors"],
+  },
+  { name: "a truncated file in inspect", args: ["inspect", "cut"], code: "invalid-safetensors", says: ["cut"] },
+  { name: "pickles", args: train("--model", "pickled"), code: "pickle-refused", says: ["pytorch_model.bin"] },
+  { name: "malformed JSON", args: train("--model", "nojson"), code: "invalid-json", says: ["config.json", "line 1"] },
+  {
+    name: "malformed JSON lines",
+    args: train("--train", "lines.jsonl"),
+    code: "invalid-json",
+    says: ["lines.jsonl:2"],
+  },
+  {
+    name: "a quote that is never closed",
+    args: train("--train", "quotes.csv"),
+    code: "invalid-csv",
+    says: ["quotes.csv"],
+  },
+  {
+    name: "rows of different length",
+    args: train("--train", "ragged.csv"),
+    code: "invalid-csv",
+    says: ["ragged.csv:2"],
+  },
+  { name: "malformed YAML", args: ["train", "syntax.yaml"], code: "invalid-yaml", says: ["syntax.yaml:1:"] },
+  { name: "YAML that is a list", args: ["train", "list.yaml"], code: "invalid-config", says: ["list.yaml"] },
+  {
+    name: "an unknown key",
+    args: ["train", "unknown.yaml"],
+    code: "invalid-config",
+    says: ['unknown.yaml:3: the section "training" has no key "learning_rat"', 'Did you mean "learning_rate"?'],
+  },
+  {
+    name: "a key of another section",
+    args: ["train", "misplaced.yaml"],
+    code: "invalid-config",
+    says: ['under "training:"'],
+  },
+  {
+    name: "a value that a key does not take",
+    args: ["train", "value.yaml"],
+    code: "invalid-config",
+    says: ["value.yaml:4: bias"],
+  },
+  { name: "a LoRA field that is not supported", args: ["train", "dora.yaml"], code: "unsupported", says: ["use_dora"] },
+  {
+    name: "options that contradict",
+    args: train("--load-best-model-at-end"),
+    code: "invalid-config",
+    says: ["evalStrategy"],
+  },
+  {
+    name: "a label outside the map",
+    args: train("--eval", "other.tsv"),
+    code: "invalid-label",
+    says: ["other.tsv:2", "sideways", "down, up"],
+  },
+  {
+    name: "labels that the data contradicts",
+    args: train("--labels", "a,b"),
+    code: "invalid-label",
+    says: ["train.tsv:2"],
+  },
+  { name: "an empty split", args: train("--eval", "none.tsv"), code: "empty-dataset", says: ["none.tsv"] },
+  {
+    name: "a folder of classes without pictures",
+    args: ["train", "--model", "vit", "--output", "out", "--train", "empty"],
+    code: "empty-dataset",
+    says: ["empty"],
+  },
+  {
+    name: "a picture that cannot be read",
+    args: ["train", "--model", "vit", "--output", "out", "--train", "damaged", "--threads", "1"],
+    code: "invalid-image",
+    says: ["damaged/red/1.png"],
+  },
+  {
+    name: "an unreadable picture in predict",
+    args: ["predict", "vit", "damaged/red"],
+    code: "invalid-image",
+    says: ["1.png"],
+  },
+  {
+    name: "targets that match nothing",
+    args: train("--target-modules", "querry"),
+    code: "target-modules-not-found",
+    says: ["querry", "Nearest names: query"],
+  },
+  {
+    name: "a column that is not there",
+    args: train("--text-column", "txt"),
+    code: "invalid-argument",
+    says: ["sentence, label"],
+  },
+  {
+    name: "pictures for a text model",
+    args: train("--task", "image-classification"),
+    code: "invalid-argument",
+    says: ["reads texts"],
+  },
+  {
+    name: "an adapter of another base",
+    args: ["predict", "good", "pictures/red", "--model", "vit"],
+    code: "adapter-mismatch",
+    says: ["lora_A", "another base"],
+  },
+  {
+    name: "a base that is not there",
+    args: ["eval", "good", "train.tsv", "--model", "nowhere"],
+    code: "file-not-found",
+    says: ["nowhere"],
+  },
+  {
+    name: "text files that are missing",
+    args: ["predict", "good", "gone.csv"],
+    code: "file-not-found",
+    says: ["gone.csv"],
+  },
+  {
+    name: "merging what is no adapter",
+    args: ["merge", "bert", "out"],
+    code: "invalid-argument",
+    says: ["not an adapter"],
+  },
+  {
+    name: "merging over the base",
+    args: ["merge", "good", "bert", "--overwrite"],
+    code: "invalid-argument",
+    says: ["reads from"],
+  },
+  { name: "an output folder in use", args: train("--output", "good"), code: "invalid-argument", says: ["--overwrite"] },
+  { name: "resuming from nothing", args: train("--resume"), code: "file-not-found", says: ["checkpoint"] },
+  { name: "inspecting something else", args: ["inspect", "train.tsv"], code: "unsupported", says: ["train.tsv"] },
+];
+
+describe("bad input", () => {
+  for (const { name, args, code, says } of cases) {
+    it(`${name}: status 1, code, hint, nothing half-written`, async () => {
+      const before = await readdir(folder);
+      const adapter = await readFile(join(folder, "good/adapter_model.safetensors"));
+      const { status, stdout, stderr } = await graft(folder, args);
+      expect(stderr).toMatch(new RegExp(`^error \\[${code}\\]: .+\\nhint: .+\\n$`, "m"));
+      for (const text of says) expect(stderr).toMatch(text);
+      expect(stderr).not.toMatch(/\n +at /);
+      expect(stdout.includes("error")).toBe(false);
+      expect(status).toBe(1);
+      // A run that fails in the middle leaves its log, never an adapter.
+      expect(existsSync(join(folder, "out/adapter_config.json"))).toBe(false);
+      expect(existsSync(join(folder, "out/adapter_model.safetensors"))).toBe(false);
+      await rm(join(folder, "out"), { recursive: true, force: true });
+      expect(await readdir(folder)).toEqual(before);
+      expect(await readFile(join(folder, "good/adapter_model.safetensors"))).toEqual(adapter);
+    });
+  }
+
+  it("a text longer than the model is cut, not refused", async () => {
+    const { status, stdout } = await graft(folder, ["eval", "good", "long.tsv", "--json", "--threads", "1"]);
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout).rows).toBe(2);
+  });
+});
+
+describe("wrong usage", () => {
+  const usage: readonly { readonly args: readonly string[]; readonly says: string }[] = [
+    { args: ["trian"], says: "unknown command 'trian' (Did you mean train?)" },
+    { args: ["train", "--modle", "bert"], says: "unknown option '--modle' (Did you mean --model?)" },
+    { args: ["train", "--model", "bert"], says: "--train, --output missing" },
+    { args: ["predict", "good"], says: "missing required argument 'inputs'" },
+    { args: train("--r", "many"), says: "--r many" },
+    { args: train("--lora", "rank=3"), says: '--lora has no key "rank"' },
+    { args: ["predict", "good", "x", "--top-k", "0"], says: "--top-k 0" },
+  ];
+  for (const { args, says } of usage) {
+    it(`graft ${args.join(" ")}: status 2`, async () => {
+      const { status, stderr } = await graft(folder, args);
+      expect(stderr).toContain(`error [usage]: ${says}`);
+      expect(stderr).toContain("\nhint: ");
+      expect(status).toBe(2);
+    });
+  }
+
+  it("--json makes errors JSON", async () => {
+    for (const args of [
+      ["inspect", "nowhere", "--json"],
+      ["train", "--nothing", "--json"],
+    ]) {
+      const { stdout, stderr } = await graft(folder, args);
+      const { error } = JSON.parse(stdout);
+      expect(Object.keys(error)).toEqual(["code", "message", "hint"]);
+      expect(stderr).toBe("");
+    }
+  });
+});
