@@ -50,10 +50,19 @@ function choicesOf(schema: z.ZodType): readonly string[] | undefined {
   return inner instanceof z.ZodEnum ? inner.options.map(String) : undefined;
 }
 
+/** Longer lists of words go into the description, so that the column of flags stays narrow. */
+const LONGEST_CHOICES = 22;
+
+function helpOf(schema: z.ZodType): string {
+  const words = (choicesOf(schema) ?? []).join(", ");
+  const help = schema.description ?? "";
+  return words.length > LONGEST_CHOICES ? `${words}. ${help}` : help;
+}
+
 /** The name that stands for a flag's value in the help. */
 function valueName(schema: z.ZodType): string {
   const choices = choicesOf(schema);
-  if (choices && choices.length > 1) return `<${choices.join("|")}>`;
+  if (choices && choices.join("|").length <= LONGEST_CHOICES) return `<${choices.join("|")}>`;
   if (isList(schema)) return "<a,b,...>";
   const isText = takes(schema, "x");
   const isNumber = takes(schema, 1) || takes(schema, 0.5);
@@ -66,7 +75,7 @@ export function addRunFlags(command: Command, names: readonly SectionName[], onl
     for (const [key, schema] of Object.entries(sections[section])) {
       if (only && !only.has(key)) continue;
       const flag = flagOf(key);
-      const help = schema.description ?? "";
+      const help = helpOf(schema);
       if (isSwitch(schema)) {
         // Help shows the form that changes something; the other one exists for run files that say otherwise.
         const isOn = /Default: true$/.test(help);
