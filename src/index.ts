@@ -1,3 +1,4 @@
+export * from "./data/index.js";
 export { GraftError, type GraftErrorCode } from "./errors.js";
 export {
   AutoModel,
@@ -15,6 +16,7 @@ export {
   PreTrainedModel,
 } from "./models/index.js";
 export {
+  exportOnnx,
   getPeftModel,
   type LoadAdapterOptions,
   LoraConfig,
@@ -26,4 +28,6 @@ export {
   readAdapterConfig,
   type SaveOptions,
 } from "./peft/index.js";
+export type { CounterRng } from "./random.js";
+export type { TensorData } from "./tensor-data.js";
 export * from "./training/index.js";

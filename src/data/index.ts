@@ -21,6 +21,7 @@ export { resizeImage } from "./images/resize.js";
 export {
   centerCrop,
   compose,
+  convert,
   normalize,
   type RandomResizedCropOptions,
   randomHorizontalFlip,

@@ -3,7 +3,7 @@ import type { CounterRng } from "../../random.js";
 import { tensorData } from "../../tensor-data.js";
 import { type CropBox, cropImage, flipHorizontally, roundHalfEven, type Size, shortestEdgeSize } from "./geometry.js";
 import { type PixelTensor, perChannel, planesThroughTables } from "./pixel-tensor.js";
-import type { RawImage } from "./raw-image.js";
+import { type RawImage, toGrey, toRgb } from "./raw-image.js";
 import type { Resample } from "./resample-filters.js";
 import { resizeImage } from "./resize.js";
 
@@ -32,6 +32,11 @@ export function compose<A, B, C, D, E, F>(
 ): Transform<A, F>;
 export function compose(...steps: Transform<unknown, unknown>[]): Transform<unknown, unknown> {
   return (input, random) => steps.reduce((value, step) => step(value, random), input);
+}
+
+/** To 3 channels (RGB) or 1 (grey), as Pillow's convert("RGB") and convert("L"). `ImageProcessor.channels` says which. */
+export function convert(channels: 1 | 3): Transform<RawImage, RawImage> {
+  return channels === 1 ? toGrey : toRgb;
 }
 
 export interface RandomResizedCropOptions {
