@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
 import { resolveModelFolder } from "../hub/model-folder.js";
+import { readPrecisionReport } from "../training/index.js";
 import { addRunFlags, readRun, settingsOfLoraLine } from "./run-file/flags.js";
 import { type Run, runOf } from "./run-file/run.js";
 import { withExamples } from "./shell/examples.js";
@@ -72,13 +73,16 @@ async function inspectAdapter(path: string): Promise<Inspection> {
   const state = await checkpointState(path);
   const tensors = await tensorsOfFolder(await resolveModelFolder(path, "adapter"));
   const labels = Object.values(settings?.labels?.id2label ?? {});
+  const precision = await readPrecisionReport(path);
   const facts: [string, string][] = [
     [state ? "checkpoint" : "adapter", path],
     ...Object.entries(config).map(([key, value]): [string, string] => [key, shownValue(value)]),
     ...(labels.length > 0 ? [["labels", `${labels.length}: ${list(labels, 10)}`] as [string, string]] : []),
     ...Object.entries(state ?? {}).map(([key, value]): [string, string] => [key, shownValue(value)]),
+    ...(precision ? [["frozen products", precision.reason] as [string, string]] : []),
   ];
-  const json = { kind: state ? "checkpoint" : "adapter", config, labels, ...(state && { state }) };
+  const frozenPrecision = precision && { frozenPrecision: precision };
+  const json = { kind: state ? "checkpoint" : "adapter", config, labels, ...(state && { state }), ...frozenPrecision };
   return { facts, json, tensors };
 }
 

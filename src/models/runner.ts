@@ -1,6 +1,6 @@
 import type { Tensor } from "../graph/index.js";
-import { defineProgram, type Mode, type Parameter, Trace } from "../nn/index.js";
-import { Engine, type EngineOptions, type Program } from "../runtime/index.js";
+import { defineProgram, type FrozenPrecision, type Mode, type Parameter, Trace } from "../nn/index.js";
+import { Engine, type EngineOptions, type MaskKey, type Program } from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
 import { type InputName, inputNames, type OutputName, outputNames } from "./inputs.js";
 import type { Network } from "./network.js";
@@ -58,6 +58,7 @@ export class Runner {
   private readonly cache = new Map<string, CacheEntry>();
   private readonly uploaded = new Map<string, unknown>();
   private isTraining = false;
+  private precision: FrozenPrecision | undefined;
 
   constructor(
     private readonly network: Network,
@@ -91,6 +92,26 @@ export class Runner {
       this.isTraining = true;
     }
     return this.program("train", rules);
+  }
+
+  /** How training programs multiply by frozen weights from now on; undefined: in float32. Evaluation is always float32. */
+  async setFrozenPrecision(precision: FrozenPrecision | undefined): Promise<void> {
+    this.precision = precision;
+    await this.disposePrograms();
+  }
+
+  /**
+   * Runs one training pass in float32 and compares each product with a frozen weight with its int8 form.
+   * @param masks key of the dropout masks
+   * @returns the relative L2 error by product; empty where nothing is frozen
+   */
+  async probeFrozenProducts({ feeds, rules }: PreparedInputs, masks: MaskKey): Promise<Map<string, number>> {
+    await this.setFrozenPrecision({ kind: "int8-probe", keepFloat32: new Set() });
+    const program = await this.trainingProgram(rules);
+    const { probes } = program;
+    const measured = await program.run(feeds, { masks, fetch: Object.values(probes) });
+    await this.setFrozenPrecision(undefined);
+    return new Map(Object.entries(probes).map(([product, output]) => [product, Number(measured[output]?.data[0])]));
   }
 
   /** The trainable parameters that live in the engine; none before the first training program. */
@@ -184,6 +205,7 @@ export class Runner {
           purpose: isTraining ? "training" : "prediction",
           backend: engine.backend,
           ...(isTraining ? { loss: outputNames.loss } : {}),
+          ...(isTraining && this.precision ? { frozenPrecision: this.precision } : {}),
         }),
       );
       return { program, scalars: [...trace.scalars.keys()] };

@@ -1,4 +1,4 @@
-import { gather, slice, type Tensor, type Dim } from "../graph/index.js";
+import { type Dim, gather, slice, type Tensor } from "../graph/index.js";
 import { type Initializer, normal } from "./init.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";

@@ -11,6 +11,12 @@ const smallestSide = 64;
  */
 export class FrozenWeights implements Int8Weights {
   readonly quantized: QuantizedData[] = [];
+
+  /** The graph inputs that hold the int8 weights. */
+  get inputNames(): string[] {
+    return this.quantized.flatMap(({ path }) => [`${path}/values`, `${path}/scales`]);
+  }
+
   private readonly declared = new Set<string>();
 
   /** @param keepFloat32 products (as named in the guard's report) that stay float32 */
@@ -28,10 +34,8 @@ export class FrozenWeights implements Int8Weights {
     if (!this.declared.has(path)) {
       this.declared.add(path);
       this.quantized.push({ path, source, rows, columns, transposed, factor: alpha });
-      const values = { location: `${path}/values`, offset: 0, length: inner * outer };
-      const scales = { location: `${path}/scales`, offset: 0, length: outer * 4 };
-      e.initializers.push({ name: `${path}/values`, dtype: "int8", dims: [inner, outer], external: values });
-      e.initializers.push({ name: `${path}/scales`, dtype: "float32", dims: [outer], external: scales });
+      e.inputs.push({ name: `${path}/values`, dtype: "int8", shape: [inner, outer] });
+      e.inputs.push({ name: `${path}/scales`, dtype: "float32", shape: [outer] });
     }
     return { product, values: `${path}/values`, scales: `${path}/scales` };
   };

@@ -89,6 +89,7 @@ export function defineProgram(request: ProgramRequest): ProgramDefinition {
   const resident = [
     ...[...trace.parameters].filter(([, { origin }]) => origin.kind === "input").map(([parameter]) => parameter.name),
     ...trace.scalars.keys(),
+    ...weights.inputNames,
   ].filter((name) => declared.has(name));
   return {
     model: encodeModel(modelOf(graph)),

@@ -35,7 +35,7 @@ export interface MountedData {
 
 /** An int8 weight that the engine makes from a float32 matrix before it compiles the graph. */
 export interface QuantizedData {
-  /** External data is mounted at `path/values` (int8, row-major) and `path/scales` (float32, one per column). */
+  /** It becomes the resident tensors `path/values` (int8, row-major) and `path/scales` (float32, one per column). */
   readonly path: string;
   /** The float32 matrix [rows, columns]. */
   readonly source: TensorSource;

@@ -95,7 +95,7 @@ export class Engine {
       ...(quantizedData && { quantizedData: quantizedData.map(copyQuantized) }),
     };
     const { program } = await this.client.call("compile", { definition: owned });
-    return new Program(this.client, program, definition.outputs);
+    return new Program(this.client, program, definition.outputs, definition.probes ?? {});
   }
 
   /** Puts tensors (or replaces them) into the worker, where programs that name them find them. Copied unless `transfer`. */
@@ -132,6 +132,8 @@ export class Program {
     private readonly client: WorkerClient,
     private readonly id: number,
     readonly outputs: readonly string[],
+    /** Outputs that measure products, by the products' names. */
+    readonly probes: Readonly<Record<string, string>> = {},
   ) {}
 
   /**

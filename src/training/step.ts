@@ -1,9 +1,10 @@
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
-import type { ModelInputs } from "../models/index.js";
+import type { ModelInputs, PreparedInputs } from "../models/index.js";
 import type { OptimizerName, OptimizerSettings } from "../optim/index.js";
 import type { Engine, OptimizerHandle, OptimizerOptions, OptimizerState, Program } from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
+import { type FrozenPrecisionReport, reusePrecision, useInt8 } from "./frozen-precision.js";
 import type { TrainableModel } from "./model.js";
 import { isDecayed } from "./weight-decay.js";
 
@@ -15,6 +16,12 @@ export type TrainingSessionOptions = {
   readonly weightDecay?: number;
   /** Decides the dropout masks. Default 42. */
   readonly seed?: number;
+  /** Products with frozen weights; "int8" is decided product by product on the first batch. Default "f32". */
+  readonly frozenPrecision?: "f32" | "int8";
+  /** Decisions of the run that is resumed; they are taken again instead of measured anew. */
+  readonly knownPrecision?: () => Promise<FrozenPrecisionReport | undefined>;
+  /** Told once what came of `frozenPrecision: "int8"`. */
+  readonly onPrecision?: (report: FrozenPrecisionReport) => void | Promise<void>;
 };
 
 export interface ForwardBackwardOptions {
@@ -77,8 +84,10 @@ export class TrainingSession {
         "Give every training row a label.",
       );
     }
-    const { feeds, rules } = this.model.prepareInputs(inputs);
+    const prepared = this.model.prepareInputs(inputs);
+    const { feeds, rules } = prepared;
     const start = platform.now();
+    await this.choosePrecision(prepared);
     const program = await this.model.runner.trainingProgram(rules);
     const compileMs = program === this.program ? 0 : platform.now() - start;
     this.program = program;
@@ -133,8 +142,26 @@ export class TrainingSession {
     return this.model.runner.syncFromEngine();
   }
 
+  /** Before the first program: the model may have been trained otherwise before. */
+  private async choosePrecision(batch: PreparedInputs): Promise<void> {
+    if (this.program !== undefined) return;
+    const { frozenPrecision = "f32", seed = 42, onPrecision } = this.options;
+    await this.model.runner.setFrozenPrecision(undefined);
+    if (frozenPrecision === "f32") return;
+    const known = await this.options.knownPrecision?.();
+    if (known) return reusePrecision(this.model, known);
+    await onPrecision?.(await useInt8(this.model, batch, { seed, step: 0, microStep: 0 }));
+  }
+
   private async createOptimizer(engine: Engine): Promise<OptimizerHandle> {
-    const { weightDecay = 0, seed: _, ...optimizer } = this.options;
+    const {
+      weightDecay = 0,
+      seed: _seed,
+      frozenPrecision: _precision,
+      knownPrecision: _known,
+      onPrecision: _told,
+      ...optimizer
+    } = this.options;
     const parameters = this.model.runner
       .trainedParameters()
       .map(({ name }) => ({ name, weightDecay: isDecayed(name) ? weightDecay : 0 }));

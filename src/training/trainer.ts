@@ -125,6 +125,7 @@ export class Trainer<Row> {
       signal,
       evaluate,
       log,
+      inform: (message) => this.warn(message),
     }).run();
   }
 

@@ -12,6 +12,7 @@ import {
   type TrainerControl,
 } from "./callbacks/index.js";
 import { checkpointPath, type ResumePoint, removeOldCheckpoints, type Savable, writeCheckpoint } from "./checkpoint.js";
+import { readPrecisionReport, writePrecisionReport } from "./frozen-precision.js";
 import { restoreWeights, type TrainableModel } from "./model.js";
 import { planRun, type RunPlan, resolvedInterval } from "./plan.js";
 import { RunRecord } from "./run-record.js";
@@ -49,6 +50,8 @@ export interface TrainingRunSetup<Row> {
   /** Evaluates, logs and tells callbacks. */
   readonly evaluate: () => Promise<LogEntry>;
   readonly log: (logs: LogEntry) => Promise<void>;
+  /** Tells the user one sentence. */
+  readonly inform: (message: string) => void;
 }
 
 /** One call of `train`: epochs, updates, and what is due between them. */
@@ -65,7 +68,13 @@ export class TrainingRun<Row> {
     const { perDeviceTrainBatchSize: batchSize, dataloaderDropLast } = args;
     const batches = dataset.length / batchSize;
     this.plan = planRun(args, dataset.length, dataloaderDropLast ? Math.floor(batches) : Math.ceil(batches));
-    this.updater = new Updater(model, args, this.plan.maxSteps, () => this.call("onSubstepEnd"));
+    this.updater = new Updater(model, args, this.plan.maxSteps, () => this.call("onSubstepEnd"), {
+      knownPrecision: async () => (resume ? readPrecisionReport(args.outputDir) : undefined),
+      onPrecision: async (report) => {
+        setup.inform(report.reason);
+        await writePrecisionReport(args.outputDir, report);
+      },
+    });
     const { maxSteps, numTrainEpochs } = this.plan;
     Object.assign(state, {
       ...resume?.state,

@@ -19,9 +19,13 @@ export interface UpdateResult {
   readonly compileMs: number;
 }
 
+/** Where decisions about int8 come from and go to. */
+export type PrecisionHooks = Pick<TrainingSessionOptions, "knownPrecision" | "onPrecision">;
+
 /** The optimiser that the arguments name. */
-function sessionOptions(args: TrainingArguments): TrainingSessionOptions {
-  const common = { weightDecay: args.weightDecay, seed: args.seed };
+function sessionOptions(args: TrainingArguments, precision: PrecisionHooks): TrainingSessionOptions {
+  const { weightDecay, seed, frozenPrecision } = args;
+  const common = { weightDecay, seed, frozenPrecision, ...precision };
   if (args.optim === "sgd") return { optimizer: "sgd", ...common };
   return { optimizer: "adamw", betas: [args.adamBeta1, args.adamBeta2], epsilon: args.adamEpsilon, ...common };
 }
@@ -46,14 +50,16 @@ export class Updater {
   /**
    * @param maxSteps updates of the whole run
    * @param onSubstepEnd called after each batch of an update but the last
+   * @param precision where decisions about int8 come from and go to
    */
   constructor(
     private readonly model: TrainableModel,
     private readonly args: TrainingArguments,
     private readonly maxSteps: number,
     private readonly onSubstepEnd: () => Promise<void>,
+    precision: PrecisionHooks = {},
   ) {
-    this.session = createTrainingSession(model, sessionOptions(args));
+    this.session = createTrainingSession(model, sessionOptions(args, precision));
     this.warmupSteps = resolvedWarmup(args.warmupSteps, maxSteps);
   }
 

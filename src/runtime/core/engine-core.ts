@@ -4,12 +4,13 @@ import { GraftError } from "../../errors.js";
 import { type OptimizerName, type OptimizerSettings, optimizers } from "../../optim/index.js";
 import type { Backend } from "../backends/types.js";
 import { copyTensor } from "../copy-tensor.js";
+import type { QuantizedData } from "../definition.js";
 import type { OptimizerOptions, Params, Protocol, Result, TensorRecord } from "../protocol.js";
 import { GradientAccumulators } from "./accumulators.js";
 import { checkDefinition } from "./check-definition.js";
 import { OptimizerCore } from "./optimizer.js";
 import { ProgramCore } from "./program.js";
-import { quantizedWeights } from "./quantized-weights.js";
+import { quantizedTensors } from "./quantized-weights.js";
 import { ResidentTensors } from "./residents.js";
 
 type Handlers = { readonly [M in keyof Protocol]: (params: Params<M>) => Result<M> | Promise<Result<M>> };
@@ -34,8 +35,8 @@ export class EngineCore {
       const folder = definition.externalFolder;
       const resolved =
         folder === undefined ? definition : { ...definition, externalFolder: await platform.realPath(folder) };
-      const externalData = [...(definition.externalData ?? []), ...(await quantizedWeights(definition))];
-      const session = await this.backend.createSession({ ...resolved, externalData });
+      await this.quantize(definition.quantizedData ?? []);
+      const session = await this.backend.createSession(resolved);
       try {
         checkDefinition(definition, session);
       } catch (error) {
@@ -86,6 +87,13 @@ export class EngineCore {
       this.programs.clear();
     },
   };
+
+  /** Int8 weights are made once and serve all programs of the engine. */
+  private async quantize(wanted: readonly QuantizedData[]): Promise<void> {
+    for (const data of wanted) {
+      if (!this.residents.has(`${data.path}/values`)) this.residents.set(await quantizedTensors(data));
+    }
+  }
 
   private makeOptimizer(options: OptimizerOptions): OptimizerCore {
     const { optimizer, parameters, ...given } = options;

@@ -1,6 +1,6 @@
 import { platform } from "#platform";
-import { arrayFromBytes, bytesOf, toFloat32 } from "../../tensor-data.js";
-import type { MountedData, ProgramDefinition, QuantizedData } from "../definition.js";
+import { arrayFromBytes, type TensorData, toFloat32 } from "../../tensor-data.js";
+import type { QuantizedData } from "../definition.js";
 
 /**
  * Rounds each column of a matrix to -127..127 with a scale of its own.
@@ -20,11 +20,14 @@ export function quantizeColumns(matrix: Float32Array, rows: number, columns: num
   const values = new Int8Array(rows * columns);
   for (let row = 0, at = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++, at++) {
-      values[at] = Math.round((matrix[at] as number) * (inverse[column] as number));
+      values[at] = nearest((matrix[at] as number) * (inverse[column] as number));
     }
   }
   return { values, scales: largest.map((magnitude) => (magnitude / 127) * factor) };
 }
+
+/** Rounds half away from zero; the typed array cuts the rest off. Several times as fast as Math.round. */
+const nearest = (value: number): number => (value < 0 ? value - 0.5 : value + 0.5);
 
 /** [rows, columns] as [columns, rows], in blocks that stay in the cache. */
 function transposed(matrix: Float32Array, rows: number, columns: number): Float32Array {
@@ -49,17 +52,15 @@ async function elementsOf({ source }: QuantizedData): Promise<Float32Array> {
   return arrayFromBytes("float32", await platform.readRange(source.path, source.offset, source.byteLength));
 }
 
-/** The int8 weights that a definition asks for, made from its float32 ones, as data to mount. */
-export async function quantizedWeights(definition: ProgramDefinition): Promise<MountedData[]> {
-  const mounts: MountedData[] = [];
-  for (const data of definition.quantizedData ?? []) {
-    const { rows, columns, factor, path } = data;
-    const elements = await elementsOf(data);
-    const { values, scales } = data.transposed
-      ? quantizeColumns(transposed(elements, rows, columns), columns, rows, factor)
-      : quantizeColumns(elements, rows, columns, factor);
-    mounts.push({ path: `${path}/values`, data: bytesOf({ dtype: "int8", shape: [values.length], data: values }) });
-    mounts.push({ path: `${path}/scales`, data: bytesOf({ dtype: "float32", shape: [scales.length], data: scales }) });
-  }
-  return mounts;
+/** The resident tensors that hold a matrix in int8, under the names of its definition. */
+export async function quantizedTensors(data: QuantizedData): Promise<Record<string, TensorData>> {
+  const { rows, columns, factor, path } = data;
+  const elements = await elementsOf(data);
+  const [inner, outer] = data.transposed ? [columns, rows] : [rows, columns];
+  const matrix = data.transposed ? transposed(elements, rows, columns) : elements;
+  const { values, scales } = quantizeColumns(matrix, inner, outer, factor);
+  return {
+    [`${path}/values`]: { dtype: "int8", shape: [inner, outer], data: values },
+    [`${path}/scales`]: { dtype: "float32", shape: [outer], data: scales },
+  };
 }

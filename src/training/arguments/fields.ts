@@ -57,7 +57,10 @@ export const trainingArgumentFields = {
   labelNames: z.array(z.string()).nullable().default(null).describe('Inputs that are labels; ["labels"] here'),
   removeUnusedColumns: z.boolean().default(true).describe("Accepted: a batch holds only what the model reads anyway"),
 
-  frozenPrecision: z.enum(["f32"]).default("f32").describe("Precision of products with frozen weights"),
+  frozenPrecision: z
+    .enum(["f32", "int8"])
+    .default("f32")
+    .describe("Products with frozen weights: f32, or int8 where that is faster and accurate enough"),
   fp16: z.boolean().default(false).describe("Accepted with a warning: training computes in float32"),
   bf16: z.boolean().default(false).describe("Accepted with a warning: training computes in float32"),
   pushToHub: z.boolean().default(false).describe("Not supported: upload the saved folder yourself"),
