@@ -1,11 +1,11 @@
 import { Command, Option } from "commander";
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
+import { copyCompanions } from "../hub/companions.js";
 import { readRun, addRunFlags } from "./run-file/flags.js";
 import { withExamples } from "./shell/examples.js";
 import { formatBytes, formatCount } from "./shell/format.js";
 import { print, printJson } from "./shell/print.js";
-import { copyCompanions } from "./work/companions.js";
 import { openSource } from "./work/open.js";
 import { checkOutputFolder } from "./work/output-folder.js";
 import { resolveSource } from "./work/source.js";

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { Command, CommanderError } from "commander";
 import { messageOf } from "../errors.js";
 import { evalCommand } from "./eval.js";
+import { exportCommand } from "./export.js";
 import { inspectCommand } from "./inspect.js";
 import { mergeCommand } from "./merge.js";
 import { predictCommand } from "./predict.js";
@@ -9,7 +10,14 @@ import { exitCodes, InterruptedError, reportError, UsageError } from "./shell/er
 import { trainCommand } from "./train.js";
 
 /** One row for each verb; a new verb is a file and a row here. */
-const verbs: readonly (() => Command)[] = [trainCommand, evalCommand, predictCommand, mergeCommand, inspectCommand];
+const verbs: readonly (() => Command)[] = [
+  trainCommand,
+  evalCommand,
+  predictCommand,
+  mergeCommand,
+  exportCommand,
+  inspectCommand,
+];
 
 const overview = `
 Start here:

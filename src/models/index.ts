@@ -12,6 +12,7 @@ export {
 } from "./auto.js";
 export { Callable } from "./callable.js";
 export { configToWrite, type ModelConfig, type ProblemType } from "./config.js";
+export { exportModel } from "./export.js";
 export {
   type InputName,
   type InputRule,

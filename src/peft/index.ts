@@ -2,6 +2,7 @@ export { type OnWarning, readAdapterConfig } from "./config/adapter-config.js";
 export { type AutoMapping, LoraConfig, type LoraConfigOptions } from "./config/lora-config.js";
 export { type TaskType, taskTypes } from "./config/task-types.js";
 export type { CountOptions } from "./counts.js";
+export { exportOnnx } from "./export.js";
 export * as lora from "./loralib.js";
 export type { Patterns } from "./matching/patterns.js";
 export type { ModuleNames } from "./matching/select.js";

@@ -1,0 +1,83 @@
+import { platform } from "#platform";
+import { GraftError } from "../errors.js";
+import { cast, type Tensor } from "../graph/index.js";
+import { copyCompanions } from "../hub/companions.js";
+import { writeJson } from "../hub/json-file.js";
+import { defineExport, type Parameter, Trace } from "../nn/index.js";
+import { encodeModel } from "../onnx/index.js";
+import { bytesOf } from "../tensor-data.js";
+import { configToWrite } from "./config.js";
+import { type InputName, type InputRule, inputNames, type OutputName, outputNames } from "./inputs.js";
+import type { Network } from "./network.js";
+import type { PreTrainedModel } from "./pretrained-model.js";
+import { readParameter } from "./saving.js";
+
+/** Protobuf messages end at 2 GiB; the room is for the graph around the weights. */
+const mostWeightBytes = 2 ** 31 - 2 ** 24;
+
+/** What transformers.js reads from a model; other outputs would be computed for nobody. */
+const exportedOutputs: readonly OutputName[] = ["logits", "lastHiddenState"];
+
+function checkSize(network: Network): void {
+  const bytes = [...network.parameters()].reduce((sum, parameter) => sum + parameter.elementCount * 4, 0);
+  if (bytes <= mostWeightBytes) return;
+  throw new GraftError(
+    "unsupported",
+    `the weights take ${(bytes / 1e9).toFixed(2)} GB in float32, and an .onnx file holds at most ${(mostWeightBytes / 1e9).toFixed(2)} GB of them`,
+    "Save the model with savePretrained, which has no such limit, or export a smaller model.",
+  );
+}
+
+/** An input that can only be 0 (token types of RoBERTa) says nothing: exported models do without it. */
+const isMeaningful = ([, rule]: [InputName, InputRule]): boolean => rule.below?.limit !== 1;
+
+/** The evaluation graph with inputs of transformers.js' types: whole numbers come as int64. */
+function traceExport(network: Network): { trace: Trace; outputs: Record<string, Tensor> } {
+  const trace = new Trace("eval", true);
+  const inputs: { [K in InputName]?: Tensor } = {};
+  for (const [name, rule] of (Object.entries(network.inputs) as [InputName, InputRule][]).filter(isMeaningful)) {
+    const declared = trace.input(inputNames[name], rule.dtype === "int32" ? "int64" : rule.dtype, rule.shape);
+    inputs[name] = cast(declared, rule.dtype);
+  }
+  const written = network.forward(trace, inputs);
+  const outputs: Record<string, Tensor> = {};
+  for (const name of exportedOutputs) {
+    const tensor = written[name];
+    if (tensor) outputs[outputNames[name]] = tensor;
+  }
+  return { trace, outputs };
+}
+
+function checkPlain({ scalars, parameters }: Trace): void {
+  const fed = [...parameters].find(([, { origin }]) => origin.kind === "input");
+  if (scalars.size === 0 && !fed) return;
+  throw new GraftError(
+    "invalid-argument",
+    "the model holds an adapter that is not merged",
+    "Export the PeftModel itself, or what its mergeAndUnload returns.",
+  );
+}
+
+async function encodeNetwork(network: Network): Promise<Uint8Array> {
+  checkSize(network);
+  const { trace, outputs } = traceExport(network);
+  checkPlain(trace);
+  const weights = new Map<Parameter, Uint8Array>();
+  for (const parameter of trace.parameters.keys()) weights.set(parameter, bytesOf(await readParameter(parameter)));
+  return encodeModel(defineExport({ trace, outputs, read: (parameter) => weights.get(parameter) as Uint8Array }));
+}
+
+/**
+ * Writes a model without adapters as transformers.js reads it; see `exportOnnx`.
+ * @throws GraftError `unsupported` above 2 GiB, `invalid-argument` for a model that holds an adapter, `missing-tensor`
+ *   for a model without weights, `file-access`, `disk-full`
+ */
+export async function exportModel(model: PreTrainedModel, folder: string): Promise<void> {
+  const { network, nameOrPath, runner } = model;
+  await runner.syncFromEngine();
+  const encoded = await encodeNetwork(network);
+  await platform.makeDirectory(platform.join(folder, "onnx"));
+  await platform.writeFileAtomic(platform.join(folder, "onnx", "model.onnx"), encoded);
+  await writeJson(platform.join(folder, "config.json"), configToWrite(network.config, network.className));
+  if (nameOrPath !== null) await copyCompanions(nameOrPath, folder);
+}
