@@ -1,3 +1,4 @@
+export { platform } from "#platform";
 export * from "./data/index.js";
 export { GraftError, type GraftErrorCode } from "./errors.js";
 export {
@@ -28,6 +29,7 @@ export {
   readAdapterConfig,
   type SaveOptions,
 } from "./peft/index.js";
+export type { Platform } from "./platform/types.js";
 export type { CounterRng } from "./random.js";
 export type { TensorData } from "./tensor-data.js";
 export * from "./training/index.js";

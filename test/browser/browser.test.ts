@@ -1,0 +1,109 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { AutoModelForSequenceClassification, PeftModel } from "graft-peft";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { chromiumPath, launchChromium, noChromium, openPage } from "./chromium.js";
+import { openSite, type Site } from "./site.js";
+import { inputs, type TinyRun, type TinyRunOptions, tinyRun } from "./tiny-run.js";
+
+const TOLERANCE = 1e-4;
+
+const golden = fileURLToPath(new URL("../golden", import.meta.url));
+
+const without = chromiumPath ? "" : ` (skipped: ${noChromium})`;
+// Reporters fold skipped tests away: the reason is to be seen all the same.
+if (!chromiumPath) console.warn(`browser tests skipped: ${noChromium}`);
+
+function expectClose(actual: readonly number[], expected: readonly number[]): void {
+  expect(actual).toHaveLength(expected.length);
+  const differences = actual.map((value, position) => Math.abs(value - (expected[position] as number)));
+  // One that is not finite would pass Math.max unseen by a mere upper bound.
+  expect(differences.filter((difference) => !(difference <= TOLERANCE))).toEqual([]);
+}
+
+describe.skipIf(!chromiumPath)(`LoRA training in Chromium${without}`, () => {
+  let site: Site;
+  let browser: Browser;
+  let page: Page;
+  let errors: string[];
+  let expected: TinyRun;
+
+  /** The run in the page; failures name what the page said. */
+  async function runInPage(options: Omit<TinyRunOptions, "golden">, folder = "golden"): Promise<TinyRun> {
+    const given: TinyRunOptions = { golden: `${site.url}/${folder}`, ...options };
+    try {
+      return await page.evaluate<TinyRun>(`tinyRun(${JSON.stringify(given)})`);
+    } catch (error) {
+      throw new Error(`the page failed; its console: ${errors.join("; ") || "nothing"}`, { cause: error });
+    }
+  }
+
+  beforeAll(async () => {
+    expected = await tinyRun({ golden, backend: "cpu", threads: 1 });
+    site = await openSite();
+    browser = await launchChromium();
+    ({ page, errors } = await openPage(browser, site.url));
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await site?.close();
+  });
+
+  test("the run learns, so that equal losses mean something", () => {
+    expect(expected.losses).toHaveLength(5);
+    expect((expected.losses[0] as number) - (expected.losses[4] as number)).toBeGreaterThan(10 * TOLERANCE);
+  });
+
+  test.each([1, 2])("backend wasm with %d threads gives Node's losses and logits", async (threads) => {
+    const run = await runInPage({ backend: "wasm", threads, wasmPaths: `${site.url}/ort/` });
+    expect(run).toMatchObject({ backend: "wasm", threads });
+    expectClose(run.losses, expected.losses);
+    expectClose(run.logits, expected.logits);
+  });
+
+  test("without wasmPaths and from a server without ranges: one thread, the same losses", async () => {
+    const run = await runInPage({ backend: "wasm", threads: 2 }, "whole");
+    expect(run.threads).toBe(1);
+    expectClose(run.losses, expected.losses);
+  });
+
+  test("backend webgpu gives Node's losses and logits where there is an adapter", async (context) => {
+    const hasAdapter = await page.evaluate("navigator.gpu?.requestAdapter().then(Boolean) ?? false");
+    if (!hasAdapter) {
+      console.warn("WebGPU test skipped: this Chromium has no WebGPU adapter");
+      context.skip("no WebGPU adapter");
+    }
+    const run = await runInPage({ backend: "webgpu", threads: 1, wasmPaths: `${site.url}/ort/` });
+    expect(run.backend).toBe("webgpu");
+    expectClose(run.losses, expected.losses);
+    expectClose(run.logits, expected.logits);
+    // Without a GPU the shaders are compiled for the processor, which takes most of the time.
+  }, 180_000);
+
+  test("an adapter that the page trained and saved gives its logits in Node", async () => {
+    const run = await runInPage({ backend: "wasm", threads: 1, saveTo: "/trained" });
+    expect(Object.keys(run.saved)).toEqual(["README.md", "adapter_config.json", "adapter_model.safetensors"]);
+    const folder = await mkdtemp(join(tmpdir(), "graft-browser-"));
+    try {
+      for (const [name, bytes] of Object.entries(run.saved))
+        await writeFile(join(folder, name), Uint8Array.from(bytes));
+      const base = await AutoModelForSequenceClassification.fromPretrained(`${golden}/models/bert_seqcls`, {
+        threads: 1,
+      });
+      const { logits } = await (await PeftModel.fromPretrained(base, folder))(inputs);
+      await base.dispose();
+      expectClose(Array.from(logits.data as Float32Array), run.logits);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  test("a folder that is not there is told as in Node", async () => {
+    const options: TinyRunOptions = { golden: `${site.url}/golden/nowhere`, backend: "wasm", threads: 1 };
+    const told = await page.evaluate(`tinyRun(${JSON.stringify(options)}).catch(({ code, hint }) => ({ code, hint }))`);
+    expect(told).toEqual({ code: "file-not-found", hint: expect.stringContaining("config.json") });
+  });
+});
