@@ -35,8 +35,9 @@ export function lowerGraph(request: LoweringRequest): GraphProto {
   emitter.inScope("output", () => {
     // An Identity of its own for each output: a name of the caller's choice, also for inputs and shared values.
     for (const [name, tensor] of outputs) {
+      const value = emitter.nameOf(tensor);
       const node = emitter.nodes.length;
-      emitter.emit("Identity", [emitter.nameOf(tensor)]);
+      emitter.emit("Identity", [value]);
       (emitter.nodes[node] as NodeProto).output = [name];
     }
   });

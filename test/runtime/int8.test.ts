@@ -1,0 +1,116 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { matMul } from "#graft/graph/index";
+import { defineProgram, Parameter, Trace } from "#graft/nn/index";
+import { CounterRng } from "#graft/random";
+import { quantizeColumns } from "#graft/runtime/core/quantized-weights";
+import { Engine } from "#graft/runtime/index";
+
+const [rows, inner, outer] = [6, 128, 96];
+const rng = new CounterRng([7]);
+const normals = (length: number): Float32Array => Float32Array.from({ length }, () => rng.normal());
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await Engine.create({ threads: 1 });
+});
+afterAll(() => engine.dispose());
+
+/** x W' (forward) or x W (backward) in int8, and in float64 here. */
+async function products(x: Float32Array, weight: Float32Array, forward: boolean) {
+  const parameter = new Parameter([outer, inner]);
+  parameter.name = `weight ${rng.nextWord()}`;
+  parameter.setData({ dtype: "float32", shape: [outer, inner], data: weight });
+  const trace = new Trace("eval", true);
+  const width = forward ? inner : outer;
+  const y = matMul(trace.input("x", "float32", ["rows", width]), trace.parameter(parameter), { transposeB: forward });
+  const definition = defineProgram({
+    trace,
+    outputs: { y },
+    purpose: "training",
+    backend: "cpu",
+    frozenPrecision: { kind: "int8", keepFloat32: new Set() },
+  });
+  expect(definition.quantizedData).toHaveLength(1);
+  const program = await engine.compile(definition);
+  const results = await program.run({ x: { dtype: "float32", shape: [rows, width], data: x } });
+  const exact = Float64Array.from({ length: rows * (forward ? outer : inner) }, (_, at) => {
+    const columns = forward ? outer : inner;
+    const [row, column] = [Math.floor(at / columns), at % columns];
+    let sum = 0;
+    for (let k = 0; k < width; k++) {
+      sum += x[row * width + k]! * weight[forward ? column * inner + k : k * inner + column]!;
+    }
+    return sum;
+  });
+  return { rounded: results.y!.data as Float32Array, exact };
+}
+
+function relativeError(rounded: ArrayLike<number>, exact: Float64Array, from = 0, to = exact.length): number {
+  let difference = 0;
+  let square = 0;
+  for (let i = from; i < to; i++) {
+    difference += (rounded[i]! - exact[i]!) ** 2;
+    square += exact[i]! ** 2;
+  }
+  return Math.sqrt(difference / square);
+}
+
+describe("int8 products with frozen weights", () => {
+  it.each([
+    ["forward", true],
+    ["backward", false],
+  ])("are within 2 %% of the exact product of normal data, %s", async (_, forward) => {
+    const { rounded, exact } = await products(
+      normals(rows * (forward ? inner : outer)),
+      normals(outer * inner),
+      forward,
+    );
+    const error = relativeError(rounded, exact);
+    expect(error).toBeLessThan(0.02);
+    // Exactly zero would mean that nothing was rounded.
+    expect(error).toBeGreaterThan(1e-4);
+  });
+
+  it("give zeros for rows of zeros and keep a huge value from spoiling other rows", async () => {
+    const x = normals(rows * inner);
+    x.fill(0, 0, inner);
+    x[inner + 3] = 1e6;
+    const { rounded, exact } = await products(x, normals(outer * inner), true);
+    expect([...rounded.subarray(0, outer)].every((value) => value === 0)).toBe(true);
+    expect([...rounded].every(Number.isFinite)).toBe(true);
+    expect(relativeError(rounded, exact, outer, 2 * outer)).toBeLessThan(0.02);
+    expect(relativeError(rounded, exact, 2 * outer)).toBeLessThan(0.02);
+  });
+
+  it("take constant columns and columns of zeros", async () => {
+    const weight = normals(outer * inner);
+    weight.fill(0.25, 0, inner);
+    weight.fill(0, inner, 2 * inner);
+    const { rounded, exact } = await products(normals(rows * inner), weight, true);
+    for (let row = 0; row < rows; row++) expect(rounded[row * outer + 1]).toBe(0);
+    expect(relativeError(rounded, exact)).toBeLessThan(0.02);
+  });
+
+  it("do not turn a row of NaN, as a LayerNorm makes of one NaN, into numbers", async () => {
+    const x = normals(rows * inner);
+    x.fill(Number.NaN, 0, inner);
+    const { rounded } = await products(x, normals(outer * inner), true);
+    expect([...rounded.subarray(0, outer)].some(Number.isFinite)).toBe(false);
+    expect([...rounded.subarray(outer)].every(Number.isFinite)).toBe(true);
+  });
+});
+
+describe("quantizeColumns", () => {
+  it("uses the whole range of each column and rounds to nearest", () => {
+    const { values, scales } = quantizeColumns(Float32Array.of(1, -10, 0, 0.5, 2.5, 0), 2, 3, 1);
+    expect([...values]).toEqual([127, -127, 0, 64, 32, 0]);
+    for (const [column, scale] of [1 / 127, 10 / 127, 0].entries()) expect(scales[column]).toBeCloseTo(scale, 7);
+  });
+
+  it("multiplies the factor into the scales alone", () => {
+    const plain = quantizeColumns(Float32Array.of(1, 2), 1, 2, 1);
+    const scaled = quantizeColumns(Float32Array.of(1, 2), 1, 2, 0.5);
+    expect(scaled.values).toEqual(plain.values);
+    expect(scaled.scales[1]).toBeCloseTo(plain.scales[1]! / 2, 7);
+  });
+});

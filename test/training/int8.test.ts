@@ -1,0 +1,142 @@
+import { join } from "node:path";
+import {
+  AutoModelForSequenceClassification,
+  createTrainingSession,
+  type FrozenPrecisionReport,
+  GraftError,
+  getPeftModel,
+  LoraConfig,
+} from "graft-peft";
+import { describe, expect, it } from "vitest";
+import { reusePrecision, useInt8 } from "#graft/training/frozen-precision";
+
+const config = {
+  model_type: "bert",
+  vocab_size: 100,
+  hidden_size: 64,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  intermediate_size: 128,
+  max_position_embeddings: 32,
+  type_vocab_size: 2,
+  hidden_act: "gelu",
+  hidden_dropout_prob: 0,
+  attention_probs_dropout_prob: 0,
+  initializer_range: 0.2,
+};
+const batch = {
+  inputIds: Array.from({ length: 4 }, (_, row) =>
+    Array.from({ length: 16 }, (_, column) => (row * 37 + column * 11) % 100),
+  ),
+  labels: [0, 1, 1, 0],
+};
+
+function model() {
+  const base = AutoModelForSequenceClassification.fromConfig(config, { numLabels: 2, seed: 3, threads: 1 });
+  return getPeftModel(
+    base,
+    new LoraConfig({ taskType: "SEQ_CLS", r: 4, targetModules: ["query", "value"], initLoraWeights: false }),
+    { seed: 5 },
+  );
+}
+
+async function gradientsOf(precision: "f32" | "int8", kept: readonly string[] = []) {
+  const peft = model();
+  const report: FrozenPrecisionReport = {
+    used: precision,
+    reason: "",
+    products: kept.map((product) => ({ product, error: 1, keptFloat32: true })),
+  };
+  const session = createTrainingSession(peft, {
+    optimizer: "sgd",
+    frozenPrecision: precision,
+    knownPrecision: async () => report,
+  });
+  const { loss } = await session.forwardBackward(batch);
+  const gradients = await session.gradients();
+  await peft.dispose();
+  return { loss, gradients };
+}
+
+function compare(a: ArrayLike<number>, b: ArrayLike<number>) {
+  let [dot, left, right] = [0, 0, 0];
+  for (let i = 0; i < a.length; i++) {
+    dot += a[i]! * b[i]!;
+    left += a[i]! ** 2;
+    right += b[i]! ** 2;
+  }
+  return dot / Math.sqrt(left * right);
+}
+
+describe("frozenPrecision int8", () => {
+  it("gives gradients whose cosine with float32's is above 0.99, and other bits", async () => {
+    const exact = await gradientsOf("f32");
+    const rounded = await gradientsOf("int8");
+    expect(Object.keys(rounded.gradients)).toEqual(Object.keys(exact.gradients));
+    expect(Object.keys(exact.gradients).length).toBeGreaterThan(8);
+    for (const [name, gradient] of Object.entries(exact.gradients)) {
+      const cosine = compare(gradient.data as Float32Array, rounded.gradients[name]!.data as Float32Array);
+      expect(cosine, name).toBeGreaterThan(0.99);
+    }
+    expect(rounded.loss).not.toBe(exact.loss);
+    expect(Math.abs(rounded.loss - exact.loss)).toBeLessThan(0.02 * exact.loss);
+  });
+
+  it("measures every frozen product on the first batch, in both directions where there is a gradient", async () => {
+    const peft = model();
+    const prepared = peft.prepareInputs(batch);
+    const errors = await peft.runner.probeFrozenProducts(prepared, { seed: 0, step: 0, microStep: 0 });
+    const named = [...errors.keys()];
+    expect(named).toContain("bert.encoder.layer.0.intermediate.dense.weight (forward)");
+    expect(named).toContain("bert.encoder.layer.1.attention.self.key.weight (backward)");
+    // Nothing below the first adapted layer is differentiated.
+    expect(named).not.toContain("bert.encoder.layer.0.attention.self.key.weight (backward)");
+    for (const [product, error] of errors) {
+      expect(error, product).toBeGreaterThan(1e-3);
+      expect(error, product).toBeLessThan(0.05);
+    }
+    await peft.dispose();
+  });
+
+  it("keeps the products that the guard names in float32: all of them kept, the numbers are float32's", async () => {
+    const peft = model();
+    const errors = await peft.runner.probeFrozenProducts(peft.prepareInputs(batch), { seed: 0, step: 0, microStep: 0 });
+    await peft.dispose();
+    const exact = await gradientsOf("f32");
+    const kept = await gradientsOf("int8", [...errors.keys()]);
+    expect(kept.loss).toBe(exact.loss);
+    expect(kept.gradients).toEqual(exact.gradients);
+  });
+
+  it("evaluates against the float32 base", async () => {
+    const peft = model();
+    const before = await peft(batch);
+    await reusePrecision(peft, { used: "int8", reason: "", products: [] });
+    expect(await peft(batch)).toEqual(before);
+    await peft.dispose();
+  });
+
+  it("is refused where nothing is frozen", async () => {
+    const base = AutoModelForSequenceClassification.fromConfig(config, { numLabels: 2, seed: 3 });
+    const attempt = useInt8(base, base.prepareInputs(batch), { seed: 0, step: 0, microStep: 0 });
+    await expect(attempt).rejects.toThrow(GraftError);
+    await expect(attempt).rejects.toMatchObject({ code: "unsupported" });
+    await base.dispose();
+  });
+
+  it("reads decisions that a run left behind", async () => {
+    const { readPrecisionReport, writePrecisionReport } = await import("#graft/training/frozen-precision");
+    const { mkdtemp, rm } = await import("node:fs/promises");
+    const { tmpdir } = await import("node:os");
+    const folder = await mkdtemp(join(tmpdir(), "graft-int8-"));
+    const report: FrozenPrecisionReport = {
+      used: "int8",
+      reason: "because",
+      products: [{ product: "a (forward)", error: 0.1, keptFloat32: true }],
+    };
+    expect(await readPrecisionReport(folder)).toBeUndefined();
+    await writePrecisionReport(folder, report);
+    expect(await readPrecisionReport(folder)).toEqual(report);
+    await rm(folder, { recursive: true });
+  });
+});
