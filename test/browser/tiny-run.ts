@@ -11,6 +11,8 @@ export interface TinyRunOptions {
 }
 
 export interface TinyRun {
+  /** Logits before training, row by row. */
+  readonly before: number[];
   /** Of each step, before its update. */
   readonly losses: number[];
   /** After the last update, without dropout, row by row. */
@@ -39,6 +41,7 @@ export async function tinyRun({ golden, saveTo, ...engine }: TinyRunOptions): Pr
   const base = await AutoModelForSequenceClassification.fromPretrained(`${golden}/models/bert_seqcls`, engine);
   try {
     const model = await PeftModel.fromPretrained(base, `${golden}/peft/bert_default`, { isTrainable: true });
+    const before = Array.from((await model(inputs)).logits.data as Float32Array);
     const session = createTrainingSession(model, { optimizer: "adamw", weightDecay: 0.01 });
     const losses: number[] = [];
     for (let step = 0; step < 5; step++) {
@@ -49,7 +52,7 @@ export async function tinyRun({ golden, saveTo, ...engine }: TinyRunOptions): Pr
     const { logits } = await model(inputs);
     const { backend, threads } = await model.runner.engine();
     const saved = saveTo === undefined ? {} : await savedFiles(model, saveTo);
-    return { losses, logits: Array.from(logits.data as Float32Array), backend, threads, saved };
+    return { before, losses, logits: Array.from(logits.data as Float32Array), backend, threads, saved };
   } finally {
     await base.dispose();
   }
