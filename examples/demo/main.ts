@@ -1,7 +1,8 @@
 /** `npm run demo`: a small ViT that has only ever seen clothes learns handwritten digits with LoRA. */
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { runProgress } from "#graft/cli/shell/progress";
+import type { TrainerCallback } from "graft-peft";
+import { PlainProgress, runProgress } from "#graft/cli/shell/progress";
 import { adaptToDigits, readDigit } from "./adapt.js";
 import { digitNames, readDigits } from "./pictures.js";
 
@@ -11,13 +12,19 @@ const short = (path: string): string => relative(process.cwd(), path) || ".";
 const start = Date.now();
 
 console.log("A small ViT that Graft pretrained on pictures of clothes (Fashion-MNIST) learns handwritten digits.\n");
-const progress = runProgress();
+const bar = runProgress();
+/** The bar is there while the model trains, and nowhere else: the story's own lines would be drawn over. */
+const progress: TrainerCallback = {
+  onProgress: (event) => (event.progress.phase === "train" ? bar.onProgress(event) : undefined),
+  onLog: (event) => (bar instanceof PlainProgress ? bar.onLog(event) : undefined),
+  onTrainEnd: () => bar.stop(),
+};
 const result = await adaptToDigits({
   digits: await readDigits(),
   outputFolder,
   progress,
   log: (line) => console.log(line),
-}).finally(() => progress.stop());
+}).finally(() => bar.stop());
 
 const { adapterFolder, mergedFolder, largestDifference, relativeDifference } = result;
 console.log(`
