@@ -1,0 +1,89 @@
+import { writeFile } from "node:fs/promises";
+import { Argument, Command, InvalidArgumentError } from "commander";
+import { messageOf } from "#graft/errors";
+import { coldStart, coldStartTable } from "./cold-start.js";
+import { type StepJobName, stepJobNames } from "./jobs.js";
+import type { BenchOptions } from "./options.js";
+import { type RealJobName, realJob, realJobNames, realSides, realTable } from "./real-jobs.js";
+import { stepBenchmark, stepTable } from "./step-benchmark.js";
+
+/** A benchmark's result for machines and for people. */
+type Benchmark = (options: BenchOptions) => Promise<{ readonly report: unknown; readonly text: string }>;
+type BenchmarkName = StepJobName | RealJobName | "cold-start";
+
+function step(job: StepJobName): Benchmark {
+  return async (options) => {
+    const report = await stepBenchmark(job, options);
+    return { report, text: stepTable(report) };
+  };
+}
+
+function real(job: RealJobName): Benchmark {
+  return async (options) => {
+    const report = await realJob(job, options);
+    return { report, text: realTable(report) };
+  };
+}
+
+const benchmarks: { readonly [K in BenchmarkName]: Benchmark } = {
+  "vit-base": step("vit-base"),
+  "bert-base": step("bert-base"),
+  "vit-tiny": step("vit-tiny"),
+  minilm: step("minilm"),
+  "cold-start": async (options) => {
+    const report = await coldStart(options);
+    return { report, text: coldStartTable(report) };
+  },
+  food101: real("food101"),
+  sst2: real("sst2"),
+};
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("A whole number from 1 is needed.");
+  return value;
+}
+
+function seeds(text: string): number[] {
+  const values = text.split(",").map(Number);
+  if (text === "" || values.some((seed) => !Number.isInteger(seed) || seed < 0)) {
+    throw new InvalidArgumentError("Seeds look like 0,1,2.");
+  }
+  return values;
+}
+
+function sides(text: string): string[] {
+  const names = text.split(",");
+  const unknown = names.find((name) => !realSides.some((side) => side === name));
+  if (unknown !== undefined) throw new InvalidArgumentError(`"${unknown}" is none of ${realSides.join(", ")}.`);
+  return names;
+}
+
+const program = new Command("bench")
+  .description(`Times Graft beside PyTorch + PEFT. See bench/README.md.`)
+  .addArgument(
+    new Argument("<benchmark>", "what is measured").choices([...stepJobNames, "cold-start", ...realJobNames]),
+  )
+  .option("--json <file>", "write the figures there too")
+  .option("--cache <folder>", "where the models of the step benchmarks are kept (GRAFT_BENCH_CACHE)")
+  .option("--threads <number>", "threads of each side", count, 2)
+  .option("--steps <number>", "measured steps of a process", count, 8)
+  .option("--rounds <number>", "how often the sides run in turn", count, 2)
+  .option("--seeds <list>", "food101, sst2: seeds of the runs", seeds, [0, 1, 2])
+  .option("--sides <list>", "food101, sst2: graft-f32, graft-int8, peft", sides, [...realSides])
+  .option("--rows <number>", "sst2: training rows, or all", (text) => (text === "all" ? text : count(text)), 8000)
+  .option("--random-batches", "sst2: batches of any lengths instead of similar ones")
+  .option("--decode-once", "food101: PEFT's side decodes the pictures once, not in every epoch")
+  .option("--max-steps <number>", "food101, sst2: stop early, to see that all sides run", count)
+  .action(async (name: BenchmarkName, options: BenchOptions) => {
+    const { report, text } = await benchmarks[name](options);
+    console.log(text.trimEnd());
+    if (options.json) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  console.error(messageOf(error));
+  process.exitCode = 1;
+}

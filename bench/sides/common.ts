@@ -1,0 +1,64 @@
+import {
+  AutoModelForImageClassification,
+  AutoModelForSequenceClassification,
+  createTrainingSession,
+  type FrozenPrecisionReport,
+  GraftError,
+  type PeftModel,
+  type PreTrainedModel,
+  type TrainingSession,
+} from "graft-peft";
+import type { ModelInputs } from "#graft/models/index";
+import { openSafetensors, readAllTensors } from "#graft/safetensors/read";
+import { type StepJobName, stepJobs } from "../jobs.js";
+
+export type FrozenPrecision = "f32" | "int8";
+
+/** What a Graft side is started with. */
+export interface GraftSideOptions {
+  readonly job: StepJobName;
+  readonly model: string;
+  readonly folder: string;
+  readonly precision: FrozenPrecision;
+  readonly threads: number;
+  readonly steps: number;
+}
+
+const inputNames: Readonly<Record<string, string>> = {
+  input_ids: "inputIds",
+  attention_mask: "attentionMask",
+  pixel_values: "pixelValues",
+  labels: "labels",
+};
+
+export async function readBatch(folder: string): Promise<ModelInputs> {
+  const tensors = await readAllTensors(await openSafetensors(`${folder}/batch.safetensors`));
+  return Object.fromEntries([...tensors].map(([name, tensor]) => [inputNames[name] ?? name, tensor]));
+}
+
+/** The base with a head for the job's labels; the head's own values come with the adapter. */
+export function loadBase({ job, model, threads }: GraftSideOptions): Promise<PreTrainedModel> {
+  const { kind, labels } = stepJobs[job];
+  const auto = kind === "image" ? AutoModelForImageClassification : AutoModelForSequenceClassification;
+  return auto.fromPretrained(model, { threads, numLabels: labels, ignoreMismatchedSizes: true, onReport: () => {} });
+}
+
+/** AdamW without decay, as on the Python side. `onPrecision` is told what came of int8. */
+export function openSession(
+  model: PeftModel,
+  frozenPrecision: FrozenPrecision,
+  onPrecision: (report: FrozenPrecisionReport) => void = () => {},
+): TrainingSession {
+  return createTrainingSession(model, { optimizer: "adamw", weightDecay: 0, frozenPrecision, onPrecision });
+}
+
+/** Runs a side on the options in the last argument and prints its result, or its error, as one line of JSON. */
+export async function runAsSide<O>(work: (options: O) => Promise<unknown>): Promise<void> {
+  try {
+    console.log(JSON.stringify(await work(JSON.parse(process.argv.at(-1) ?? "{}") as O)));
+  } catch (error) {
+    if (!(error instanceof GraftError)) throw error;
+    console.log(JSON.stringify({ error: { code: error.code, message: error.message } }));
+    process.exitCode = 1;
+  }
+}

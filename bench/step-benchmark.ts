@@ -1,0 +1,145 @@
+import { readFile } from "node:fs/promises";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import type { FrozenPrecisionReport } from "graft-peft";
+import { renderTable } from "#graft/cli/shell/table";
+import { type ChildResult, jsonOf, runReference, runSide, SkippedSide } from "./child.js";
+import { cacheFolder, type JobFolders, jobFolders } from "./folders.js";
+import { layerProducts, modelShape, stepFlops } from "./flops.js";
+import { type StepJobName, sequenceLength, stepJobs, WARM_UP } from "./jobs.js";
+import type { BenchOptions } from "./options.js";
+import { alternate, type Rounds, type SideName, sideTitles, skippedLines } from "./sides.js";
+import type { GraftStepResult, StepResult } from "./sides/step.js";
+import { median, percent, seconds, sum, times } from "./statistics.js";
+
+type SideResult = StepResult & Partial<GraftStepResult> & { readonly sgemmGflops?: Readonly<Record<string, number>> };
+
+/** What one side did over all rounds. */
+interface SideSummary {
+  readonly medianSeconds: number;
+  readonly minSeconds: number;
+  readonly peakMemoryMB: number;
+  readonly losses: readonly number[];
+  /** Graft: shares of the step outside ONNX Runtime, and of the optimiser alone. */
+  readonly outsideEngine?: number;
+  readonly optimizer?: number;
+  readonly precision?: FrozenPrecisionReport;
+}
+
+export interface StepReport {
+  readonly job: StepJobName;
+  readonly cpu: string;
+  readonly threads: number;
+  readonly gflop: number;
+  readonly sgemmGflops: { readonly onnxRuntime: Record<string, number>; readonly pytorch?: Record<string, number> };
+  readonly engineLimitSeconds: number;
+  readonly sides: Partial<Record<SideName, SideSummary>>;
+  readonly skipped: Partial<Record<SideName, string>>;
+}
+
+function summary(results: readonly SideResult[]): SideSummary {
+  const steps = results.flatMap(({ stepSeconds }) => stepSeconds);
+  const engine = results.flatMap(({ engineSeconds }) => engineSeconds ?? []);
+  const optimizer = results.flatMap(({ optimizerSeconds }) => optimizerSeconds ?? []);
+  return {
+    medianSeconds: median(steps),
+    minSeconds: Math.min(...steps),
+    peakMemoryMB: Math.max(...results.map(({ peakMemoryMB }) => peakMemoryMB)),
+    losses: results[0]!.losses,
+    ...(results[0]!.precision && { precision: results[0]!.precision }),
+    ...(engine.length > 0 && {
+      outsideEngine: 1 - sum(engine) / sum(steps),
+      optimizer: sum(optimizer) / sum(steps),
+    }),
+  };
+}
+
+function runStepSide(side: SideName, job: StepJobName, folders: JobFolders, options: BenchOptions) {
+  const { threads, steps } = options;
+  const [runtime, precision] = side.split("-");
+  if (runtime === "graft") return runSide("step", { job, ...folders, precision, threads, steps });
+  const flags = { job, folder: folders.folder, precision, threads, steps, "warm-up": WARM_UP };
+  const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  return runReference("bench_step.py", args) as Promise<ChildResult>;
+}
+
+/** @throws SkippedSide where int8 was asked for and float32 was used */
+function asAsked(result: SideResult): SideResult {
+  if (result.precision?.used === "f32") throw new SkippedSide(result.precision.reason);
+  return result;
+}
+
+/** One of the four jobs: every side in processes of its own, in turn. */
+export async function stepBenchmark(job: StepJobName, options: BenchOptions): Promise<StepReport> {
+  const folders = await jobFolders(job, cacheFolder(options.cache));
+  const config = JSON.parse(await readFile(join(folders.model, "config.json"), "utf8")) as Record<string, unknown>;
+  const shape = modelShape(config, sequenceLength[job]);
+  const shapes = layerProducts(shape, stepJobs[job].batch);
+  const onnxRuntime = jsonOf<Record<string, number>>(await runSide("sgemm", { threads: options.threads, shapes }));
+  const sides = Object.keys(sideTitles) as SideName[];
+  const { results, skipped }: Rounds<SideName, SideResult> = await alternate(sides, options.rounds, async (side) =>
+    asAsked(jsonOf<SideResult>(await runStepSide(side, job, folders, options))),
+  );
+  const gflop = 1e-9 * stepFlops(shape, stepJobs[job]);
+  const pytorch = results.get("pytorch-f32")?.at(-1)?.sgemmGflops;
+  return {
+    job,
+    cpu: cpus()[0]?.model.trim() ?? "unknown",
+    threads: options.threads,
+    gflop,
+    sgemmGflops: { onnxRuntime, ...(pytorch && { pytorch }) },
+    engineLimitSeconds: gflop / onnxRuntime.layer!,
+    sides: Object.fromEntries([...results].map(([side, all]) => [side, summary(all)])),
+    skipped: Object.fromEntries(skipped),
+  };
+}
+
+function lossLines({ sides }: StepReport): string[] {
+  const peer = sides["pytorch-f32"]?.losses;
+  return Object.entries(sides).map(([side, { losses }]) => {
+    const gaps = peer?.map((loss, step) => Math.abs(loss - (losses[step] ?? Number.NaN)));
+    const gap =
+      gaps && side !== "pytorch-f32" ? `; at most ${Math.max(...gaps).toExponential(1)} from PyTorch f32` : "";
+    return `losses ${side}: ${losses.map((loss) => loss.toFixed(5)).join(" ")}${gap}`;
+  });
+}
+
+function precisionLines({ sides }: StepReport): string[] {
+  return Object.entries(sides).flatMap(([side, { precision }]) => (precision ? [`${side}: ${precision.reason}`] : []));
+}
+
+/** The report for people. */
+export function stepTable(report: StepReport): string {
+  const { sides, sgemmGflops, engineLimitSeconds } = report;
+  const against = (peer: SideName, own: SideSummary) => {
+    const other = sides[peer];
+    return times(other && other.medianSeconds / own.medianSeconds);
+  };
+  const right = (title: string) => ({ title, align: "right" as const });
+  const columns = ["step", "fastest", "of limit", "faster than f32", "than bf16", "VmHWM", "outside ORT", "optimiser"];
+  const rows = Object.entries(sides).map(([side, own]) => [
+    sideTitles[side as SideName],
+    seconds(own.medianSeconds),
+    seconds(own.minSeconds),
+    times(own.medianSeconds / engineLimitSeconds),
+    against("pytorch-f32", own),
+    against("pytorch-bf16", own),
+    `${own.peakMemoryMB.toFixed(0)} MiB`,
+    percent(own.outsideEngine),
+    percent(own.optimizer),
+  ]);
+  const rates = Object.entries(sgemmGflops).flatMap(([engine, byShape]) =>
+    Object.entries(byShape).map(([shape, rate]) => `sgemm ${engine} ${shape}: ${rate.toFixed(1)} GFLOPS`),
+  );
+  return [
+    `${report.job} on ${report.cpu}, ${report.threads} threads`,
+    ...rates,
+    `engine limit: ${report.gflop.toFixed(1)} GFLOP in matrix products / ONNX Runtime's sgemm rate of a layer = ${seconds(engineLimitSeconds)}`,
+    "",
+    renderTable([{ title: "side" }, ...columns.map(right)], rows),
+    "",
+    ...lossLines(report),
+    ...precisionLines(report),
+    skippedLines(new Map(Object.entries(report.skipped))),
+  ].join("\n");
+}
