@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
 import { copyCompanions } from "../hub/companions.js";
-import { readRun, addRunFlags } from "./run-file/flags.js";
+import { addRunFlags, readRun } from "./run-file/flags.js";
 import { withExamples } from "./shell/examples.js";
 import { formatBytes, formatCount } from "./shell/format.js";
 import { print, printJson } from "./shell/print.js";

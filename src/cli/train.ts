@@ -1,8 +1,8 @@
 import { Command, Option } from "commander";
 import { platform } from "#platform";
-import { Trainer } from "../training/index.js";
-import { addRunFlags, readRun, settingsOfLoraLine } from "./run-file/flags.js";
+import { precisionFile, Trainer } from "../training/index.js";
 import { sectionNames } from "./run-file/fields.js";
+import { addRunFlags, readRun, settingsOfLoraLine } from "./run-file/flags.js";
 import { type Run, runOf } from "./run-file/run.js";
 import { InterruptedError, UsageError } from "./shell/errors.js";
 import { withExamples } from "./shell/examples.js";
@@ -46,7 +46,7 @@ async function prepareFolder(run: CompleteRun, { overwrite, resume }: TrainFlags
 async function clearFolder(output: string): Promise<void> {
   if (!(await platform.exists(output))) return;
   for (const { name } of await platform.listDirectory(output)) {
-    const isOfRun = name === "events.jsonl" || /^checkpoint-\d+$/.test(name);
+    const isOfRun = name === "events.jsonl" || name === precisionFile || /^checkpoint-\d+$/.test(name);
     if (isOfRun) await platform.remove(platform.join(output, name));
   }
 }
@@ -100,8 +100,12 @@ async function train(file: string | undefined, flags: TrainFlags): Promise<void>
     const scores =
       !isStopped && datasets.evalDataset ? (knownScores(trainer) ?? (await trainer.evaluate())) : undefined;
     const tests = !isStopped && test ? (await trainer.predict(test)).metrics : undefined;
+    const int8Scores =
+      scores && model.runner.trainsInInt8
+        ? await model.runner.withTrainingPrecision(() => trainer.evaluate(undefined, { metricKeyPrefix: "int8" }))
+        : undefined;
     progress.stop();
-    const result = trainingResult(run, prepared, output, scores, tests);
+    const result = trainingResult(run, prepared, output, { scores, int8Scores, tests });
     if (flags.json) printJson(result);
     else print(trainingReport(result));
     if (isStopped) {

@@ -59,6 +59,7 @@ export class Runner {
   private readonly uploaded = new Map<string, unknown>();
   private isTraining = false;
   private precision: FrozenPrecision | undefined;
+  private evaluatesAsTrained = false;
 
   constructor(
     private readonly network: Network,
@@ -98,6 +99,21 @@ export class Runner {
   async setFrozenPrecision(precision: FrozenPrecision | undefined): Promise<void> {
     this.precision = precision;
     await this.disposePrograms();
+  }
+
+  /** Whether training programs multiply by frozen weights in int8. */
+  get trainsInInt8(): boolean {
+    return this.precision?.kind === "int8";
+  }
+
+  /** Lets evaluations within the callback use the training programs' precision instead of float32. */
+  async withTrainingPrecision<T>(callback: () => Promise<T>): Promise<T> {
+    this.evaluatesAsTrained = true;
+    try {
+      return await callback();
+    } finally {
+      this.evaluatesAsTrained = false;
+    }
   }
 
   /**
@@ -168,11 +184,12 @@ export class Runner {
   }
 
   private async program(mode: Mode, rules: PreparedInputs["rules"]): Promise<Program> {
-    const key = `${mode}:${rules.map(([name, rule]) => `${name}:${rule.dtype}`).join()}`;
+    const precision = mode === "train" || this.evaluatesAsTrained ? this.precision : undefined;
+    const key = `${mode}:${precision?.kind ?? "f32"}:${rules.map(([name, rule]) => `${name}:${rule.dtype}`).join()}`;
     const old = this.cache.get(key);
     let entry = old && isSame(old.fingerprint, fingerprintOf(this.network, old.fedNames)) ? old : undefined;
     if (!entry) {
-      entry = this.compile(mode, rules);
+      entry = this.compile(mode, rules, precision);
       this.cache.set(key, entry);
       if (old) await disposeEntry(old);
     }
@@ -191,7 +208,11 @@ export class Runner {
     }
   }
 
-  private compile(mode: Mode, rules: PreparedInputs["rules"]): CacheEntry {
+  private compile(
+    mode: Mode,
+    rules: PreparedInputs["rules"],
+    frozenPrecision: FrozenPrecision | undefined,
+  ): CacheEntry {
     const { trace, outputs } = traceNetwork(this.network, mode, rules, !this.isTraining);
     const fed = [...trace.parameters].filter(([, { origin }]) => origin.kind === "input");
     const fedNames = new Set(fed.map(([parameter]) => parameter.name));
@@ -205,7 +226,7 @@ export class Runner {
           purpose: isTraining ? "training" : "prediction",
           backend: engine.backend,
           ...(isTraining ? { loss: outputNames.loss } : {}),
-          ...(isTraining && this.precision ? { frozenPrecision: this.precision } : {}),
+          ...(frozenPrecision ? { frozenPrecision } : {}),
         }),
       );
       return { program, scalars: [...trace.scalars.keys()] };

@@ -19,7 +19,7 @@ export {
 } from "./callbacks/index.js";
 export { lastCheckpoint } from "./checkpoint.js";
 export type { EvalPrediction } from "./evaluation-loop.js";
-export { type FrozenPrecisionReport, readPrecisionReport } from "./frozen-precision.js";
+export { type FrozenPrecisionReport, precisionFile, readPrecisionReport } from "./frozen-precision.js";
 export {
   accuracy,
   argMax,

@@ -2,8 +2,8 @@ import { type Command, Option } from "commander";
 import * as z from "zod";
 import { UsageError } from "../shell/errors.js";
 import { type SectionName, sections } from "./fields.js";
-import { type Run, runOf, type Setting } from "./run.js";
 import { readRunFile } from "./read.js";
+import { type Run, runOf, type Setting } from "./run.js";
 
 const headings: { readonly [S in SectionName]: string } = {
   "": "Run:",

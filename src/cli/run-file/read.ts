@@ -1,8 +1,8 @@
 import { isMap, isScalar, LineCounter, type Pair, parseDocument } from "yaml";
-import { GraftError } from "../../errors.js";
-import { nearest } from "../../peft/matching/nearest.js";
 import { platform } from "#platform";
+import { GraftError } from "../../errors.js";
 import { unsupportedFields } from "../../peft/config/unsupported-fields.js";
+import { nearest } from "../../peft/matching/nearest.js";
 import { argumentAliases, snakeCase } from "../../training/arguments/index.js";
 import { type SectionName, sectionNames, sections } from "./fields.js";
 import type { Setting } from "./run.js";

@@ -1,4 +1,4 @@
-import { type DType, bytesPerElement } from "../../tensor-data.js";
+import { bytesPerElement, type DType } from "../../tensor-data.js";
 import { formatBytes, formatCount } from "./format.js";
 import { renderTable } from "./table.js";
 

@@ -21,6 +21,8 @@ export interface TrainingResult {
   readonly train: Numbers;
   /** eval_loss, eval_accuracy, ...; null without evaluation data or after Ctrl-C. */
   readonly eval: Numbers | null;
+  /** int8_loss, int8_accuracy, ...: the same with the int8 products of training; null where it was float32. */
+  readonly evalInInt8: Numbers | null;
   /** test_loss, test_accuracy, ... */
   readonly test: Numbers | null;
 }
@@ -29,8 +31,7 @@ export function trainingResult(
   run: CompleteRun,
   { model, settings }: PreparedTraining,
   output: TrainOutput,
-  scores: Numbers | undefined,
-  tests: Numbers | undefined,
+  { scores, int8Scores, tests }: Record<"scores" | "int8Scores" | "tests", Numbers | undefined>,
 ): TrainingResult {
   const [trainable, all] = model.getNbTrainableParameters();
   return {
@@ -44,6 +45,7 @@ export function trainingResult(
     peakMemoryBytes: platform.memoryUsage()?.peakRss ?? null,
     train: output.metrics as Numbers,
     eval: scores ?? null,
+    evalInInt8: int8Scores ?? null,
     test: tests ?? null,
   };
 }
@@ -65,6 +67,7 @@ export function trainingReport(result: TrainingResult): string {
     ["rows per second", formatNumber(train.train_samples_per_second ?? 0)],
     ["mean loss", formatNumber(train.train_loss ?? 0)],
     ...scoreRows("eval", "eval", result.eval),
+    ...scoreRows("eval in int8", "int8", result.evalInInt8),
     ...scoreRows("test", "test", result.test),
     ...(peakMemoryBytes === null ? [] : [["peak memory", formatBytes(peakMemoryBytes)] as const]),
     ["adapter", output],

@@ -1,4 +1,4 @@
-import { GraftError } from "../../errors.js";
+import { toGrey, toRgb } from "../../data/images/raw-image.js";
 import {
   type BatchTensors,
   centerCrop,
@@ -6,6 +6,7 @@ import {
   collateText,
   compose,
   type Dataset,
+  type ImageExample,
   ImageProcessor,
   imageDataset,
   type Label2Id,
@@ -18,13 +19,12 @@ import {
   readTextDataset,
   resize,
   type TextExample,
-  type ImageExample,
   Tokenizer,
+  type Transform,
   tokenizeDataset,
   toTensor,
-  type Transform,
 } from "../../data/index.js";
-import { toGrey, toRgb } from "../../data/images/raw-image.js";
+import { GraftError } from "../../errors.js";
 import type { Network } from "../../models/index.js";
 import type { Run } from "../run-file/run.js";
 import type { Task } from "./settings.js";

@@ -1,5 +1,5 @@
 import { platform } from "#platform";
-import { listImages, readTextDataset, type TextExample, type ImageExample } from "../../data/index.js";
+import { type ImageExample, listImages, readTextDataset, type TextExample } from "../../data/index.js";
 import { GraftError } from "../../errors.js";
 import type { Run } from "../run-file/run.js";
 import { textOptions } from "./data.js";

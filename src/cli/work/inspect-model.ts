@@ -1,12 +1,12 @@
+import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
 import { AutoModel, type PreTrainedModel } from "../../models/index.js";
 import { getPeftModel, readAdapterConfig } from "../../peft/index.js";
-import { platform } from "#platform";
+import type { Run } from "../run-file/run.js";
 import { warn } from "../shell/print.js";
 import { labelsOfHead } from "./labels.js";
 import { loadClassifier } from "./open.js";
 import { loraConfig } from "./prepare-training.js";
-import type { Run } from "../run-file/run.js";
 import { taskOfModel } from "./source.js";
 
 /** A model's structure and sizes, from its config alone. */

@@ -1,7 +1,7 @@
-import { readJsonObject } from "../../hub/json-file.js";
-import { type LabelMaps, labelMaps } from "../../models/labels.js";
 import { platform } from "#platform";
 import type { Label2Id } from "../../data/index.js";
+import { readJsonObject } from "../../hub/json-file.js";
+import { type LabelMaps, labelMaps } from "../../models/labels.js";
 
 const isGeneric = (name: string): boolean => /^LABEL_\d+$/.test(name);
 

@@ -1,5 +1,5 @@
 import { GraftError } from "../../errors.js";
-import { dimTerms, type Dim, type Node, scalarValue, type Tensor } from "../../graph/index.js";
+import { type Dim, dimTerms, type Node, scalarValue, type Tensor } from "../../graph/index.js";
 import { bytesOf, type DType, type TensorData } from "../../tensor-data.js";
 import type { AttributeProto, NodeProto, TensorProto, ValueInfoProto } from "../proto/index.js";
 
