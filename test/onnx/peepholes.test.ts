@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { nodesInOrder } from "#graft/autodiff/index";
 import type { Tensor } from "#graft/graph/index";
 import { applyPeepholes, cpuLowering } from "#graft/onnx/index";
 import { goldenGraph } from "../graph/golden-graph.js";
@@ -36,4 +37,18 @@ test("a constant factor of an operand goes into the product", () => {
   const counts = opCounts("attention", "scaled", ["out"]);
   expect(counts.Mul).toBeUndefined();
   expect(counts.FusedMatMul).toBe(1);
+});
+
+test("attention's gradient takes its row sums over the head's features, not over the keys", () => {
+  const golden = goldenCases.find(({ op }) => op === "attention");
+  if (!golden) throw new Error("no golden attention");
+  const { outputs } = goldenGraph(golden, "static");
+  const features = outputs.out?.shape;
+  const summed = (tensors: readonly Tensor[]) =>
+    nodesInOrder(tensors)
+      .filter(({ op }) => op === "reduceSum")
+      .map(({ inputs }) => inputs[0]?.shape.join());
+  const before = Object.values(outputs);
+  expect(summed(before)).not.toContain(features?.join());
+  expect(summed(applyPeepholes(before))).toEqual([features?.join()]);
 });

@@ -4,6 +4,8 @@ import { applyOp, type Node, type OpName, type Tensor, withScope } from "../../g
 /** The graph before rewriting, for rules that must know who else reads a tensor. */
 export interface RewriteContext {
   readers(tensor: Tensor): readonly Node[];
+  /** What stands in the new graph for a tensor of the old one that has been passed already. */
+  current(tensor: Tensor): Tensor;
 }
 
 /**
@@ -15,9 +17,9 @@ export type RewriteRule = (node: Node, inputs: readonly Tensor[], context: Rewri
 /** The graph that computes the same outputs after rules have been applied to each node, first fitting rule first. */
 export function rewrite(outputs: readonly Tensor[], rules: readonly RewriteRule[]): Tensor[] {
   const nodes = nodesInOrder(outputs);
-  const context = contextOf(nodes, outputs);
   const replaced = new Map<Tensor, Tensor>();
   const current = (tensor: Tensor): Tensor => replaced.get(tensor) ?? tensor;
+  const context = { ...contextOf(nodes, outputs), current };
   for (const node of nodes) {
     const inputs = node.inputs.map(current);
     const replacement = firstFit(rules, node, inputs, context) ?? rebuilt(node, inputs);
@@ -44,7 +46,7 @@ function rebuilt<K extends OpName>(node: Node<K>, inputs: readonly Tensor[]): re
   return applyOp(node.op, inputs, node.attributes, node.scope);
 }
 
-function contextOf(nodes: readonly Node[], outputs: readonly Tensor[]): RewriteContext {
+function contextOf(nodes: readonly Node[], outputs: readonly Tensor[]): Pick<RewriteContext, "readers"> {
   const readers = new Map<Tensor, Node[]>();
   for (const node of nodes) {
     for (const input of node.inputs) {
