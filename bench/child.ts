@@ -60,7 +60,7 @@ export function referencePython(): string | undefined {
 export const WITHOUT_PYTHON = "GRAFT_REFERENCE_PYTHON names no Python with torch, transformers and peft";
 
 /** Runs a script of reference/. @throws SkippedSide without a Python */
-export function runReference(script: string, args: readonly string[]): Promise<ChildResult> {
+export async function runReference(script: string, args: readonly string[]): Promise<ChildResult> {
   const python = referencePython();
   if (python === undefined) throw new SkippedSide(WITHOUT_PYTHON);
   return runChild(python, [`reference/${script}`, ...args]);

@@ -23,7 +23,7 @@ interface SideSummary {
   /** Graft: shares of the step outside ONNX Runtime, and of the optimiser alone. */
   readonly outsideEngine?: number;
   readonly optimizer?: number;
-  readonly precision?: FrozenPrecisionReport;
+  readonly frozenPrecision?: FrozenPrecisionReport;
 }
 
 export interface StepReport {
@@ -46,7 +46,7 @@ function summary(results: readonly SideResult[]): SideSummary {
     minSeconds: Math.min(...steps),
     peakMemoryMB: Math.max(...results.map(({ peakMemoryMB }) => peakMemoryMB)),
     losses: results[0]!.losses,
-    ...(results[0]!.precision && { precision: results[0]!.precision }),
+    ...(results[0]!.frozenPrecision && { frozenPrecision: results[0]!.frozenPrecision }),
     ...(engine.length > 0 && {
       outsideEngine: 1 - sum(engine) / sum(steps),
       optimizer: sum(optimizer) / sum(steps),
@@ -63,9 +63,15 @@ function runStepSide(side: SideName, job: StepJobName, folders: JobFolders, opti
   return runReference("bench_step.py", args) as Promise<ChildResult>;
 }
 
+type Rates = Record<string, number>;
+
+function fasterRates(a: Rates, b: Rates): Rates {
+  return Object.fromEntries(Object.entries(a).map(([shape, rate]) => [shape, Math.max(rate, b[shape] ?? 0)]));
+}
+
 /** @throws SkippedSide where int8 was asked for and float32 was used */
 function asAsked(result: SideResult): SideResult {
-  if (result.precision?.used === "f32") throw new SkippedSide(result.precision.reason);
+  if (result.frozenPrecision?.used === "f32") throw new SkippedSide(result.frozenPrecision.reason);
   return result;
 }
 
@@ -75,11 +81,14 @@ export async function stepBenchmark(job: StepJobName, options: BenchOptions): Pr
   const config = JSON.parse(await readFile(join(folders.model, "config.json"), "utf8")) as Record<string, unknown>;
   const shape = modelShape(config, sequenceLength[job]);
   const shapes = layerProducts(shape, stepJobs[job].batch);
-  const onnxRuntime = jsonOf<Record<string, number>>(await runSide("sgemm", { threads: options.threads, shapes }));
+  const sgemm = async () => jsonOf<Rates>(await runSide("sgemm", { threads: options.threads, shapes }));
+  const before = await sgemm();
   const sides = Object.keys(sideTitles) as SideName[];
   const { results, skipped }: Rounds<SideName, SideResult> = await alternate(sides, options.rounds, async (side) =>
     asAsked(jsonOf<SideResult>(await runStepSide(side, job, folders, options))),
   );
+  // A machine that was busy for a moment must not make the limit look higher.
+  const onnxRuntime = fasterRates(before, await sgemm());
   const gflop = 1e-9 * stepFlops(shape, stepJobs[job]);
   const pytorch = results.get("pytorch-f32")?.at(-1)?.sgemmGflops;
   return {
@@ -105,7 +114,9 @@ function lossLines({ sides }: StepReport): string[] {
 }
 
 function precisionLines({ sides }: StepReport): string[] {
-  return Object.entries(sides).flatMap(([side, { precision }]) => (precision ? [`${side}: ${precision.reason}`] : []));
+  return Object.entries(sides).flatMap(([side, { frozenPrecision }]) =>
+    frozenPrecision ? [`${side}: ${frozenPrecision.reason}`] : [],
+  );
 }
 
 /** The report for people. */

@@ -15,7 +15,7 @@ export interface GraftStepResult extends StepResult {
   readonly engineSeconds: readonly number[];
   readonly optimizerSeconds: readonly number[];
   /** What came of int8, with the guard's measurements. */
-  readonly precision?: FrozenPrecisionReport;
+  readonly frozenPrecision?: FrozenPrecisionReport;
 }
 
 /** Training steps of Graft from the Python side's adapter on its batch. */
@@ -23,9 +23,9 @@ async function steps(options: GraftSideOptions): Promise<GraftStepResult> {
   const model = await PeftModel.fromPretrained(await loadBase(options), `${options.folder}/adapter`, {
     isTrainable: true,
   });
-  let precision: FrozenPrecisionReport | undefined;
+  let frozenPrecision: FrozenPrecisionReport | undefined;
   const session = openSession(model, options.precision, (report) => {
-    precision = report;
+    frozenPrecision = report;
   });
   const batch = await readBatch(options.folder);
   const runs: { step: number; engine: number; optimizer: number; loss: number }[] = [];
@@ -46,7 +46,7 @@ async function steps(options: GraftSideOptions): Promise<GraftStepResult> {
     optimizerSeconds: measured.map(({ optimizer }) => optimizer / 1000),
     losses: runs.map(({ loss }) => loss),
     peakMemoryMB,
-    ...(precision && { precision }),
+    ...(frozenPrecision && { frozenPrecision }),
   };
 }
 
