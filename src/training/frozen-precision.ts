@@ -5,10 +5,14 @@ import { readJsonObject, writeJson } from "../hub/json-file.js";
 import type { PreparedInputs } from "../models/index.js";
 import { defineProgram, Parameter, Trace } from "../nn/index.js";
 import type { Engine, MaskKey } from "../runtime/index.js";
+import { type TensorData, tensorData } from "../tensor-data.js";
 import type { TrainableModel } from "./model.js";
 
 /** Products with a larger relative error stay float32. Ordinary layers are near 1 %, outlier features give 6 % and more. */
 const largestError = 0.05;
+
+/** Rows of the first batch that the guard looks at. */
+const probedRows = 2;
 
 /** What was asked for, what is used, and why. */
 export interface FrozenPrecisionReport {
@@ -68,7 +72,7 @@ export async function useInt8(
     const reason = `int8 products are not faster here (${speedup.toFixed(2)}x at ${rows} x ${shape.join(" x ")}); f32 is used`;
     return { used: "f32", reason, speedup, products: [] };
   }
-  const errors = await model.runner.probeFrozenProducts(batch, masks);
+  const errors = await model.runner.probeFrozenProducts(firstRows(batch), masks);
   const products = [...errors].map(([product, error]) => ({ product, error, keptFloat32: !(error <= largestError) }));
   const kept = products.filter(({ keptFloat32 }) => keptFloat32).map(({ product }) => product);
   if (kept.length === products.length) {
@@ -98,6 +102,16 @@ function largestFrozenMatrix(model: TrainableModel): readonly [number, number] {
     'frozenPrecision "int8" with a model in which no linear layer is frozen',
     'Int8 serves frozen weights only: adapt the model with getPeftModel, or use frozenPrecision "f32".',
   );
+}
+
+/** A few rows say as much as a whole batch, and the probe needs both kinds of weights beside its activations. */
+function firstRows({ feeds, rules }: PreparedInputs): PreparedInputs {
+  const rows = Object.entries(feeds).map(([name, { dtype, shape, data }]): [string, TensorData] => {
+    const [batch = 1, ...rest] = shape;
+    const kept = Math.min(batch, probedRows);
+    return [name, tensorData(dtype, [kept, ...rest], data.slice(0, (data.length / batch) * kept))];
+  });
+  return { feeds: Object.fromEntries(rows), rules };
 }
 
 /** Rows that a linear layer sees: tokens of a text batch; for pictures a fixed number that is large enough to measure. */
