@@ -45,7 +45,8 @@ export async function jobFolders(job: StepJobName, cache: string): Promise<JobFo
   return { folder, model: await withoutDropout(weights, join(folder, "model-no-dropout")) };
 }
 
-async function withoutDropout(source: string, target: string): Promise<string> {
+/** A model folder beside another: its weights by a link, every dropout at 0. */
+export async function withoutDropout(source: string, target: string): Promise<string> {
   const config = JSON.parse(await readFile(join(source, "config.json"), "utf8")) as Record<string, unknown>;
   const changed = { ...config, hidden_dropout_prob: 0, attention_probs_dropout_prob: 0, classifier_dropout: null };
   await mkdir(target, { recursive: true });

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import type { FrozenPrecisionReport } from "graft-peft";
 import { renderTable } from "#graft/cli/shell/table";
 import { type ChildResult, jsonOf, runReference, runSide, SkippedSide } from "./child.js";
-import { cacheFolder, type JobFolders, jobFolders } from "./folders.js";
 import { layerProducts, modelShape, stepFlops } from "./flops.js";
+import { cacheFolder, type JobFolders, jobFolders } from "./folders.js";
 import { type StepJobName, sequenceLength, stepJobs, WARM_UP } from "./jobs.js";
 import type { BenchOptions } from "./options.js";
-import { alternate, type Rounds, type SideName, sideTitles, skippedLines } from "./sides.js";
 import type { GraftStepResult, StepResult } from "./sides/step.js";
+import { alternate, type Rounds, type SideName, sideTitles, skippedLines } from "./sides.js";
 import { median, percent, seconds, sum, times } from "./statistics.js";
 
 type SideResult = StepResult & Partial<GraftStepResult> & { readonly sgemmGflops?: Readonly<Record<string, number>> };
