@@ -1,6 +1,6 @@
 import { add, matMul, mul, type Tensor } from "../graph/index.js";
 import { defineProgram, kaimingUniform, Parameter, parameterRandom, Trace, uniform, zeros } from "../nn/index.js";
-import { Engine, type EngineOptions } from "../runtime/index.js";
+import { Engine, type EngineOptions, type Program } from "../runtime/index.js";
 import { elementCount, type TensorData } from "../tensor-data.js";
 import { LoraConfig } from "./config/lora-config.js";
 import { updateOf } from "./tuners/lora/matrices.js";
@@ -24,6 +24,12 @@ export interface LinearOptions extends EngineOptions {
 
 type Float32Tensor = TensorData<"float32">;
 
+/** A program and the parameters that it is fed. */
+interface Compiled {
+  readonly program: Program;
+  readonly fed: readonly Parameter[];
+}
+
 /**
  * One linear layer with LoRA, with the behaviour of the paper's own library (loralib's `lora.Linear`): switching to
  * evaluation merges the update into the weight, switching to training subtracts it again. Both happen in float32, so
@@ -43,6 +49,8 @@ export class Linear {
   private readonly options: Required<Pick<LinearOptions, "loraDropout" | "fanInFanOut" | "mergeWeights" | "seed">>;
   private readonly engineOptions: EngineOptions;
   private engine: Promise<Engine> | null = null;
+  /** One program for each graph that the layer's modes make; a graph serves any number of rows and any weights. */
+  private readonly programs = new Map<string, Promise<Compiled>>();
   private isTraining = true;
   private isMerged = false;
   private calls = 0;
@@ -113,30 +121,57 @@ export class Linear {
    */
   async forward(x: Float32Tensor): Promise<Float32Tensor> {
     const rows = elementCount(x.shape.slice(0, -1));
-    const trace = new Trace(this.isTraining ? "train" : "eval");
-    const y = this.write(trace, trace.input("x", "float32", ["rows", this.inFeatures]));
-    this.engine ??= Engine.create(this.engineOptions);
-    const engine = await this.engine;
-    const program = await engine.compile(
-      defineProgram({ trace, outputs: { y }, purpose: "prediction", backend: engine.backend }),
-    );
-    try {
-      const flat = { dtype: "float32", shape: [rows, x.shape.at(-1) ?? 1], data: x.data } as const;
-      const weights = [this.weight, this.bias, this.loraA, this.loraB].filter((one) => one !== null);
-      const inputs = weights.filter((one) => trace.inputs.has(one.name)).map((one) => [one.name, tensorOf(one)]);
-      const masks = { seed: this.options.seed, step: this.calls++, microStep: 0 };
-      const outputs = await program.run({ x: flat, ...Object.fromEntries(inputs) }, { masks });
-      const data = (outputs.y as Float32Tensor).data;
-      return { dtype: "float32", shape: [...x.shape.slice(0, -1), this.outFeatures], data };
-    } finally {
-      await program.dispose();
-    }
+    const { program, fed } = await this.compiled();
+    const flat = { dtype: "float32", shape: [rows, x.shape.at(-1) ?? 1], data: x.data } as const;
+    const weights = Object.fromEntries(fed.map((parameter) => [parameter.name, tensorOf(parameter)]));
+    const masks = { seed: this.options.seed, step: this.calls++, microStep: 0 };
+    const outputs = await program.run({ x: flat, ...weights }, { masks });
+    const data = (outputs.y as Float32Tensor).data;
+    return { dtype: "float32", shape: [...x.shape.slice(0, -1), this.outFeatures], data };
   }
 
-  /** Ends the worker that computes `forward`. */
+  /** Ends the worker that computes `forward`, with its programs. A later `forward` starts another one. */
   async dispose(): Promise<void> {
-    await (await this.engine)?.dispose();
+    const engine = this.engine;
     this.engine = null;
+    this.programs.clear();
+    await (await engine)?.dispose();
+  }
+
+  /** The program of the mode that the layer is in. A failure is not remembered: the next call tries again. */
+  private compiled(): Promise<Compiled> {
+    const hasUpdate = this.r > 0 && !this.isMerged;
+    const drops = hasUpdate && this.isTraining && this.options.loraDropout > 0;
+    const key = `update:${hasUpdate} dropout:${drops}`;
+    const known = this.programs.get(key);
+    if (known) return known;
+    const compiled = this.compile();
+    this.programs.set(key, compiled);
+    compiled.catch(() => {
+      if (this.programs.get(key) === compiled) this.programs.delete(key);
+    });
+    return compiled;
+  }
+
+  private async compile(): Promise<Compiled> {
+    const trace = new Trace(this.isTraining ? "train" : "eval");
+    const y = this.write(trace, trace.input("x", "float32", ["rows", this.inFeatures]));
+    const engine = await this.startedEngine();
+    const request = { trace, outputs: { y }, purpose: "prediction", backend: engine.backend } as const;
+    const program = await engine.compile(defineProgram(request));
+    const all = [this.weight, this.bias, this.loraA, this.loraB].filter((one) => one !== null);
+    return { program, fed: all.filter(({ name }) => trace.inputs.has(name)) };
+  }
+
+  private async startedEngine(): Promise<Engine> {
+    const starting = this.engine ?? Engine.create(this.engineOptions);
+    this.engine = starting;
+    try {
+      return await starting;
+    } catch (error) {
+      if (this.engine === starting) this.engine = null;
+      throw error;
+    }
   }
 
   private write(trace: Trace, x: Tensor): Tensor {

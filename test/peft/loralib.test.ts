@@ -1,6 +1,7 @@
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import type { Parameter } from "#graft/nn/index";
 import { Linear } from "#graft/peft/loralib";
+import { Engine } from "#graft/runtime/index";
 import type { TensorData } from "#graft/tensor-data";
 import { readGolden, relativeL2 } from "./numbers.js";
 
@@ -63,6 +64,41 @@ test("dropout acts in training only", async () => {
   expect(relativeL2(first, second)).toBeGreaterThan(1e-3);
   layer.eval();
   expect(relativeL2(await layer.forward(x), await layer.forward(x))).toBe(0);
+});
+
+test("a program is compiled once for each mode, whatever the rows and weights, and anew after dispose", async () => {
+  const compile = vi.spyOn(Engine.prototype, "compile");
+  const layer = new Linear(4, 3, { r: 2, loraDropout: 0.5, bias: false, threads: 1 });
+  layers.push(layer);
+  const ones = (rows: number): Float32Tensor => ({
+    dtype: "float32",
+    shape: [rows, 4],
+    data: new Float32Array(4 * rows).fill(1),
+  });
+  const weightSums = () => {
+    const { data } = elements(layer.weight);
+    return [0, 1, 2].map((row) => data.slice(4 * row, 4 * row + 4).reduce((sum, value) => sum + value, 0));
+  };
+  const expectSums = ({ shape, data }: Float32Tensor, rows: number) => {
+    expect(shape).toEqual([rows, 3]);
+    for (let at = 0; at < data.length; at++) expect(data[at]).toBeCloseTo(weightSums()[at % 3] as number, 5);
+  };
+  await Promise.all([layer.forward(ones(1)), layer.forward(ones(2))]);
+  expect(compile).toHaveBeenCalledTimes(1);
+  layer.eval();
+  expectSums(await layer.forward(ones(5)), 5);
+  expect(compile).toHaveBeenCalledTimes(2);
+  layer.weight.setData({ dtype: "float32", shape: [3, 4], data: Float32Array.from({ length: 12 }, (_, i) => i) });
+  expectSums(await layer.forward(ones(2)), 2);
+  layer.train();
+  await layer.forward(ones(3));
+  layer.eval();
+  await layer.forward(ones(3));
+  expect(compile).toHaveBeenCalledTimes(2);
+  await layer.dispose();
+  expectSums(await layer.forward(ones(1)), 1);
+  expect(compile).toHaveBeenCalledTimes(3);
+  compile.mockRestore();
 });
 
 test("options out of range are refused", () => {
