@@ -57,6 +57,11 @@ export class WorkerClient {
     }
   }
 
+  /** Whether the worker was ended or has failed: nothing that it held is left. */
+  get hasEnded(): boolean {
+    return this.ended !== undefined;
+  }
+
   /** Drops what waits, lets the run in progress end, frees the sessions and ends the worker. */
   async dispose(): Promise<void> {
     if (this.ended !== undefined) return;

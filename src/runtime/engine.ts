@@ -201,4 +201,12 @@ export class OptimizerHandle {
     const tensors = packTensors(state.tensors, false) as OptimizerState["tensors"];
     await this.client.call("loadOptimizerState", { optimizer: this.id, state: { ...state, tensors } });
   }
+
+  /**
+   * Frees the state, and the gradient sums that no other optimiser trains on. The trained tensors stay. Once more, or
+   * after its engine: nothing happens.
+   */
+  async dispose(): Promise<void> {
+    if (!this.client.hasEnded) await this.client.call("disposeOptimizer", { optimizer: this.id });
+  }
 }

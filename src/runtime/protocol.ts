@@ -70,6 +70,7 @@ export interface Protocol {
   zeroGrad: { params: { optimizer: number }; result: undefined };
   optimizerState: { params: { optimizer: number }; result: OptimizerState };
   loadOptimizerState: { params: { optimizer: number; state: OptimizerState }; result: undefined };
+  disposeOptimizer: { params: { optimizer: number }; result: undefined };
   close: { params: undefined; result: undefined };
 }
 

@@ -59,6 +59,7 @@ export class TrainingSession {
   private pendingState: OptimizerState | undefined;
   private updates = 0;
   private microStep = 0;
+  private isDisposed = false;
 
   /** @internal Made by `createTrainingSession`. */
   constructor(
@@ -77,6 +78,7 @@ export class TrainingSession {
    * @throws GraftError for inputs that do not fit the model, `invalid-argument` without labels
    */
   async forwardBackward(inputs: ModelInputs, options: ForwardBackwardOptions = {}): Promise<ForwardBackwardResult> {
+    this.requireLife();
     if (inputs.labels === undefined) {
       throw new GraftError(
         "invalid-argument",
@@ -109,6 +111,7 @@ export class TrainingSession {
    * @throws GraftError `not-finite` (the parameters stay as they are), `invalid-argument` without gradients
    */
   async optimizerStep(options: OptimizerStepOptions): Promise<{ gradNorm: number }> {
+    this.requireLife();
     if (this.optimizer === undefined) {
       throw new GraftError("invalid-argument", "there are no gradients yet", "Call forwardBackward first.");
     }
@@ -126,11 +129,13 @@ export class TrainingSession {
 
   /** A copy of the optimiser's state; undefined before the first batch. */
   async state(): Promise<OptimizerState | undefined> {
+    this.requireLife();
     return this.pendingState ?? (await this.optimizer?.state());
   }
 
   /** Goes on from a state; dropout masks go on from its number of updates. */
   async loadState(state: OptimizerState): Promise<void> {
+    this.requireLife();
     this.updates = state.step;
     this.microStep = 0;
     if (this.optimizer === undefined) this.pendingState = state;
@@ -140,6 +145,28 @@ export class TrainingSession {
   /** Copies trained values from the worker into the model's parameters. Saving a model does so by itself. */
   sync(): Promise<void> {
     return this.model.runner.syncFromEngine();
+  }
+
+  /**
+   * Frees the optimiser's state and the gradients in the worker. The model keeps its trained weights and is used on as
+   * before. `model.dispose()` frees them as well, so a program that trains once needs no more than that.
+   */
+  async dispose(): Promise<void> {
+    this.isDisposed = true;
+    const optimizer = this.optimizer;
+    this.optimizer = undefined;
+    this.pendingState = undefined;
+    await optimizer?.dispose();
+  }
+
+  /** @throws GraftError `invalid-argument` after `dispose` */
+  private requireLife(): void {
+    if (!this.isDisposed) return;
+    throw new GraftError(
+      "invalid-argument",
+      "this training session was disposed",
+      "Make a new one with createTrainingSession; session.state() and loadState carry the optimiser's state over.",
+    );
   }
 
   /** Before the first program: the model may have been trained otherwise before. */

@@ -152,6 +152,31 @@ describe("a step that cannot be taken", () => {
   });
 });
 
+describe("an optimiser that is disposed", () => {
+  it("leaves nothing behind but the trained tensors", async () => {
+    const { program, optimizer } = await start(golden.adamw, adamw);
+    await accumulateStep(program, 0);
+    await optimizer.step({ learningRate: 0.05, maxGradNorm: 0.5 });
+    await accumulateStep(program, 1);
+    await optimizer.dispose();
+    expect(await program.gradients()).toEqual({});
+    expectClose(await values("weight"), golden.adamw.steps[0]?.weight ?? []);
+    await expect(optimizer.state()).rejects.toMatchObject({ code: "invalid-argument", message: expect.stringMatching(/was disposed/) });
+    await optimizer.dispose();
+    await engine.dispose();
+    await optimizer.dispose();
+  });
+
+  it("leaves the sums that another one waits for", async () => {
+    const { program, optimizer } = await start(golden.adamw, adamw);
+    const other = await engine.createOptimizer({ ...sgd, parameters: [{ name: "bias", weightDecay: 0 }] });
+    await accumulateStep(program, 0);
+    await optimizer.dispose();
+    expect(Object.keys(await program.gradients())).toEqual(["bias"]);
+    await other.step({ learningRate: 0.05 });
+  });
+});
+
 describe("optimiser state", () => {
   it("continues a run to the bit in another engine", async () => {
     const first = await start(golden.adamw, adamw);

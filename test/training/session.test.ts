@@ -7,9 +7,10 @@ import {
   Trainer,
   TrainingArguments,
 } from "graft-peft";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { readParameter } from "#graft/models/index";
 import type { Parameter } from "#graft/nn/index";
+import { Engine } from "#graft/runtime/index";
 import { collateTiny, goldenFolder, type TinyRow, temporaryFolder, tinyPeftModel, tinyTextDataset } from "./tiny.js";
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -68,6 +69,32 @@ describe("a training session", () => {
       });
     }
     await model.dispose();
+  });
+
+  it("frees the optimiser in the worker when it is disposed; the model keeps what it has learnt", async () => {
+    const createOptimizer = vi.spyOn(Engine.prototype, "createOptimizer");
+    const model = await peftModel();
+    const session = createTrainingSession(model);
+    await session.forwardBackward(batch);
+    await session.optimizerStep({ learningRate: 1e-2 });
+    const { loss } = await model(batch);
+    await session.forwardBackward(batch);
+    await session.dispose();
+    const handle = await createOptimizer.mock.results[0]!.value;
+    await expect(handle.state()).rejects.toThrow(/was disposed/);
+    expect((await model(batch)).loss).toBe(loss);
+    for (const call of [
+      () => session.forwardBackward(batch),
+      () => session.optimizerStep({ learningRate: 1 }),
+      () => session.state(),
+    ]) {
+      await expect(call()).rejects.toMatchObject({ code: "invalid-argument", message: expect.stringMatching(/session was disposed/) });
+    }
+    const next = createTrainingSession(model, { optimizer: "sgd" });
+    expect((await next.forwardBackward(batch)).loss).toBeCloseTo(loss!, 5);
+    await model.dispose();
+    await next.dispose();
+    createOptimizer.mockRestore();
   });
 
   it("refuses a model without trainable parameters, batches without labels, a step without gradients", async () => {

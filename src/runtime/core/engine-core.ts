@@ -82,6 +82,15 @@ export class EngineCore {
     zeroGrad: ({ optimizer }) => void this.optimizer(optimizer).zeroGrad(),
     optimizerState: ({ optimizer }) => this.optimizer(optimizer).state(),
     loadOptimizerState: ({ optimizer, state }) => void this.optimizer(optimizer).loadState(state),
+    disposeOptimizer: ({ optimizer }) => {
+      const core = this.optimizers.get(optimizer);
+      this.optimizers.delete(optimizer);
+      // Sums that another optimiser waits for stay.
+      const awaited = new Set([...this.optimizers.values()].flatMap(({ parameterNames }) => parameterNames));
+      const ended = core?.parameterNames.filter((name) => !awaited.has(name)) ?? [];
+      if (ended.length > 0) this.accumulators.clear(ended);
+      return undefined;
+    },
     close: async () => {
       for (const program of this.programs.values()) await program.release();
       this.programs.clear();

@@ -73,8 +73,12 @@ export class OptimizerCore<K extends OptimizerName = OptimizerName> {
     return { gradNorm };
   }
 
+  get parameterNames(): string[] {
+    return this.parameters.map(({ name }) => name);
+  }
+
   zeroGrad(): void {
-    this.accumulators.clear(this.parameters.map((parameter) => parameter.name));
+    this.accumulators.clear(this.parameterNames);
   }
 
   /** A copy of the state, for checkpoints. */
