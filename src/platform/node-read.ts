@@ -2,7 +2,7 @@ import { type FileHandle, open, readdir, readFile, realpath, stat } from "node:f
 import { join } from "node:path";
 import { explained } from "./node-errors.js";
 import { decodeText, rangeError } from "./text.js";
-import type { Platform } from "./types.js";
+import type { FileReading } from "./types.js";
 
 /** Most bytes of one read call; Node refuses 2 GiB and more. */
 const LARGEST_READ = 1 << 30;
@@ -43,10 +43,7 @@ async function readWhole(path: string): Promise<Uint8Array> {
 }
 
 /** Reading side of the file system. */
-export const nodeReading: Pick<
-  Platform,
-  "readFile" | "readText" | "readRange" | "fileSize" | "exists" | "isDirectory" | "listDirectory" | "realPath"
-> = {
+export const nodeReading: FileReading = {
   readFile: readWhole,
 
   readText: async (path) => decodeText(await readWhole(path), path),

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { GraftError } from "../errors.js";
 import { explained } from "./node-errors.js";
-import type { FileContents, Platform } from "./types.js";
+import type { FileContents, FileWriting } from "./types.js";
 
 /** A name beside `path` that nothing else uses; hidden, so that a leftover is not mistaken for a result. */
 function siblingName(path: string, purpose: string): string {
@@ -96,16 +96,7 @@ async function writeFolderAtomic(givenPath: string, fill: (temporaryPath: string
 }
 
 /** Writing side of the file system. */
-export const nodeWriting: Pick<
-  Platform,
-  | "makeDirectory"
-  | "makeTemporaryDirectory"
-  | "writeFileAtomic"
-  | "writeFolderAtomic"
-  | "appendFile"
-  | "remove"
-  | "mountFile"
-> = {
+export const nodeWriting: FileWriting = {
   makeDirectory: (path) =>
     explained("create", path, async () => {
       await mkdir(path, { recursive: true });

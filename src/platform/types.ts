@@ -39,17 +39,8 @@ export interface WorkerPort {
   close(): void;
 }
 
-/**
- * Everything that differs between Node and the browser. The rest of the project reaches it through
- * `import { platform } from "#platform"` and runs in both worlds.
- *
- * In the browser paths name files of an in-memory store (`mountFile`, and whatever is written) and, where nothing is
- * mounted, URLs that are fetched. Every failure is a GraftError: `file-not-found`, `file-access`, `disk-full`,
- * or `unsupported` for what one of the worlds cannot do.
- */
-export interface Platform {
-  readonly name: "node" | "web";
-
+/** The reading side of a world's files. */
+export interface FileReading {
   readFile(path: string): Promise<Uint8Array>;
   /** The file as text. Bytes that are not UTF-8 are an error. */
   readText(path: string): Promise<string>;
@@ -64,7 +55,10 @@ export interface Platform {
   listDirectory(path: string): Promise<DirectoryEntry[]>;
   /** The absolute path behind all links. */
   realPath(path: string): Promise<string>;
+}
 
+/** The writing side of a world's files. */
+export interface FileWriting {
   /** Creates a folder and its parents; one that exists is fine. */
   makeDirectory(path: string): Promise<void>;
   /** A new empty folder in the system's temporary folder. The caller removes it. */
@@ -83,8 +77,23 @@ export interface Platform {
   appendFile(path: string, text: string): Promise<void>;
   /** Removes a file or a folder with all it holds; one that is not there is fine. */
   remove(path: string): Promise<void>;
-  /** Puts bytes under a path of the browser's in-memory store. `unsupported` in Node, where real files exist. */
-  mountFile(path: string, bytes: Uint8Array): void;
+  /**
+   * Puts bytes, or a file that the user picked (a File is a Blob), under a path of the browser's in-memory store. A Blob
+   * is read when it is needed, range by range. `unsupported` in Node, where real files exist.
+   */
+  mountFile(path: string, contents: Uint8Array | Blob): void;
+}
+
+/**
+ * Everything that differs between Node and the browser. The rest of the project reaches it through
+ * `import { platform } from "#platform"` and runs in both worlds.
+ *
+ * In the browser paths name files of an in-memory store (`mountFile`, and whatever is written) and, where nothing is
+ * mounted, URLs that are fetched. Every failure is a GraftError: `file-not-found`, `file-access`, `disk-full`,
+ * or `unsupported` for what one of the worlds cannot do.
+ */
+export interface Platform extends FileReading, FileWriting {
+  readonly name: "node" | "web";
 
   join(...parts: string[]): string;
   dirname(path: string): string;

@@ -1,11 +1,13 @@
-import { GraftError } from "../errors.js";
+import { GraftError, messageOf } from "../errors.js";
 import { decodeText, rangeError } from "./text.js";
-import type { DirectoryEntry, FileContents, Platform } from "./types.js";
+import type { DirectoryEntry, FileContents, FileReading, FileWriting } from "./types.js";
 import { fetchExists, fetchFile, fetchRange, fetchSize } from "./web-fetch.js";
 import { dirname, join, normalise } from "./web-paths.js";
 
+type Stored = Uint8Array | Blob;
+
 /** The page's files, by normalised path. */
-const files = new Map<string, Uint8Array>();
+const files = new Map<string, Stored>();
 let temporaryFolders = 0;
 
 function isBelow(path: string, folder: string): boolean {
@@ -15,6 +17,23 @@ function isBelow(path: string, folder: string): boolean {
 function hasFolder(folder: string): boolean {
   for (const path of files.keys()) if (isBelow(path, folder)) return true;
   return false;
+}
+
+const sizeOf = (stored: Stored): number => (stored instanceof Blob ? stored.size : stored.length);
+
+/** The bytes of a stored file; those of a picked one may have changed or gone on the disk behind it. */
+async function bytesOf(stored: Stored, path: string): Promise<Uint8Array> {
+  if (!(stored instanceof Blob)) return stored;
+  try {
+    return new Uint8Array(await stored.arrayBuffer());
+  } catch (error) {
+    throw new GraftError(
+      "file-access",
+      `cannot read ${path}: ${messageOf(error)}`,
+      "The picked file was changed, moved or removed: pick it again.",
+      { cause: error },
+    );
+  }
 }
 
 async function collect(contents: FileContents): Promise<Uint8Array> {
@@ -33,7 +52,8 @@ async function collect(contents: FileContents): Promise<Uint8Array> {
 
 async function readFile(given: string): Promise<Uint8Array> {
   const path = normalise(given);
-  return files.get(path) ?? fetchFile(path);
+  const stored = files.get(path);
+  return stored ? bytesOf(stored, path) : fetchFile(path);
 }
 
 async function readRange(given: string, offset: number, length: number): Promise<Uint8Array> {
@@ -50,16 +70,16 @@ async function readRange(given: string, offset: number, length: number): Promise
     stored = bytes;
   }
   if (!stored) return new Uint8Array(0);
-  if (offset < 0 || length < 0 || offset + length > stored.length) {
-    throw rangeError(path, offset, length, stored.length);
+  if (offset < 0 || length < 0 || offset + length > sizeOf(stored)) {
+    throw rangeError(path, offset, length, sizeOf(stored));
   }
-  return stored.slice(offset, offset + length);
+  return bytesOf(stored.slice(offset, offset + length), path);
 }
 
 async function fileSize(given: string): Promise<number> {
   const path = normalise(given);
   const stored = files.get(path);
-  if (stored) return stored.length;
+  if (stored) return sizeOf(stored);
   const stated = await fetchSize(path);
   if (stated !== undefined) return stated;
   const bytes = await fetchFile(path);
@@ -82,6 +102,18 @@ function listDirectory(given: string): DirectoryEntry[] {
   return [...found].map(([name, isDirectory]) => ({ name, isDirectory })).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** Files of a page, as they are read: a store in memory, with URLs behind it. */
+export const webReading: FileReading = {
+  readFile,
+  readText: async (path) => decodeText(await readFile(path), path),
+  readRange,
+  fileSize,
+  exists: async (path) => files.has(normalise(path)) || hasFolder(normalise(path)) || fetchExists(normalise(path)),
+  isDirectory: async (path) => hasFolder(normalise(path)),
+  listDirectory: async (path) => listDirectory(path),
+  realPath: async (path) => normalise(path),
+};
+
 function remove(given: string): void {
   const path = normalise(given);
   files.delete(path);
@@ -94,41 +126,16 @@ async function writeFolderAtomic(given: string, fill: (temporaryPath: string) =>
   try {
     await fill(temporary);
     remove(path);
-    for (const [name, bytes] of [...files]) {
-      if (isBelow(name, temporary)) files.set(path + name.slice(temporary.length), bytes);
+    for (const [name, stored] of [...files]) {
+      if (isBelow(name, temporary)) files.set(path + name.slice(temporary.length), stored);
     }
   } finally {
     remove(temporary);
   }
 }
 
-/** Files of a page: a store in memory, with URLs behind it. Writing goes to the store. */
-export const webFiles: Pick<
-  Platform,
-  | "readFile"
-  | "readText"
-  | "readRange"
-  | "fileSize"
-  | "exists"
-  | "isDirectory"
-  | "listDirectory"
-  | "realPath"
-  | "makeDirectory"
-  | "makeTemporaryDirectory"
-  | "writeFileAtomic"
-  | "writeFolderAtomic"
-  | "appendFile"
-  | "remove"
-  | "mountFile"
-> = {
-  readFile,
-  readText: async (path) => decodeText(await readFile(path), path),
-  readRange,
-  fileSize,
-  exists: async (path) => files.has(normalise(path)) || hasFolder(normalise(path)) || fetchExists(normalise(path)),
-  isDirectory: async (path) => hasFolder(normalise(path)),
-  listDirectory: async (path) => listDirectory(path),
-  realPath: async (path) => normalise(path),
+/** Files of a page, as they are written: all goes to the store. */
+export const webWriting: FileWriting = {
   makeDirectory: async () => {},
   makeTemporaryDirectory: async (prefix) => `/tmp/${prefix}${++temporaryFolders}`,
   writeFileAtomic: async (path, contents) => {
@@ -137,10 +144,12 @@ export const webFiles: Pick<
   writeFolderAtomic,
   appendFile: async (given, text) => {
     const path = normalise(given);
-    files.set(path, await collect([files.get(path) ?? new Uint8Array(0), new TextEncoder().encode(text)]));
+    const stored = files.get(path);
+    const before = stored ? await bytesOf(stored, path) : new Uint8Array(0);
+    files.set(path, await collect([before, new TextEncoder().encode(text)]));
   },
   remove: async (path) => remove(path),
-  mountFile: (path, bytes) => {
-    files.set(normalise(path), bytes);
+  mountFile: (path, contents) => {
+    files.set(normalise(path), contents);
   },
 };

@@ -1,12 +1,13 @@
 import type { Platform } from "./types.js";
-import { webFiles } from "./web-files.js";
+import { webReading, webWriting } from "./web-files.js";
 import { basename, dirname, extname, join, normalise } from "./web-paths.js";
 import { spawnWorker, workerPort } from "./web-workers.js";
 
 /** The browser's files, workers and clock. */
 export const platform: Platform = {
   name: "web",
-  ...webFiles,
+  ...webReading,
+  ...webWriting,
   join,
   dirname,
   basename,

@@ -17,6 +17,10 @@ beforeAll(async () => {
       response.writeHead(206).end(body.slice(Number(range[1]), Number(range[2]) + 1));
     } else if (request.url?.startsWith("/ranges/") || request.url?.startsWith("/whole/")) {
       response.writeHead(200, { "content-length": body.length }).end(request.method === "HEAD" ? undefined : body);
+    } else if (request.url?.startsWith("/application/")) {
+      response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end("<!doctype html>");
+    } else if (request.url === "/cut-off") {
+      response.writeHead(200, { "content-length": body.length }).write(body.slice(0, 4), () => response.destroy());
     } else {
       response.writeHead(request.url === "/broken" ? 500 : 404).end();
     }
@@ -72,6 +76,21 @@ describe("the store in memory", () => {
     await expect(platform.listDirectory("/m")).rejects.toMatchObject({ code: "file-not-found" });
   });
 
+  test("a picked file is read range by range; one that changed on the disk is named", async () => {
+    const picked = new Blob([body]);
+    platform.mountFile("/picked/weights", picked);
+    expect(await platform.fileSize("/picked/weights")).toBe(10);
+    expect(await platform.readRange("/picked/weights", 8, 2)).toEqual(new Uint8Array([8, 9]));
+    expect(await platform.readFile("/picked/weights")).toEqual(body);
+    await expect(platform.readRange("/picked/weights", 8, 3)).rejects.toMatchObject({ code: "file-access" });
+    picked.arrayBuffer = () => Promise.reject(new DOMException("it has changed", "NotReadableError"));
+    await expect(platform.readFile("/picked/weights")).rejects.toMatchObject({
+      code: "file-access",
+      message: "cannot read /picked/weights: it has changed",
+    });
+    await platform.remove("/picked");
+  });
+
   test("files and folders are written whole", async () => {
     await platform.writeFileAtomic("/o/a", [new Uint8Array([1]), new Uint8Array([2])]);
     expect(await platform.readFile("/o/a")).toEqual(new Uint8Array([1, 2]));
@@ -115,6 +134,19 @@ describe("URLs", () => {
       code: "file-access",
       message: expect.stringMatching(/500/),
     });
+    await expect(platform.readFile(`${base}/cut-off`)).rejects.toMatchObject({
+      code: "file-access",
+      message: expect.stringMatching(/\/cut-off broke off/),
+    });
     await expect(platform.readFile("relative/path")).rejects.toMatchObject({ code: "file-not-found" });
+  });
+
+  test("a server that answers every path with its application's page has no such file", async () => {
+    const url = `${base}/application/config.json`;
+    expect(await platform.exists(url)).toBe(false);
+    for (const read of [platform.readFile(url), platform.fileSize(url), platform.readRange(url, 0, 4)]) {
+      await expect(read).rejects.toMatchObject({ code: "file-not-found", message: expect.stringMatching(/HTML/) });
+    }
+    expect(await platform.readText(`${base}/application/index.html`)).toBe("<!doctype html>");
   });
 });
