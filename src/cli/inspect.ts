@@ -2,12 +2,13 @@ import { Command, Option } from "commander";
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
 import { resolveModelFolder } from "../hub/model-folder.js";
-import { readPrecisionReport } from "../training/index.js";
+import { type FrozenPrecisionReport, readPrecisionReport, snakeCase } from "../training/index.js";
 import { addRunFlags, readRun, settingsOfLoraLine } from "./run-file/flags.js";
 import { type Run, runOf } from "./run-file/run.js";
 import { withExamples } from "./shell/examples.js";
 import { formatCount } from "./shell/format.js";
 import { type TensorLine, tensorTable, totals } from "./shell/inspection.js";
+import { precisionSummary, precisionTable } from "./shell/precision-table.js";
 import { print, printJson } from "./shell/print.js";
 import { renderPairs } from "./shell/table.js";
 import { type ModelSummary, requireExisting, summarizeAdapter, summarizeModel } from "./work/inspect-model.js";
@@ -21,14 +22,17 @@ interface InspectFlags {
   readonly json?: true;
 }
 
-/** Rows of the table of tensors, unless all are asked for. */
+/** Rows of the tables of tensors and of int8 products, unless all are asked for. */
 const SHOWN_TENSORS = 20;
+const SHOWN_PRODUCTS = 10;
 
 /** What is known about a path, in the order in which it is told. */
 interface Inspection {
   readonly facts: readonly (readonly [name: string, value: string])[];
   readonly json: Readonly<Record<string, unknown>>;
   readonly tensors: readonly TensorLine[] | undefined;
+  /** What became of `frozen_precision: int8`, where the run asked for it. */
+  readonly precision?: FrozenPrecisionReport | undefined;
 }
 
 const shownValue = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""));
@@ -41,7 +45,7 @@ function list(values: readonly string[], most: number): string {
 function modelFacts({ className, modelType, sizes, labels, parameters, lora }: ModelSummary): [string, string][] {
   return [
     ["model", `${className} (${modelType})`],
-    ...Object.entries(sizes).map(([name, size]): [string, string] => [name, String(size)]),
+    ...Object.entries(sizes).map(([name, size]): [string, string] => [snakeCase(name), shownValue(size)]),
     ...(labels.length > 0 ? [["labels", `${labels.length}: ${list(labels, 10)}`] as [string, string]] : []),
     ["parameters", formatCount(parameters)],
     ...(lora
@@ -73,17 +77,18 @@ async function inspectAdapter(path: string): Promise<Inspection> {
   const state = await checkpointState(path);
   const tensors = await tensorsOfFolder(await resolveModelFolder(path, "adapter"));
   const labels = Object.values(settings?.labels?.id2label ?? {});
-  const precision = await readPrecisionReport(path);
+  // A checkpoint is of the run in the folder around it.
+  const precision = await readPrecisionReport(state ? platform.dirname(platform.resolve(path)) : path);
   const facts: [string, string][] = [
     [state ? "checkpoint" : "adapter", path],
     ...Object.entries(config).map(([key, value]): [string, string] => [key, shownValue(value)]),
     ...(labels.length > 0 ? [["labels", `${labels.length}: ${list(labels, 10)}`] as [string, string]] : []),
     ...Object.entries(state ?? {}).map(([key, value]): [string, string] => [key, shownValue(value)]),
-    ...(precision ? [["frozen products", precision.reason] as [string, string]] : []),
+    ...(precision ? [["frozen products", precisionSummary(precision)] as [string, string]] : []),
   ];
   const frozenPrecision = precision && { frozenPrecision: precision };
   const json = { kind: state ? "checkpoint" : "adapter", config, labels, ...(state && { state }), ...frozenPrecision };
-  return { facts, json, tensors };
+  return { facts, json, tensors, precision };
 }
 
 async function inspectModel(path: string, run: Run, lora: Run["lora"] | undefined): Promise<Inspection> {
@@ -110,12 +115,14 @@ async function inspect(path: string, flags: InspectFlags): Promise<void> {
     : isAdapter
       ? await inspectAdapter(path)
       : await inspectModel(path, run, hasLora ? { ...run.lora, ...line } : undefined);
-  const { tensors } = found;
+  const { tensors, precision } = found;
   if (flags.json) {
     printJson({ path, ...found.json, ...(tensors && { totals: totals(tensors), tensors }) });
     return;
   }
   print(renderPairs(found.facts));
+  const decisions = precision && precisionTable(precision, flags.all ? precision.products.length : SHOWN_PRODUCTS);
+  if (decisions !== undefined) print(`\n${decisions}`);
   if (tensors) print(`\n${tensorTable(tensors, flags.all ? tensors.length : SHOWN_TENSORS)}`);
 }
 
@@ -127,7 +134,7 @@ export function inspectCommand(): Command {
     )
     .argument("<path>", "model folder, adapter folder, checkpoint folder, or safetensors file")
     .addOption(new Option("--lora <line>", "count the parameters that a LoRA config trains: r=16,targets=query,value"))
-    .addOption(new Option("--all", "show every tensor"))
+    .addOption(new Option("--all", "show every tensor and every int8 product"))
     .addOption(new Option("--json", "print everything as one JSON object"))
     .action((path: string, flags: InspectFlags) => inspect(path, flags));
   addRunFlags(command, ["", "lora"], new Set(["labels", "num_labels"]));

@@ -9,7 +9,7 @@ import { type TensorData, tensorData } from "../tensor-data.js";
 import type { TrainableModel } from "./model.js";
 
 /** Products with a larger relative error stay float32. Ordinary layers are near 1 %, outlier features give 6 % and more. */
-const largestError = 0.05;
+export const largestError = 0.05;
 
 /** Rows of the first batch that the guard looks at. */
 const probedRows = 2;

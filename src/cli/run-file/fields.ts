@@ -48,7 +48,7 @@ export const dataKeys = {
   quoting: z
     .enum(["none", "standard"])
     .describe('"none": quotes are ordinary characters, as in GLUE. Default: "standard" for CSV, "none" for TSV'),
-  header: z.boolean().describe("Whether the first line names the columns. Default: true"),
+  header: z.boolean().describe("The first line names the columns. Default: true"),
   text_column: column.describe(
     "Name or number (from 0) of the column of texts. Default: text, sentence, sentence1, question or premise",
   ),

@@ -4,6 +4,7 @@ import { UsageError } from "../shell/errors.js";
 import { type SectionName, sections } from "./fields.js";
 import { readRunFile } from "./read.js";
 import { type Run, runOf, type Setting } from "./run.js";
+import { flagOf, optionOf } from "./spelling.js";
 
 const headings: { readonly [S in SectionName]: string } = {
   "": "Run:",
@@ -11,16 +12,6 @@ const headings: { readonly [S in SectionName]: string } = {
   lora: "LoRA (section lora; names and defaults of PEFT):",
   training: "Training (section training; names and defaults of transformers):",
 };
-
-/** The flag of a key: text_column -> --text-column. */
-export function flagOf(key: string): string {
-  return `--${key.replaceAll("_", "-")}`;
-}
-
-/** What commander calls a flag's value: text_column -> textColumn. */
-function attributeOf(key: string): string {
-  return key.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-}
 
 const takes = (schema: z.ZodType, value: unknown): boolean => schema.safeParse(value).success;
 const isSwitch = (schema: z.ZodType): boolean => takes(schema, true) && !takes(schema, "gaussian");
@@ -79,7 +70,8 @@ export function addRunFlags(command: Command, names: readonly SectionName[], onl
       if (isSwitch(schema)) {
         // Help shows the form that changes something; the other one exists for run files that say otherwise.
         const isOn = /Default: true$/.test(help);
-        const [on, off] = [new Option(flag, help), new Option(flag.replace("--", "--no-"), help)];
+        const turnsOff = `Turns off: ${help.replace(/\. Default: true$/, "")}`;
+        const [on, off] = [new Option(flag, help), new Option(flag.replace("--", "--no-"), turnsOff)];
         command.addOption(on.helpGroup(headings[section]).hideHelp(isOn));
         command.addOption(off.helpGroup(headings[section]).hideHelp(!isOn));
       } else {
@@ -93,7 +85,7 @@ export function addRunFlags(command: Command, names: readonly SectionName[], onl
 export function settingsOfFlags(options: Readonly<Record<string, unknown>>, names: readonly SectionName[]): Setting[] {
   return names.flatMap((section) =>
     Object.entries(sections[section]).flatMap(([key, schema]): Setting[] => {
-      const given = options[attributeOf(key)];
+      const given = options[optionOf(key)];
       if (given === undefined) return [];
       const value = typeof given === "string" ? parsedFlag(schema, given, flagOf(key)) : given;
       return [{ section, key, value }];

@@ -1,4 +1,5 @@
 import { GraftError, messageOf } from "../../errors.js";
+import { userSpelling } from "../run-file/spelling.js";
 
 /** What the process ends with. */
 export const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -27,7 +28,9 @@ interface Report {
 }
 
 function reportOf(error: unknown): Report {
-  if (error instanceof GraftError) return { code: error.code, message: error.message, hint: error.hint };
+  if (error instanceof GraftError) {
+    return { code: error.code, message: userSpelling(error.message), hint: userSpelling(error.hint) };
+  }
   if (error instanceof UsageError) return { code: "usage", message: error.message, hint: error.hint };
   return {
     code: "unexpected",

@@ -1,3 +1,5 @@
+import { userSpelling } from "../run-file/spelling.js";
+
 /** Result lines for people, on standard output. */
 export function print(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -13,7 +15,7 @@ export function note(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** A remark that deserves attention. */
+/** A remark of the library that deserves attention, in the command line's words. */
 export function warn(text: string): void {
-  note(`warning: ${text}`);
+  note(`warning: ${userSpelling(text)}`);
 }

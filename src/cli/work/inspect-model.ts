@@ -15,7 +15,7 @@ export interface ModelSummary {
   readonly className: string;
   readonly modelType: string;
   /** The config's main sizes. */
-  readonly sizes: Readonly<Record<string, number>>;
+  readonly sizes: Readonly<Record<string, number | readonly number[]>>;
   readonly labels: readonly string[];
   readonly parameters: number;
   readonly lora?: LoraSummary;
@@ -45,10 +45,15 @@ const sizeNames = [
   "numChannels",
 ] as const;
 
-function sizesOf(model: PreTrainedModel): Record<string, number> {
+function sizesOf(model: PreTrainedModel): ModelSummary["sizes"] {
   const config = model.config as unknown as Readonly<Record<string, unknown>>;
+  const isSize = (value: unknown): value is number | readonly number[] =>
+    typeof value === "number" || (Array.isArray(value) && value.every((side) => typeof side === "number"));
   return Object.fromEntries(
-    sizeNames.flatMap((name) => (typeof config[name] === "number" ? [[name, config[name]]] : [])) as [string, number][],
+    sizeNames.flatMap((name) => {
+      const value = config[name];
+      return isSize(value) ? [[name, value]] : [];
+    }),
   );
 }
 

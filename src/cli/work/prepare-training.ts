@@ -8,6 +8,7 @@ import { getPeftModel, type PeftModel } from "../../peft/index.js";
 import { TrainingArguments, type TrainingArgumentsOptions } from "../../training/index.js";
 import type { Run } from "../run-file/run.js";
 import { engineOf } from "../run-file/source-flags.js";
+import { optionOf } from "../run-file/spelling.js";
 import { note, warn } from "../shell/print.js";
 import { type Processing, processingOf, type ReadData, readData } from "./data.js";
 import { trainingLabels } from "./labels.js";
@@ -33,11 +34,9 @@ export interface PreparedTraining {
   readonly test: ReadData | undefined;
 }
 
-const camelCase = (key: string): string => key.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-
 /** TrainingArguments of a run file's section. @throws GraftError `invalid-config`, `unsupported` */
 export function trainingArguments(run: CompleteRun): TrainingArguments {
-  const options = Object.fromEntries(Object.entries(run.training).map(([key, value]) => [camelCase(key), value]));
+  const options = Object.fromEntries(Object.entries(run.training).map(([key, value]) => [optionOf(key), value]));
   return new TrainingArguments({ ...(options as TrainingArgumentsOptions), outputDir: run.output });
 }
 
