@@ -138,14 +138,20 @@ export async function lastCheckpoint(outputDir: string): Promise<string> {
 
 /**
  * Removes the oldest checkpoints beyond a limit; the best one and the one just written stay.
+ * @param own checkpoints of the run, the one just written last; others in the folder count as older
  * @param best folder of the best checkpoint, if there is one
  */
-export async function removeOldCheckpoints(outputDir: string, limit: number, best: string | null): Promise<void> {
-  const all = await listCheckpoints(outputDir);
-  const kept = new Set(all.slice(-1).map(({ path }) => path));
-  if (best !== null) kept.add(best);
-  const removable = all.filter(({ path }) => !kept.has(path));
-  for (const { path } of removable.slice(0, Math.max(0, all.length - Math.max(limit, kept.size)))) {
+export async function removeOldCheckpoints(
+  outputDir: string,
+  limit: number,
+  own: readonly string[],
+  best: string | null,
+): Promise<void> {
+  const all = (await listCheckpoints(outputDir)).map(({ path }) => path);
+  const oldestFirst = [...all.filter((path) => !own.includes(path)), ...own.filter((path) => all.includes(path))];
+  const kept = new Set([...oldestFirst.slice(-1), ...(best === null ? [] : [best])]);
+  const removable = oldestFirst.filter((path) => !kept.has(path));
+  for (const path of removable.slice(0, Math.max(0, all.length - Math.max(limit, kept.size)))) {
     await platform.remove(path);
   }
 }

@@ -5,7 +5,14 @@ import type { TrainingArguments } from "./arguments/index.js";
 import { TrainingArguments as Arguments } from "./arguments/index.js";
 import { type DataCollator, type DatasetLike, defaultCollator, toDataset } from "./batches.js";
 import { CallbackHandler, EventLogCallback, newControl, type TrainerCallback } from "./callbacks/index.js";
-import { changedArguments, lastCheckpoint, type ResumePoint, readCheckpoint, type Savable } from "./checkpoint.js";
+import {
+  changedArguments,
+  lastCheckpoint,
+  listCheckpoints,
+  type ResumePoint,
+  readCheckpoint,
+  type Savable,
+} from "./checkpoint.js";
 import { type EvalPrediction, type EvaluationOutput, evaluationLoop } from "./evaluation-loop.js";
 import type { TrainableModel } from "./model.js";
 import { type LogEntry, newTrainerState, type TrainerState } from "./state.js";
@@ -106,6 +113,7 @@ export class Trainer<Row> {
   async train({ resumeFromCheckpoint = false, signal }: TrainOptions = {}): Promise<TrainOutput> {
     const dataset = await this.dataset(this.options.trainDataset, "trainDataset");
     const resume = await this.resumePoint(resumeFromCheckpoint);
+    if (resume === undefined) await this.warnOfEarlierRun();
     this.state = newTrainerState();
     Object.assign(this.control, newControl());
     const { model, args, handler, control, state, collate } = this;
@@ -175,6 +183,17 @@ export class Trainer<Row> {
       );
     }
     return point;
+  }
+
+  /** A fresh run does not touch what an earlier one left, save by overwriting checkpoints of the same number. */
+  private async warnOfEarlierRun(): Promise<void> {
+    const { outputDir } = this.args;
+    const earlier = await listCheckpoints(outputDir);
+    const last = earlier.at(-1);
+    if (last === undefined) return;
+    this.warn(
+      `${outputDir} holds ${earlier.length === 1 ? "a checkpoint" : `${earlier.length} checkpoints`} of an earlier run, up to checkpoint-${last.step}; this run begins anew: resumeFromCheckpoint: true would go on, and another outputDir keeps the two apart`,
+    );
   }
 
   /** Iterables are read once. */

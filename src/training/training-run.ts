@@ -11,7 +11,8 @@ import {
   ProgressMeter,
   type TrainerControl,
 } from "./callbacks/index.js";
-import { checkpointPath, type ResumePoint, removeOldCheckpoints, type Savable, writeCheckpoint } from "./checkpoint.js";
+import type { ResumePoint, Savable } from "./checkpoint.js";
+import { CheckpointKeeper } from "./checkpoint-keeper.js";
 import { readPrecisionReport, writePrecisionReport } from "./frozen-precision.js";
 import { restoreWeights, type TrainableModel } from "./model.js";
 import { planRun, type RunPlan, resolvedInterval } from "./plan.js";
@@ -60,7 +61,8 @@ export class TrainingRun<Row> {
   private readonly updater: Updater;
   private readonly record = new RunRecord();
   private readonly meter: ProgressMeter;
-  private checkpoint: string | null = null;
+  private readonly keeper: CheckpointKeeper;
+  private hasBegun = false;
   private last: UpdateResult | undefined;
 
   constructor(private readonly setup: TrainingRunSetup<Row>) {
@@ -86,13 +88,29 @@ export class TrainingRun<Row> {
       saveSteps: resolvedInterval(args.saveSteps, maxSteps),
     });
     this.meter = new ProgressMeter("train", maxSteps, state.globalStep);
+    this.keeper = new CheckpointKeeper(args, state);
   }
 
-  /** @throws GraftError whatever stops the run; the model then holds the weights of the last good update */
+  /**
+   * Makes the run and frees what it holds in the worker, whatever its end.
+   * @throws what stops the run, after callbacks were told; the model then holds the weights of the last good update
+   */
   async run(): Promise<TrainOutput> {
+    try {
+      return await this.allEpochs();
+    } catch (error) {
+      if (this.hasBegun) await this.setup.handler.tellError(this.setup, error);
+      throw error;
+    } finally {
+      await this.updater.session.dispose();
+    }
+  }
+
+  private async allEpochs(): Promise<TrainOutput> {
     const { setup, plan } = this;
     const { state, control } = setup;
     await this.takeUp();
+    this.hasBegun = true;
     await this.call("onTrainBegin");
     const first = Math.floor(state.globalStep / plan.updatesPerEpoch);
     const doneUpdates = state.globalStep % plan.updatesPerEpoch;
@@ -109,6 +127,7 @@ export class TrainingRun<Row> {
     if (resume === undefined) return;
     await restoreWeights(model, resume.folder);
     await this.updater.session.loadState(resume.optimizer);
+    await this.keeper.takeUp(resume);
     handler.restore(state.statefulCallbacks);
     this.record.restore(state.statefulCallbacks.RunRecord, state.globalStep);
   }
@@ -197,20 +216,12 @@ export class TrainingRun<Row> {
   }
 
   private async save(): Promise<void> {
-    const { args, state, handler, saved } = this.setup;
-    const path = checkpointPath(args.outputDir, state.globalStep);
-    if (this.checkpoint === path) return;
-    if (state.bestGlobalStep !== null) {
-      const best = checkpointPath(args.outputDir, state.bestGlobalStep);
-      if (best === path || (await platform.exists(best))) state.bestModelCheckpoint = best;
-    }
-    state.statefulCallbacks = { ...handler.states(), RunRecord: this.record.state() };
-    await writeCheckpoint(path, { saved, optimizer: await this.updater.session.state(), state, args });
-    this.checkpoint = path;
-    if (args.saveTotalLimit !== null) {
-      await removeOldCheckpoints(args.outputDir, args.saveTotalLimit, state.bestModelCheckpoint);
-    }
-    await handler.call("onSave", this.setup, { checkpoint: path });
+    const { state, handler, saved } = this.setup;
+    const checkpoint = await this.keeper.save(async () => {
+      state.statefulCallbacks = { ...handler.states(), RunRecord: this.record.state() };
+      return { saved, optimizer: await this.updater.session.state() };
+    });
+    if (checkpoint !== undefined) await handler.call("onSave", this.setup, { checkpoint });
   }
 
   private async finish(): Promise<TrainOutput> {
@@ -231,7 +242,7 @@ export class TrainingRun<Row> {
       trainingLoss: this.record.meanLoss(state.globalStep),
       metrics,
       stopReason,
-      checkpoint: this.checkpoint,
+      checkpoint: this.keeper.last,
     };
   }
 

@@ -161,7 +161,10 @@ describe("an optimiser that is disposed", () => {
     await optimizer.dispose();
     expect(await program.gradients()).toEqual({});
     expectClose(await values("weight"), golden.adamw.steps[0]?.weight ?? []);
-    await expect(optimizer.state()).rejects.toMatchObject({ code: "invalid-argument", message: expect.stringMatching(/was disposed/) });
+    await expect(optimizer.state()).rejects.toMatchObject({
+      code: "invalid-argument",
+      message: expect.stringMatching(/was disposed/),
+    });
     await optimizer.dispose();
     await engine.dispose();
     await optimizer.dispose();

@@ -88,7 +88,10 @@ describe("a training session", () => {
       () => session.optimizerStep({ learningRate: 1 }),
       () => session.state(),
     ]) {
-      await expect(call()).rejects.toMatchObject({ code: "invalid-argument", message: expect.stringMatching(/session was disposed/) });
+      await expect(call()).rejects.toMatchObject({
+        code: "invalid-argument",
+        message: expect.stringMatching(/session was disposed/),
+      });
     }
     const next = createTrainingSession(model, { optimizer: "sgd" });
     expect((await next.forwardBackward(batch)).loss).toBeCloseTo(loss!, 5);

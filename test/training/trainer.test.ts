@@ -355,6 +355,8 @@ describe("what training refuses", () => {
       message: expect.stringMatching(/update \d of 8, at learning rate 1e\+38: the (loss|gradient norm) is/),
       hint: expect.stringMatching(/Lower learningRate/),
     });
+    const lines = (await readFile(join(outputDir, "events.jsonl"), "utf8")).trimEnd().split("\n");
+    expect(JSON.parse(lines.at(-1)!)).toMatchObject({ event: "error", code: "not-finite" });
     await trainer.saveModel(outputDir);
     const last = join(outputDir, `checkpoint-${trainer.state.globalStep}`);
     expect((await adapterBytes(outputDir)).equals(await adapterBytes(last))).toBe(true);

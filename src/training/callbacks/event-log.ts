@@ -1,19 +1,31 @@
 import { platform } from "#platform";
+import { GraftError, messageOf } from "../../errors.js";
 import type { LogEntry } from "../state.js";
 import type { CallbackEvent, TrainerCallback } from "./types.js";
 
 /** Kinds of lines in events.jsonl. */
-export type EventKind = "trainBegin" | "log" | "evaluate" | "save" | "trainEnd";
+export type EventKind = "trainBegin" | "log" | "evaluate" | "save" | "trainEnd" | "error";
+
+/** Takes away the beginning of a line that a crash left at the end: every line is whole. */
+async function dropTornLine(path: string): Promise<void> {
+  if (!(await platform.exists(path))) return;
+  const bytes = await platform.readFile(path);
+  const whole = bytes.lastIndexOf(0x0a) + 1;
+  if (whole < bytes.length) await platform.writeFileAtomic(path, bytes.subarray(0, whole));
+}
 
 /**
  * Appends a JSON line to `<outputDir>/events.jsonl` for each event of a run: {"event", "time", "step", "epoch", ...}.
- * `time` is ISO 8601. A resumed run goes on in the same file. Evaluations without training are not logged.
+ * `time` is ISO 8601. Each run begins with trainBegin and ends with trainEnd or error ({"code", "message", "hint"}); a
+ * later run in the folder, resumed (its trainBegin has a step above 0) or not, goes on in the same file. Evaluations
+ * without training are not logged.
  */
 export class EventLogCallback implements TrainerCallback {
   private hasBegun = false;
 
   async onTrainBegin(event: CallbackEvent): Promise<void> {
     await platform.makeDirectory(event.args.outputDir);
+    await dropTornLine(this.pathOf(event));
     this.hasBegun = true;
     const { args, state } = event;
     await this.append("trainBegin", event, { maxSteps: state.maxSteps, numTrainEpochs: state.numTrainEpochs, args });
@@ -36,9 +48,21 @@ export class EventLogCallback implements TrainerCallback {
     return this.append("trainEnd", event, event.metrics);
   }
 
-  private async append(kind: EventKind, { args, state }: CallbackEvent, content: object): Promise<void> {
+  onTrainError(event: CallbackEvent & { readonly error: unknown }): Promise<void> {
+    const { error } = event;
+    const isKnown = error instanceof GraftError;
+    const report = { code: isKnown ? error.code : "unexpected", message: messageOf(error) };
+    return this.append("error", event, { ...report, hint: isKnown ? error.hint : null });
+  }
+
+  private pathOf({ args }: CallbackEvent): string {
+    return platform.join(args.outputDir, "events.jsonl");
+  }
+
+  private async append(kind: EventKind, event: CallbackEvent, content: object): Promise<void> {
+    const { state } = event;
     const time = new Date().toISOString();
     const line = JSON.stringify({ event: kind, time, step: state.globalStep, epoch: state.epoch, ...content });
-    await platform.appendFile(platform.join(args.outputDir, "events.jsonl"), `${line}\n`);
+    await platform.appendFile(this.pathOf(event), `${line}\n`);
   }
 }

@@ -13,6 +13,15 @@ export class CallbackHandler {
     }
   }
 
+  /** Tells every callback that the run failed. What they throw themselves would hide why it did. */
+  async tellError({ args, state, control }: CallbackEvent, error: unknown): Promise<void> {
+    for (const callback of this.callbacks) {
+      try {
+        await callback.onTrainError?.({ args, state, control, error });
+      } catch {}
+    }
+  }
+
   /** What callbacks keep in checkpoints, by name. */
   states(): Record<string, CallbackState> {
     const states: Record<string, CallbackState> = {};

@@ -69,6 +69,11 @@ export interface TrainerCallback {
   onSave?(event: CallbackEvent & { readonly checkpoint: string }): void | Promise<void>;
   onEpochEnd?(event: CallbackEvent): void | Promise<void>;
   onTrainEnd?(event: CallbackEvent & { readonly metrics: LogEntry }): void | Promise<void>;
+  /**
+   * In place of onTrainEnd, when the run ends with an error (of a callback, of the data, a loss that is not finite, ...).
+   * `train` throws that error afterwards; what this method throws is dropped.
+   */
+  onTrainError?(event: CallbackEvent & { readonly error: unknown }): void | Promise<void>;
   /** After each update, and after each batch of an evaluation. */
   onProgress?(event: CallbackEvent & { readonly progress: Progress }): void | Promise<void>;
   /** What a checkpoint should keep for this callback. */
