@@ -12,6 +12,7 @@ import {
   AutoModelForImageClassification,
   accuracy,
   argMax,
+  type CallbackEvent,
   centerCrop,
   collateImages,
   compose,
@@ -19,15 +20,18 @@ import {
   getPeftModel,
   ImageProcessor,
   imageDataset,
+  type LogEntry,
   LoraConfig,
   normalize,
   PeftModel,
+  type Progress,
   randomHorizontalFlip,
   randomResizedCrop,
   readImageFolder,
   resize,
   splitDataset,
   Trainer,
+  type TrainerCallback,
   TrainingArguments,
   type TrainingArgumentsOptions,
   toTensor,
@@ -43,6 +47,45 @@ export interface Walkthrough {
   /** Training arguments that differ from the guide's. */
   readonly changes?: TrainingArgumentsOptions;
   readonly log?: (line: string) => void;
+}
+
+/** One line for each epoch, as transformers shows them in notebooks; where the run stands meanwhile, on a terminal. */
+class EpochTable implements TrainerCallback {
+  private loss = "no log";
+  private isTraining = false;
+
+  constructor(private readonly log: (line: string) => void) {}
+
+  onTrainBegin(): void {
+    this.isTraining = true;
+    this.log("epoch  training loss  validation loss  accuracy");
+  }
+
+  onProgress({ progress: { phase, done, total, secondsLeft } }: { readonly progress: Progress }): void {
+    if (phase !== "train" || !process.stderr.isTTY) return;
+    const left = secondsLeft === null ? "" : `, ${Math.ceil(secondsLeft)} s left`;
+    process.stderr.write(done === total ? "\r\u001b[K" : `\rupdate ${done} of ${total}${left}\u001b[K\r`);
+  }
+
+  onLog({ logs }: { readonly logs: LogEntry }): void {
+    if (logs.loss !== undefined) this.loss = logs.loss.toFixed(4);
+  }
+
+  onEvaluate({ state, metrics }: CallbackEvent & { readonly metrics: LogEntry }): void {
+    if (!this.isTraining) return;
+    const { eval_loss = Number.NaN, eval_accuracy = Number.NaN } = metrics;
+    const cells = [
+      state.epoch.toFixed(0).padStart(5),
+      this.loss.padStart(13),
+      eval_loss.toFixed(4).padStart(15),
+      `${(100 * eval_accuracy).toFixed(1)} %`.padStart(8),
+    ];
+    this.log(cells.join("  "));
+  }
+
+  onTrainEnd(): void {
+    this.isTraining = false;
+  }
 }
 
 /** @returns the accuracy on the pictures held out, and what the saved adapter says about one of them */
@@ -74,9 +117,11 @@ export async function walkthrough({ checkpoint, pictures, output, changes, log =
   const evalDataset = imageDataset(splits.test, valTransforms);
 
   // 2. Model: the checkpoint's encoder with a fresh head for these labels.
-  const fromCheckpoint = () =>
-    AutoModelForImageClassification.fromPretrained(checkpoint, { label2id, id2label, ignoreMismatchedSizes: true });
-  const model = await fromCheckpoint();
+  const labelled = { label2id, id2label, ignoreMismatchedSizes: true };
+  const model = await AutoModelForImageClassification.fromPretrained(checkpoint, {
+    ...labelled,
+    onReport: (_, line) => line && log(line),
+  });
 
   // 3. PEFT: LoRA matrices beside the queries' and values' weights; the head is trained and saved whole.
   const config = new LoraConfig({
@@ -117,20 +162,24 @@ export async function walkthrough({ checkpoint, pictures, output, changes, log =
     dataCollator: collateImages(),
     computeMetrics: ({ predictions, labelIds }) =>
       accuracy({ predictions: argMax(predictions), references: labelIds?.data as Int32Array }),
-    callbacks: [{ onLog: ({ logs }) => log(JSON.stringify(logs)) }],
+    callbacks: [new EpochTable(log)],
     onWarning: log,
   });
-  const { globalStep, trainingLoss } = await trainer.train();
-  log(`${globalStep} updates, mean loss ${trainingLoss.toFixed(3)}`);
+  const { globalStep, trainingLoss, metrics } = await trainer.train();
+  log(`${globalStep} updates in ${metrics.train_runtime?.toFixed(0)} s, mean loss ${trainingLoss.toFixed(3)}`);
   const { eval_accuracy = Number.NaN } = await trainer.evaluate();
-  log(`accuracy on ${evalDataset.length} pictures held out: ${(100 * eval_accuracy).toFixed(1)} %`);
+  const held = `${evalDataset.length} pictures held out`;
+  log(`accuracy of the best epoch's weights on ${held}: ${(100 * eval_accuracy).toFixed(1)} %`);
 
   // 5. The adapter: a few files that Python's PEFT loads as well.
   await loraModel.savePretrained(`${output}/adapter`);
   await loraModel.dispose();
+  log(`adapter saved in ${output}/adapter`);
 
-  // 6. Inference, as in another program: the base model, the adapter on it, one picture.
-  const inferenceModel = await PeftModel.fromPretrained(await fromCheckpoint(), `${output}/adapter`);
+  // 6. Inference, as in another program: the base model, the adapter on it, one picture. The adapter brings the head, so
+  // that the report of a fresh one has nothing to say here.
+  const base = await AutoModelForImageClassification.fromPretrained(checkpoint, { ...labelled, onReport: () => {} });
+  const inferenceModel = await PeftModel.fromPretrained(base, `${output}/adapter`);
   const { image } = splits.test[0]!;
   const { logits } = await inferenceModel(collateImages()([{ pixelValues: await processor.load(image) }]));
   const predicted = id2label[argMax(logits)[0]!];
@@ -141,6 +190,9 @@ export async function walkthrough({ checkpoint, pictures, output, changes, log =
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const [checkpoint, pictures, output, updates] = process.argv.slice(2);
-  if (!checkpoint || !pictures || !output) throw new Error("usage: <model folder> <picture folder> <output folder>");
+  if (!checkpoint || !pictures || !output) {
+    console.error("usage: npx tsx examples/walkthrough.ts <model folder> <picture folder> <output folder> [updates]");
+    process.exit(2);
+  }
   await walkthrough({ checkpoint, pictures, output, ...(updates && { changes: { maxSteps: Number(updates) } }) });
 }

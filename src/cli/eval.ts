@@ -10,6 +10,7 @@ import { print, printJson, warn } from "./shell/print.js";
 import { runProgress } from "./shell/progress.js";
 import { renderTable } from "./shell/table.js";
 import { processingOf, readData } from "./work/data.js";
+import { requireFiniteLoss } from "./work/finite.js";
 import { computeMetricsOf, plainMetrics } from "./work/metrics.js";
 import { openSource } from "./work/open.js";
 import { resolveSource } from "./work/source.js";
@@ -53,6 +54,7 @@ async function evaluate(folder: string, data: string, run: Run, flags: EvalFlags
       metricKeyPrefix: "eval",
     });
     progress.stop();
+    requireFiniteLoss(metrics as Record<string, number>, "eval", data);
     report(folder, data, rows.examples.length, metrics as Record<string, number>, flags.json ?? false);
   } finally {
     progress.stop();

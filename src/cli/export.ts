@@ -6,6 +6,7 @@ import { addRunFlags, readRun } from "./run-file/flags.js";
 import { withExamples } from "./shell/examples.js";
 import { formatBytes } from "./shell/format.js";
 import { print, printJson } from "./shell/print.js";
+import { requireFiniteWeights } from "./work/finite.js";
 import { openSource } from "./work/open.js";
 import { checkOutputFolder } from "./work/output-folder.js";
 import { resolveSource } from "./work/source.js";
@@ -23,6 +24,7 @@ async function exportModel(folder: string, output: string, flags: ExportFlags): 
   const { peft, model } = await openSource(source, { labels: run.labels });
   try {
     const merged = peft === undefined ? model : await peft.mergeAndUnload();
+    await requireFiniteWeights(merged.network, folder);
     await platform.writeFolderAtomic(output, async (target) => {
       await exportOnnx(merged, target);
       await copyCompanions(source.processing, target);

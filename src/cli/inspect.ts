@@ -42,11 +42,18 @@ function list(values: readonly string[], most: number): string {
   return values.slice(0, most).join(", ") + (rest > 0 ? `, ... (${values.length} in all)` : "");
 }
 
+/** Names that hold commas stay apart. */
+const labelList = (labels: readonly string[]): string =>
+  `${labels.length}: ${list(
+    labels.map((label) => (label.includes(",") ? JSON.stringify(label) : label)),
+    10,
+  )}`;
+
 function modelFacts({ className, modelType, sizes, labels, parameters, lora }: ModelSummary): [string, string][] {
   return [
     ["model", `${className} (${modelType})`],
     ...Object.entries(sizes).map(([name, size]): [string, string] => [snakeCase(name), shownValue(size)]),
-    ...(labels.length > 0 ? [["labels", `${labels.length}: ${list(labels, 10)}`] as [string, string]] : []),
+    ...(labels.length > 0 ? [["labels", labelList(labels)] as [string, string]] : []),
     ["parameters", formatCount(parameters)],
     ...(lora
       ? ([
@@ -82,8 +89,10 @@ async function inspectAdapter(path: string): Promise<Inspection> {
   const facts: [string, string][] = [
     [state ? "checkpoint" : "adapter", path],
     ...Object.entries(config).map(([key, value]): [string, string] => [key, shownValue(value)]),
-    ...(labels.length > 0 ? [["labels", `${labels.length}: ${list(labels, 10)}`] as [string, string]] : []),
-    ...Object.entries(state ?? {}).map(([key, value]): [string, string] => [key, shownValue(value)]),
+    ...(labels.length > 0 ? [["labels", labelList(labels)] as [string, string]] : []),
+    ...Object.entries(state ?? {})
+      .filter(([, value]) => value !== null)
+      .map(([key, value]): [string, string] => [snakeCase(key), shownValue(value)]),
     ...(precision ? [["frozen products", precisionSummary(precision)] as [string, string]] : []),
   ];
   const frozenPrecision = precision && { frozenPrecision: precision };

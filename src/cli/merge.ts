@@ -6,6 +6,7 @@ import { addRunFlags, readRun } from "./run-file/flags.js";
 import { withExamples } from "./shell/examples.js";
 import { formatBytes, formatCount } from "./shell/format.js";
 import { print, printJson } from "./shell/print.js";
+import { requireFiniteWeights } from "./work/finite.js";
 import { openSource } from "./work/open.js";
 import { checkOutputFolder } from "./work/output-folder.js";
 import { resolveSource } from "./work/source.js";
@@ -29,6 +30,7 @@ async function merge(adapter: string, output: string, flags: MergeFlags): Promis
   }
   try {
     const merged = await peft.mergeAndUnload();
+    await requireFiniteWeights(merged.network, `${adapter} on ${source.base}`);
     await platform.writeFolderAtomic(output, async (folder) => {
       await merged.savePretrained(folder);
       await copyCompanions(source.base, folder);

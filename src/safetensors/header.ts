@@ -133,7 +133,8 @@ export function parseHeader(bytes: Uint8Array, path: string, dataStart: number, 
     throw formatError(path, "its header is not UTF-8 text");
   }
   const fault = findJsonFault(text, true);
-  if (fault) throw formatError(path, `its header has ${fault.reason} (byte ${8 + fault.offset})`);
+  if (fault)
+    throw formatError(path, `its header is not the JSON that it should be: ${fault.reason} (byte ${8 + fault.offset})`);
   const header = parseJson(text, `the header of ${path}`) as Record<string, unknown>;
   const entries = new Map<string, SafetensorsEntry>();
   let metadata: Record<string, string> = {};

@@ -27,7 +27,9 @@ export const runKeys = {
   problem_type: z.enum(["single_label_classification", "regression"]).describe("Default: single_label_classification"),
   ignore_mismatched_sizes: z
     .boolean()
-    .describe("Begin with new tensors where shapes differ, as a head of another number of classes. Default: true"),
+    .describe(
+      "Begin with new tensors wherever shapes differ. Default: for the head alone, which another number of classes replaces",
+    ),
   metrics: z
     .array(z.enum(Object.keys(metrics) as [MetricName, ...MetricName[]]))
     .min(1)

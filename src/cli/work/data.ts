@@ -1,3 +1,4 @@
+import { platform } from "#platform";
 import { toGrey, toRgb } from "../../data/images/raw-image.js";
 import {
   type BatchTensors,
@@ -84,6 +85,13 @@ export async function readData(path: string, options: ReadDataOptions): Promise<
       "invalid-argument",
       "format is image-folder, but the model reads texts",
       "Use csv, tsv or jsonl.",
+    );
+  }
+  if (await platform.isDirectory(path)) {
+    throw new GraftError(
+      "file-access",
+      `${path} is a folder, but the model reads texts`,
+      "Name a CSV, TSV or JSON-lines file.",
     );
   }
   const data = await readTextDataset(path, {

@@ -1,4 +1,5 @@
-import type { ClassifierOutputs, FromPretrainedOptions, PreTrainedModel } from "../../models/index.js";
+import { GraftError } from "../../errors.js";
+import type { ClassifierOutputs, FromPretrainedOptions, LoadingReport, PreTrainedModel } from "../../models/index.js";
 import { AutoModelForImageClassification, AutoModelForSequenceClassification } from "../../models/index.js";
 import type { LabelOptions } from "../../models/labels.js";
 import { PeftModel } from "../../peft/index.js";
@@ -11,13 +12,40 @@ const classes = {
   "image-classification": AutoModelForImageClassification,
 } as const satisfies { readonly [T in Task]: unknown };
 
+/** A classifier's head, the part that another number of classes replaces. */
+const isHead = (name: string): boolean => /(^|\.)(classifier|score)\./.test(name);
+
+function refuseMismatches({ mismatchedKeys }: LoadingReport, folder: string): void {
+  const [first] = mismatchedKeys.filter(({ name }) => !isHead(name));
+  if (first === undefined) return;
+  const { name, checkpointShape, modelShape } = first;
+  throw new GraftError(
+    "shape-mismatch",
+    `${folder}: ${name} is [${checkpointShape}] in the file and [${modelShape}] by config.json`,
+    "Config and weights do not belong together: fetch the folder again.",
+  );
+}
+
+/** `FromPretrainedOptions`, and "head": only the head may be of another size than in the file. */
+export type LoadOptions = Omit<FromPretrainedOptions, "ignoreMismatchedSizes"> & {
+  readonly ignoreMismatchedSizes?: boolean | "head";
+};
+
 /** A classifier of either kind. @throws GraftError as `fromPretrained` */
 export function loadClassifier(
   task: Task,
   folder: string,
-  options: FromPretrainedOptions,
+  { ignoreMismatchedSizes = false, onReport, ...options }: LoadOptions,
 ): Promise<PreTrainedModel<ClassifierOutputs>> {
-  return classes[task].fromPretrained(folder, options);
+  return classes[task].fromPretrained(folder, {
+    ...options,
+    ignoreMismatchedSizes: ignoreMismatchedSizes !== false,
+    onReport: (report, line) => {
+      if (ignoreMismatchedSizes === "head") refuseMismatches(report, folder);
+      if (onReport) onReport(report, line);
+      else if (line) warn(line);
+    },
+  });
 }
 
 export interface OpenOptions {
@@ -50,9 +78,9 @@ export async function openSource(source: Source, { labels, engine }: OpenOptions
     ...labelsFor(source, labels),
     ...(settings?.problemType === "regression" && { problemType: "regression" }),
     // A head that the adapter brings stands in for the base's, whatever its size.
-    ignoreMismatchedSizes: bringsHead,
+    ignoreMismatchedSizes: bringsHead && "head",
     onReport: ({ newlyInitialized }, line) => {
-      const isReplaced = bringsHead && newlyInitialized.every((name) => /(^|\.)(classifier|score)\./.test(name));
+      const isReplaced = bringsHead && newlyInitialized.every(isHead);
       if (newlyInitialized.length > 0 && !isReplaced) warn(line);
     },
   });

@@ -101,7 +101,7 @@ export async function prepareTraining(run: CompleteRun): Promise<PreparedTrainin
   const base = await loadClassifier(task, run.model, {
     ...engineOf(run),
     ...(labels ? { id2label: labels.id2label } : { numLabels: 1, problemType: "regression" }),
-    ignoreMismatchedSizes: run.ignore_mismatched_sizes ?? true,
+    ignoreMismatchedSizes: run.ignore_mismatched_sizes ?? "head",
     seed: args.seed,
     onReport: (_, line) => line && note(line),
   });

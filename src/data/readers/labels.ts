@@ -63,7 +63,7 @@ export function labelId({ value, place }: RawLabel, label2id: Label2Id): number 
   throw new GraftError(
     "invalid-label",
     `${place}: unknown label "${text}"`,
-    `Known labels: ${shown}. Correct the row, or give a label2id that holds it.`,
+    `Known labels: ${shown}. Correct the row, or name every class when reading (labels, label2id).`,
   );
 }
 
