@@ -7,13 +7,28 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/**
+ * Indented JSON as Python reads it with the same types: a whole number stays one however large it is (model_max_length
+ * is 10^30 in many tokenizers, which JavaScript would write as the float 1e+30).
+ */
+export function stringifyPython(value: JsonObject): string {
+  const text = JSON.stringify(value, null, 2).replace(/: (-?\d(?:\.\d+)?e\+\d+)(?=,?$)/gm, (_, digits: string) => {
+    return `: ${BigInt(Number(digits))}`;
+  });
+  return `${text}\n`;
+}
+
 /** Reads a file whose top level must be a JSON object. `code` classifies content that is not one. */
 export async function readJsonObject(path: string, code: GraftErrorCode): Promise<JsonObject> {
+  return parseJsonObject(await platform.readText(path), path, code);
+}
+
+/** The same of a text that was read. */
+export function parseJsonObject(text: string, path: string, code: GraftErrorCode): JsonObject {
   let value: unknown;
   try {
-    value = JSON.parse(await platform.readText(path));
+    value = JSON.parse(text);
   } catch (error) {
-    if (error instanceof GraftError) throw error;
     throw new GraftError(
       "invalid-json",
       `${path} is not valid JSON: ${messageOf(error)}`,

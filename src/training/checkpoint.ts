@@ -13,14 +13,14 @@ const OPTIMIZER = "optimizer.safetensors";
 const STATE = "trainer_state.json";
 const ARGUMENTS = "training_args.json";
 
-/** Something whose files belong beside a model's, such as a tokenizer. */
+/** Something whose files belong beside a model's: a `Tokenizer`, an `ImageProcessor`, or one's own. */
 export interface Savable {
   savePretrained(folder: string): Promise<void>;
 }
 
 /** What a checkpoint folder is written from. */
 export interface CheckpointContents {
-  /** The model, and its tokenizer or image processor where that can be saved. */
+  /** The model, and its tokenizer or image processor. */
   readonly saved: readonly Savable[];
   readonly optimizer: OptimizerState | undefined;
   readonly state: TrainerState;

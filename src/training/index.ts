@@ -17,7 +17,7 @@ export {
   type TrainerCallback,
   type TrainerControl,
 } from "./callbacks/index.js";
-export { lastCheckpoint } from "./checkpoint.js";
+export { lastCheckpoint, type Savable } from "./checkpoint.js";
 export type { EvalPrediction } from "./evaluation-loop.js";
 export { type FrozenPrecisionReport, precisionFile, readPrecisionReport } from "./frozen-precision.js";
 export {

@@ -33,10 +33,10 @@ export interface TrainerOptions<Row> {
   readonly dataCollator?: DataCollator<Row>;
   readonly computeMetrics?: ComputeMetrics;
   readonly callbacks?: readonly TrainerCallback[];
-  /** The tokenizer or image processor; saved with the model where it can be. */
-  readonly processingClass?: unknown;
+  /** The tokenizer or image processor; saved with the model and in every checkpoint. */
+  readonly processingClass?: Savable;
   /** Old name of `processingClass`. */
-  readonly tokenizer?: unknown;
+  readonly tokenizer?: Savable;
   /** Receives remarks. Default console.warn. */
   readonly onWarning?: (message: string) => void;
 }
@@ -56,10 +56,6 @@ export interface EvaluateOptions {
 
 export interface PredictionOutput extends EvalPrediction {
   readonly metrics: LogEntry;
-}
-
-function isSavable(value: unknown): value is Savable {
-  return typeof value === "object" && value !== null && "savePretrained" in value;
 }
 
 /**
@@ -170,7 +166,7 @@ export class Trainer<Row> {
 
   private savables(): Savable[] {
     const { tokenizer, processingClass = tokenizer } = this.options;
-    return [this.model, ...(isSavable(processingClass) ? [processingClass] : [])];
+    return [this.model, ...(processingClass === undefined ? [] : [processingClass])];
   }
 
   private async resumePoint(resume: string | boolean): Promise<ResumePoint | undefined> {

@@ -6,6 +6,7 @@ import {
   argMax,
   EarlyStoppingCallback,
   type Progress,
+  Tokenizer,
   Trainer,
   type TrainerCallback,
   type TrainerOptions,
@@ -14,7 +15,7 @@ import {
 } from "graft-peft";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { BatchTensors } from "#graft/data/index";
-import { collateTiny, type TinyRow, temporaryFolder, tinyPeftModel, tinyTextDataset } from "./tiny.js";
+import { collateTiny, goldenFolder, type TinyRow, temporaryFolder, tinyPeftModel, tinyTextDataset } from "./tiny.js";
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let runs = 0;
@@ -213,6 +214,21 @@ describe("training", () => {
     const final = await adapterBytes(join(outputDir, "final"));
     expect(final.equals(await adapterBytes(join(outputDir, "checkpoint-10")))).toBe(true);
     expect(final.equals(await adapterBytes(join(outputDir, "checkpoint-20")))).toBe(false);
+    await model.dispose();
+  });
+
+  it("saves the processing class with the model and in checkpoints", async () => {
+    const source = join(goldenFolder, "data", "tiny-wordpiece");
+    const processingClass = await Tokenizer.fromFolder(source);
+    const options = { maxSteps: 1, saveStrategy: "steps" } as const;
+    const { trainer, model, outputDir } = await tinyTrainer({ processingClass, options });
+    await trainer.train();
+    await trainer.saveModel();
+    for (const saved of [outputDir, join(outputDir, "checkpoint-1")]) {
+      const files = readdirSync(saved);
+      expect(files).toEqual(expect.arrayContaining(["adapter_config.json", "tokenizer.json", "tokenizer_config.json"]));
+      expect((await Tokenizer.fromFolder(saved)).encode("a day")).toEqual(processingClass.encode("a day"));
+    }
     await model.dispose();
   });
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { type JsonObject, readJsonObject } from "../json-file.js";
+import { type JsonObject, parseJsonObject, readJsonObject, stringifyPython } from "../json-file.js";
 import type { Size } from "./geometry.js";
 import { type Resample, resampleByNumber } from "./resample-filters.js";
 
@@ -85,8 +85,34 @@ export function parseProcessorConfig(json: JsonObject, path: string): ImageProce
   };
 }
 
+/** The text of a preprocessor_config.json that transformers loads. */
+export function processorConfigText(config: ImageProcessorConfig): string {
+  const { size, imageMean, imageStd } = config;
+  return stringifyPython({
+    crop_size: config.cropSize,
+    do_center_crop: config.doCenterCrop,
+    do_normalize: config.doNormalize,
+    do_rescale: config.doRescale,
+    do_resize: config.doResize,
+    image_mean: imageMean,
+    image_processor_type: "ViTImageProcessor",
+    image_std: imageStd,
+    resample: resampleByNumber.indexOf(config.resample),
+    rescale_factor: config.rescaleFactor,
+    size: "shortestEdge" in size ? { shortest_edge: size.shortestEdge } : size,
+  });
+}
+
+/** What `readProcessorFolder` finds. */
+export interface ProcessorFolder {
+  readonly config: ImageProcessorConfig;
+  readonly channels: 1 | 3;
+  /** preprocessor_config.json as it was read. */
+  readonly text: string;
+}
+
 /** Reads preprocessor_config.json, and the model's number of channels from config.json where it is there. */
-export async function readProcessorFolder(folder: string): Promise<{ config: ImageProcessorConfig; channels: 1 | 3 }> {
+export async function readProcessorFolder(folder: string): Promise<ProcessorFolder> {
   const path = platform.join(folder, "preprocessor_config.json");
   if (!(await platform.exists(path))) {
     throw new GraftError(
@@ -95,7 +121,8 @@ export async function readProcessorFolder(folder: string): Promise<{ config: Ima
       "Image models are published with that file: fetch it next to config.json.",
     );
   }
-  const config = parseProcessorConfig(await readJsonObject(path, "invalid-config"), path);
+  const text = await platform.readText(path);
+  const config = parseProcessorConfig(parseJsonObject(text, path, "invalid-config"), path);
   const modelPath = platform.join(folder, "config.json");
   const model = (await platform.exists(modelPath)) ? await readJsonObject(modelPath, "invalid-config") : {};
   const channels = model.num_channels ?? (config.imageMean.length === 1 ? 1 : 3);
@@ -106,5 +133,5 @@ export async function readProcessorFolder(folder: string): Promise<{ config: Ima
       "Graft prepares pictures of 1 (grey) or 3 (RGB) channels.",
     );
   }
-  return { config, channels };
+  return { config, channels, text };
 }

@@ -1,7 +1,14 @@
+import { platform } from "#platform";
+import { stringifyPython } from "../json-file.js";
 import { cropImage, type Size, shortestEdgeSize } from "./geometry.js";
 import { loadImage } from "./load-image.js";
 import { type PixelTensor, perChannel, planesThroughTables } from "./pixel-tensor.js";
-import { type ImageProcessorConfig, parseProcessorConfig, readProcessorFolder } from "./processor-config.js";
+import {
+  type ImageProcessorConfig,
+  parseProcessorConfig,
+  processorConfigText,
+  readProcessorFolder,
+} from "./processor-config.js";
 import { type ImageSource, type RawImage, toGrey, toRgb } from "./raw-image.js";
 import { resizeImage } from "./resize.js";
 
@@ -15,6 +22,8 @@ export class ImageProcessor {
   /** 3: RGB, 1: grey, for models with num_channels 1. */
   readonly channels: 1 | 3;
   private readonly tables: readonly Float32Array[];
+  /** preprocessor_config.json, where the processor was made from one. */
+  private text: string | undefined;
 
   constructor(config: ImageProcessorConfig, channels: 1 | 3 = 3) {
     this.config = config;
@@ -27,13 +36,26 @@ export class ImageProcessor {
    * @throws GraftError `file-not-found`, `invalid-json`, `invalid-config`, `unsupported`.
    */
   static async fromFolder(folder: string): Promise<ImageProcessor> {
-    const { config, channels } = await readProcessorFolder(folder);
-    return new ImageProcessor(config, channels);
+    const { config, channels, text } = await readProcessorFolder(folder);
+    return new ImageProcessor(config, channels).withText(text);
   }
 
   /** From the parsed content of a preprocessor_config.json. */
   static fromJson(json: { readonly [key: string]: unknown }, channels: 1 | 3 = 3): ImageProcessor {
-    return new ImageProcessor(parseProcessorConfig(json, "preprocessor_config.json"), channels);
+    const processor = new ImageProcessor(parseProcessorConfig(json, "preprocessor_config.json"), channels);
+    return processor.withText(stringifyPython(json));
+  }
+
+  /**
+   * Writes preprocessor_config.json, which transformers loads: as it was read, or, for a processor that was made from
+   * options, as a ViTImageProcessor. The number of channels is the model's (num_channels of config.json).
+   * @param folder created where it is missing; the file is written whole or not at all
+   * @throws GraftError `file-access`, `disk-full`
+   */
+  async savePretrained(folder: string): Promise<void> {
+    await platform.makeDirectory(folder);
+    const text = this.text ?? processorConfigText(this.config);
+    await platform.writeFileAtomic(platform.join(folder, "preprocessor_config.json"), text);
   }
 
   /** Mean of each channel, as `normalize` takes it. */
@@ -77,6 +99,11 @@ export class ImageProcessor {
   /** The second half of `preprocess`: rescaled and normalised. */
   toPixels(image: RawImage): PixelTensor {
     return planesThroughTables(image, this.tables);
+  }
+
+  private withText(text: string): this {
+    this.text = text;
+    return this;
   }
 
   /** Decodes and prepares. @throws GraftError `invalid-image`, `file-not-found`. */

@@ -4,8 +4,8 @@ import {
   ByteLevelPreTokenizer,
   LowercaseNormalizer,
   type Normalizer,
-  SequenceNormalizer,
   type PreTokenizer,
+  SequenceNormalizer,
   SequencePreTokenizer,
   WhitespacePreTokenizer,
 } from "@huggingface/tokenizers";

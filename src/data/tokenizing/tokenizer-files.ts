@@ -1,13 +1,18 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { isJsonObject, type JsonObject, readJsonObject } from "../json-file.js";
+import { isJsonObject, type JsonObject, parseJsonObject } from "../json-file.js";
 import type { TextInputName } from "./padding.js";
+
+export const tokenizerFileNames = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"] as const;
+export type TokenizerFileName = (typeof tokenizerFileNames)[number];
 
 /** What a tokenizer folder holds: tokenizer.json and, where they are there, the two smaller files. */
 export interface TokenizerFiles {
   readonly tokenizer: JsonObject;
   readonly config: JsonObject;
   readonly specialTokensMap: JsonObject;
+  /** The files as they were read, where they came from a folder. */
+  readonly texts?: { readonly [F in TokenizerFileName]?: string };
 }
 
 /** @throws GraftError `file-not-found`, `invalid-json`, `invalid-tokenizer`, `unsupported`. */
@@ -20,20 +25,25 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
       "Graft reads fast tokenizers. In Python, AutoTokenizer.from_pretrained(...).save_pretrained(folder) writes the file.",
     );
   }
-  const tokenizer = await readJsonObject(path, "invalid-tokenizer");
+  const texts: { [F in TokenizerFileName]?: string } = {};
+  const read = async (name: TokenizerFileName): Promise<JsonObject> => {
+    const file = platform.join(folder, name);
+    if (!(await platform.exists(file))) return {};
+    const text = await platform.readText(file);
+    texts[name] = text;
+    return parseJsonObject(text, file, "invalid-tokenizer");
+  };
+  const tokenizer = await read("tokenizer.json");
   if (!isJsonObject(tokenizer.model)) {
     throw new GraftError("invalid-tokenizer", `${path} has no "model"`, "The file is damaged: fetch it again.");
   }
   refuseSingleWord(tokenizer, path);
   return {
     tokenizer,
-    config: await readIfPresent(platform.join(folder, "tokenizer_config.json")),
-    specialTokensMap: await readIfPresent(platform.join(folder, "special_tokens_map.json")),
+    config: await read("tokenizer_config.json"),
+    specialTokensMap: await read("special_tokens_map.json"),
+    texts,
   };
-}
-
-async function readIfPresent(path: string): Promise<JsonObject> {
-  return (await platform.exists(path)) ? readJsonObject(path, "invalid-tokenizer") : {};
 }
 
 function refuseSingleWord(tokenizer: JsonObject, path: string): void {
@@ -63,7 +73,8 @@ export function paddingOf(files: TokenizerFiles): JsonObject {
   return isJsonObject(files.tokenizer.padding) ? files.tokenizer.padding : {};
 }
 
-const inputNames: { readonly [key: string]: TextInputName } = {
+/** Input names as tokenizer_config.json has them. */
+export const inputNamesInFiles: { readonly [key: string]: TextInputName } = {
   input_ids: "inputIds",
   attention_mask: "attentionMask",
   token_type_ids: "tokenTypeIds",
@@ -79,7 +90,7 @@ const classesWithoutTokenTypes = /^(Roberta|XLMRoberta|DistilBert|GPT2|Bart|Came
 export function modelInputNames(files: TokenizerFiles, templateHasTypes: boolean): TextInputName[] {
   const listed = files.config.model_input_names;
   if (Array.isArray(listed)) {
-    return listed.map((name) => inputNames[String(name)]).filter((name) => name !== undefined);
+    return listed.map((name) => inputNamesInFiles[String(name)]).filter((name) => name !== undefined);
   }
   const className = files.config.tokenizer_class;
   const byClass = typeof className === "string" && classesWithoutTokenTypes.test(className);

@@ -2,6 +2,7 @@ import { Tokenizer as StagedTokenizer } from "@huggingface/tokenizers";
 import { GraftError, messageOf } from "../../errors.js";
 import { exactNormalizer, exactPreTokenizer } from "./exact-components.js";
 import { type Encoding, type PaddedBatch, type PaddingOptions, padEncodings, type TextInputName } from "./padding.js";
+import { saveTokenizerFiles } from "./save-tokenizer.js";
 import { applyTemplate, readTemplate, specialTokenCount, type Template } from "./template.js";
 import {
   modelInputNames,
@@ -51,12 +52,15 @@ export class Tokenizer {
   private readonly paddingSide: "right" | "left";
   private readonly padTokenTypeId: number;
   private readonly truncationSide: TruncationSide;
+  /** The parsed vocabulary is not kept beside its text. */
+  private readonly files: TokenizerFiles;
 
   private constructor(
     private readonly stages: StagedTokenizer,
     files: TokenizerFiles,
-    options: TokenizerOptions,
+    private readonly options: TokenizerOptions,
   ) {
+    this.files = files.texts ? { ...files, tokenizer: {} } : files;
     this.template = readTemplate(stages);
     const hasTypes = this.template.pair.some((part) => part.tokenType > 0) && this.template.pair.length > 2;
     this.modelInputNames = options.modelInputNames ?? modelInputNames(files, hasTypes);
@@ -95,6 +99,17 @@ export class Tokenizer {
         { cause: error },
       );
     }
+  }
+
+  /**
+   * Writes the files that the tokenizer was made from, which transformers loads: tokenizer.json, and
+   * tokenizer_config.json and special_tokens_map.json where they were there. `padToken` and `modelInputNames`, where
+   * they were given, go into tokenizer_config.json.
+   * @param folder created where it is missing; each file is written whole or not at all
+   * @throws GraftError `file-access`, `disk-full`
+   */
+  savePretrained(folder: string): Promise<void> {
+    return saveTokenizerFiles(folder, this.files, this.options);
   }
 
   /** The id of a token. @throws GraftError `invalid-token` if the vocabulary lacks it. */

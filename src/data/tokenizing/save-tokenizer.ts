@@ -1,0 +1,67 @@
+import { platform } from "#platform";
+import type { JsonObject } from "../json-file.js";
+import { stringifyPython } from "../json-file.js";
+import type { TextInputName } from "./padding.js";
+import {
+  inputNamesInFiles,
+  type TokenizerFileName,
+  type TokenizerFiles,
+  tokenizerFileNames,
+} from "./tokenizer-files.js";
+
+/** What a caller set otherwise than the files say; saved as transformers saves what was passed to from_pretrained. */
+export interface TokenizerChanges {
+  readonly padToken?: string | undefined;
+  readonly modelInputNames?: readonly TextInputName[] | undefined;
+}
+
+function namesInFiles(names: readonly TextInputName[]): string[] {
+  return Object.keys(inputNamesInFiles).filter((key) => names.includes(inputNamesInFiles[key] as TextInputName));
+}
+
+/** The content of each file after the changes; undefined for one that is as it was read. */
+function changed(files: TokenizerFiles, { padToken, modelInputNames }: TokenizerChanges) {
+  const { config, specialTokensMap } = files;
+  const pad = padToken === undefined ? {} : { pad_token: padToken };
+  const names = modelInputNames === undefined ? {} : { model_input_names: namesInFiles(modelInputNames) };
+  const hasMap = Object.keys(specialTokensMap).length > 0;
+  const contents: { readonly [F in TokenizerFileName]: JsonObject | undefined } = {
+    "tokenizer.json": undefined,
+    "tokenizer_config.json": padToken || modelInputNames ? { ...config, ...pad, ...names } : undefined,
+    "special_tokens_map.json": padToken && hasMap ? { ...specialTokensMap, ...pad } : undefined,
+  };
+  return contents;
+}
+
+/** What each file is to hold: what was read, to the character where nothing changed. */
+function textsOf(files: TokenizerFiles, changes: TokenizerChanges): Map<TokenizerFileName, string> {
+  const news = changed(files, changes);
+  const originals: { readonly [F in TokenizerFileName]: JsonObject } = {
+    "tokenizer.json": files.tokenizer,
+    "tokenizer_config.json": files.config,
+    "special_tokens_map.json": files.specialTokensMap,
+  };
+  const texts = new Map<TokenizerFileName, string>();
+  for (const name of tokenizerFileNames) {
+    const content = news[name];
+    if (content) texts.set(name, stringifyPython(content));
+    else if (files.texts?.[name] !== undefined) texts.set(name, files.texts[name]);
+    else if (!files.texts && Object.keys(originals[name]).length > 0) texts.set(name, stringifyPython(originals[name]));
+  }
+  return texts;
+}
+
+/**
+ * Writes a tokenizer's files into a folder, which is created where it is missing.
+ * @throws GraftError `file-access`, `disk-full`
+ */
+export async function saveTokenizerFiles(
+  folder: string,
+  files: TokenizerFiles,
+  changes: TokenizerChanges,
+): Promise<void> {
+  await platform.makeDirectory(folder);
+  for (const [name, text] of textsOf(files, changes)) {
+    await platform.writeFileAtomic(platform.join(folder, name), text);
+  }
+}
