@@ -4,6 +4,7 @@ import { messageOf } from "#graft/errors";
 import { coldStart, coldStartTable } from "./cold-start.js";
 import { type StepJobName, stepJobNames } from "./jobs.js";
 import type { BenchOptions } from "./options.js";
+import { profileBenchmark, profileTable } from "./profile-benchmark.js";
 import { type RealJobName, realJob, realJobNames, realSides, realTable } from "./real-jobs.js";
 import { stepBenchmark, stepTable } from "./step-benchmark.js";
 
@@ -13,6 +14,10 @@ type BenchmarkName = StepJobName | RealJobName | "cold-start";
 
 function step(job: StepJobName): Benchmark {
   return async (options) => {
+    if (options.profile) {
+      const report = await profileBenchmark(job, options);
+      return { report, text: profileTable(report) };
+    }
     const report = await stepBenchmark(job, options);
     return { report, text: stepTable(report) };
   };
@@ -69,6 +74,7 @@ const program = new Command("bench")
   .option("--threads <number>", "threads of each side", count, 2)
   .option("--steps <number>", "measured steps of a process", count, 8)
   .option("--rounds <number>", "how often the sides run in turn", count, 2)
+  .option("--profile", "step benchmarks: Graft's kernel time by operator instead of the timings")
   .option("--seeds <list>", "food101, sst2: seeds of the runs", seeds, [0, 1, 2])
   .option("--sides <list>", "food101, sst2: graft-f32, graft-int8, peft", sides, [...realSides])
   .option("--rows <number>", "sst2: training rows, or all", (text) => (text === "all" ? text : count(text)), 8000)
@@ -76,6 +82,9 @@ const program = new Command("bench")
   .option("--decode-once", "food101: PEFT's side decodes the pictures once, not in every epoch")
   .option("--max-steps <number>", "food101, sst2: stop early, to see that all sides run", count)
   .action(async (name: BenchmarkName, options: BenchOptions) => {
+    if (options.profile && !stepJobNames.some((job) => job === name)) {
+      throw new Error(`--profile is for ${stepJobNames.join(", ")}, not for ${name}`);
+    }
     const { report, text } = await benchmarks[name](options);
     console.log(text.trimEnd());
     if (options.json) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);

@@ -7,6 +7,8 @@ export interface BenchOptions {
   readonly steps: number;
   /** How often each side runs, in turn with the others. */
   readonly rounds: number;
+  /** Step benchmarks: where the time of Graft's steps goes, instead of the sides' timings. */
+  readonly profile?: boolean;
   readonly seeds: readonly number[];
   readonly sides: readonly string[];
   readonly rows: number | "all";

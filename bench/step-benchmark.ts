@@ -70,7 +70,7 @@ function fasterRates(a: Rates, b: Rates): Rates {
 }
 
 /** @throws SkippedSide where int8 was asked for and float32 was used */
-function asAsked(result: SideResult): SideResult {
+export function asAsked<R extends Pick<SideResult, "frozenPrecision">>(result: R): R {
   if (result.frozenPrecision?.used === "f32") throw new SkippedSide(result.frozenPrecision.reason);
   return result;
 }

@@ -7,7 +7,7 @@ async function firstStep(options: GraftSideOptions): Promise<number> {
   const { kind, rank, alpha } = stepJobs[options.job];
   const rest = kind === "image" ? { modulesToSave: ["classifier"] } : { taskType: "SEQ_CLS" as const };
   const config = new LoraConfig({ r: rank, loraAlpha: alpha, targetModules: ["query", "value"], ...rest });
-  const session = openSession(getPeftModel(await loadBase(options), config), options.precision);
+  const session = openSession(getPeftModel(await loadBase(options), config), options);
   const { loss } = await session.forwardBackward(await readBatch(options.folder));
   await session.optimizerStep({ learningRate: LEARNING_RATE });
   return loss;

@@ -22,6 +22,10 @@ export interface GraftSideOptions {
   readonly precision: FrozenPrecision;
   readonly threads: number;
   readonly steps: number;
+  /** Where ONNX Runtime's profiles go; undefined: no profile. */
+  readonly profileFolder?: string;
+  /** int8: the choice of an earlier process, taken again. */
+  readonly knownPrecision?: FrozenPrecisionReport;
 }
 
 const inputNames: Readonly<Record<string, string>> = {
@@ -37,19 +41,31 @@ export async function readBatch(folder: string): Promise<ModelInputs> {
 }
 
 /** The base with a head for the job's labels; the head's own values come with the adapter. */
-export function loadBase({ job, model, threads }: GraftSideOptions): Promise<PreTrainedModel> {
+export function loadBase({ job, model, threads, profileFolder }: GraftSideOptions): Promise<PreTrainedModel> {
   const { kind, labels } = stepJobs[job];
   const auto = kind === "image" ? AutoModelForImageClassification : AutoModelForSequenceClassification;
-  return auto.fromPretrained(model, { threads, numLabels: labels, ignoreMismatchedSizes: true, onReport: () => {} });
+  return auto.fromPretrained(model, {
+    threads,
+    numLabels: labels,
+    ignoreMismatchedSizes: true,
+    onReport: () => {},
+    ...(profileFolder !== undefined && { profileFolder }),
+  });
 }
 
-/** AdamW without decay, as on the Python side. `onPrecision` is told what came of int8. */
+/** AdamW without decay, as on the Python side. `onPrecision` is told what came of int8, unless it is known. */
 export function openSession(
   model: PeftModel,
-  frozenPrecision: FrozenPrecision,
+  { precision, knownPrecision }: GraftSideOptions,
   onPrecision: (report: FrozenPrecisionReport) => void = () => {},
 ): TrainingSession {
-  return createTrainingSession(model, { optimizer: "adamw", weightDecay: 0, frozenPrecision, onPrecision });
+  return createTrainingSession(model, {
+    optimizer: "adamw",
+    weightDecay: 0,
+    frozenPrecision: precision,
+    knownPrecision: async () => knownPrecision,
+    onPrecision,
+  });
 }
 
 /** Runs a side on the options in the last argument and prints its result, or its error, as one line of JSON. */

@@ -24,7 +24,7 @@ async function steps(options: GraftSideOptions): Promise<GraftStepResult> {
     isTrainable: true,
   });
   let frozenPrecision: FrozenPrecisionReport | undefined;
-  const session = openSession(model, options.precision, (report) => {
+  const session = openSession(model, options, (report) => {
     frozenPrecision = report;
   });
   const batch = await readBatch(options.folder);

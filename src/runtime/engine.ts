@@ -18,6 +18,12 @@ export interface EngineOptions {
    * used only when it is given and the page is cross-origin isolated.
    */
   readonly wasmPaths?: string;
+  /**
+   * Folder for ONNX Runtime's profiles, made where missing: one file of Chrome's trace format for each program
+   * (`training-1_<time>.json`), complete once the program or the engine is disposed. Node's "cpu", "webgpu" and "cuda"
+   * only. Default: no profile.
+   */
+  readonly profileFolder?: string;
 }
 
 type Tensors = Readonly<Record<string, TensorData>>;
@@ -67,13 +73,14 @@ export class Engine {
 
   /**
    * Starts the worker and loads ONNX Runtime in it.
-   * @throws GraftError `engine` when the backend cannot be loaded, `unsupported` when this world has no such backend.
+   * @throws GraftError `engine` when the backend cannot be loaded, `unsupported` when this world has no such backend
+   * or it writes no profiles, `file-access` when the folder of the profiles cannot be made.
    */
   static async create(options: EngineOptions = {}): Promise<Engine> {
     const client = new WorkerClient(options.workerUrl ?? new URL("./worker.js", import.meta.url));
-    const { backend, threads = platform.cpuCount(), wasmPaths } = options;
+    const { backend, threads = platform.cpuCount(), wasmPaths, profileFolder } = options;
     try {
-      const opened = await client.call("open", { backend, threads, wasmPaths });
+      const opened = await client.call("open", { backend, threads, wasmPaths, profileFolder });
       return new Engine(client, opened.backend, opened.threads);
     } catch (error) {
       await client.dispose();

@@ -39,7 +39,12 @@ export interface OptimizerState {
 /** What the main thread can ask of the worker. */
 export interface Protocol {
   open: {
-    params: { backend: BackendName | undefined; threads: number; wasmPaths: string | undefined };
+    params: {
+      backend: BackendName | undefined;
+      threads: number;
+      wasmPaths: string | undefined;
+      profileFolder: string | undefined;
+    };
     result: { backend: BackendName; threads: number };
   };
   compile: { params: { definition: ProgramDefinition }; result: { program: number } };

@@ -44,11 +44,19 @@ export const sessionOptionsByPurpose: { readonly [P in Purpose]: SessionOptions 
   },
 };
 
-/** The options of one session: those of its purpose plus where it runs and where its external data lies. */
-export function sessionOptions(
-  purpose: Purpose,
-  place: { threads: number; providers: readonly string[]; externalFolder?: string | undefined },
-): SessionOptions {
+interface SessionPlace {
+  readonly threads: number;
+  readonly providers: readonly string[];
+  readonly externalFolder?: string | undefined;
+  /** Path of the profile up to the time that ONNX Runtime adds to it; undefined: no profile. */
+  readonly profilePrefix?: string | undefined;
+}
+
+/**
+ * The options of one session: those of its purpose plus where it runs, where its external data lies, and where its
+ * profile goes.
+ */
+export function sessionOptions(purpose: Purpose, place: SessionPlace): SessionOptions {
   const base = sessionOptionsByPurpose[purpose];
   const session = { ...(base.extra as { session: Record<string, string> }).session };
   if (place.externalFolder !== undefined) {
@@ -61,6 +69,7 @@ export function sessionOptions(
     interOpNumThreads: 1,
     // 3: errors only. Warnings of the engine are about choices made here on purpose.
     logSeverityLevel: 3,
+    ...(place.profilePrefix !== undefined && { enableProfiling: true, profileFilePrefix: place.profilePrefix }),
     extra: { ...base.extra, session },
   };
 }

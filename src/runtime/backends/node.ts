@@ -5,11 +5,11 @@ import type { BackendLoader, BackendRegistry } from "./types.js";
 
 /** onnxruntime-node with the given execution provider first; what it cannot run falls to the CPU. */
 function native(name: "cpu" | "webgpu" | "cuda"): BackendLoader {
-  return async ({ threads }) => {
+  return async ({ threads, profileFolder }) => {
     const ort = await import("onnxruntime-node").catch((error: unknown) => {
       throw engineError(`onnxruntime-node could not be loaded: ${messageOf(error)}`, error);
     });
-    return ortBackend(name, ort, threads, name === "cpu" ? ["cpu"] : [name, "cpu"]);
+    return ortBackend(name, ort, { threads, providers: name === "cpu" ? ["cpu"] : [name, "cpu"], profileFolder });
   };
 }
 
@@ -18,11 +18,12 @@ const wasm: BackendLoader = async ({ threads, wasmPaths }) => {
   const ort = await import("onnxruntime-web");
   ort.env.wasm.numThreads = threads;
   if (wasmPaths !== undefined) ort.env.wasm.wasmPaths = wasmPaths;
-  return ortBackend("wasm", ort, threads, ["wasm"]);
+  return ortBackend("wasm", ort, { threads, providers: ["wasm"] });
 };
 
 /** What runs in Node. */
 export const backendRegistry: BackendRegistry = {
   defaultBackend: "cpu",
   loaders: { cpu: native("cpu"), webgpu: native("webgpu"), cuda: native("cuda"), wasm },
+  profiling: ["cpu", "webgpu", "cuda"],
 };

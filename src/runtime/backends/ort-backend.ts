@@ -1,7 +1,8 @@
 import type { InferenceSession, InferenceSessionFactory, Tensor, TensorConstructor } from "onnxruntime-common";
-import { messageOf } from "../../errors.js";
+import { platform } from "#platform";
+import { GraftError, messageOf } from "../../errors.js";
 import type { DType, DTypeArrays, TensorData } from "../../tensor-data.js";
-import type { BackendName, ProgramDefinition } from "../definition.js";
+import type { BackendName, ProgramDefinition, Purpose } from "../definition.js";
 import { engineError } from "../engine-error.js";
 import { sessionOptions } from "../session-options.js";
 import type { Backend, Session, Tensors } from "./types.js";
@@ -20,8 +21,21 @@ function fromOrt(tensor: Tensor): TensorData {
   return { dtype: tensor.type as DType, shape: tensor.dims, data: bits as DTypeArrays[DType] };
 }
 
+/** Where a backend's sessions run. */
+interface Place {
+  readonly threads: number;
+  readonly providers: readonly string[];
+  readonly profileFolder?: string | undefined;
+}
+
+/** Whether the file is there that a profiled session begins with: ONNX Runtime says nothing when it cannot make it. */
+async function hasBegun(prefix: string): Promise<boolean> {
+  const files = await platform.listDirectory(platform.dirname(prefix));
+  return files.some(({ name }) => name.startsWith(`${platform.basename(prefix)}_`));
+}
+
 /** A backend over ONNX Runtime's JavaScript interface, the same in Node and in the browser. */
-export function ortBackend(name: BackendName, ort: OrtModule, threads: number, providers: readonly string[]): Backend {
+export function ortBackend(name: BackendName, ort: OrtModule, place: Place): Backend {
   // Tensors that stay (parameters) are wrapped once; the entry goes with the tensor.
   const wrapped = new WeakMap<TensorData, Tensor>();
   const toOrt = (tensor: TensorData): Tensor => {
@@ -34,7 +48,7 @@ export function ortBackend(name: BackendName, ort: OrtModule, threads: number, p
     return wrapper;
   };
 
-  const wrapSession = (session: InferenceSession): Session => ({
+  const wrapSession = (session: InferenceSession, isProfiled: boolean): Session => ({
     inputNames: session.inputNames,
     outputNames: session.outputNames,
     run: async (feeds: Tensors, fetches) => {
@@ -49,21 +63,39 @@ export function ortBackend(name: BackendName, ort: OrtModule, threads: number, p
         throw engineError(`running failed: ${messageOf(error)}`, error);
       }
     },
-    release: () => session.release(),
+    release: () => {
+      if (isProfiled) session.endProfiling();
+      return session.release();
+    },
   });
+
+  let profiles = 0;
+  const profilePrefix = (purpose: Purpose): string | undefined =>
+    place.profileFolder === undefined ? undefined : platform.join(place.profileFolder, `${purpose}-${++profiles}`);
 
   return {
     name,
-    threads,
+    threads: place.threads,
     createSession: async (definition: ProgramDefinition) => {
+      let session: InferenceSession;
       const { externalData, externalFolder, model, purpose } = definition;
-      const options = sessionOptions(purpose, { threads, providers, externalFolder });
+      const profile = profilePrefix(purpose);
+      const options = sessionOptions(purpose, { ...place, externalFolder, profilePrefix: profile });
       if (externalData) options.externalData = externalData.map(({ path, data }) => ({ path, data }));
       try {
-        return wrapSession(await ort.InferenceSession.create(model, options));
+        session = await ort.InferenceSession.create(model, options);
       } catch (error) {
         throw engineError(`the program could not be compiled on ${name}: ${messageOf(error)}`, error);
       }
+      if (profile !== undefined && !(await hasBegun(profile))) {
+        await session.release();
+        throw new GraftError(
+          "file-access",
+          `no profile can be written to ${place.profileFolder}`,
+          "Name a folder in which files can be made as profileFolder.",
+        );
+      }
+      return wrapSession(session, profile !== undefined);
     },
   };
 }

@@ -24,6 +24,8 @@ export interface BackendOptions {
   readonly threads: number;
   /** Folder (URL) of onnxruntime-web's .mjs and .wasm files. */
   readonly wasmPaths?: string | undefined;
+  /** An existing folder for profiles; given only to backends that write them. */
+  readonly profileFolder?: string | undefined;
 }
 
 /** Loads a backend's engine; nothing heavy is imported before. */
@@ -33,4 +35,6 @@ export type BackendLoader = (options: BackendOptions) => Promise<Backend>;
 export interface BackendRegistry {
   readonly defaultBackend: BackendName;
   readonly loaders: { readonly [B in BackendName]: BackendLoader };
+  /** The backends that can write ONNX Runtime's profiles to files. */
+  readonly profiling: readonly BackendName[];
 }

@@ -14,14 +14,14 @@ const wasm: BackendLoader = async (options) => {
   const ort = await import("onnxruntime-web/wasm");
   ort.env.wasm.numThreads = usableThreads(options);
   if (options.wasmPaths !== undefined) ort.env.wasm.wasmPaths = options.wasmPaths;
-  return ortBackend("wasm", ort, usableThreads(options), ["wasm"]);
+  return ortBackend("wasm", ort, { threads: usableThreads(options), providers: ["wasm"] });
 };
 
 const webgpu: BackendLoader = async (options) => {
   const ort = await import("onnxruntime-web/webgpu");
   ort.env.wasm.numThreads = usableThreads(options);
   if (options.wasmPaths !== undefined) ort.env.wasm.wasmPaths = options.wasmPaths;
-  return ortBackend("webgpu", ort, usableThreads(options), ["webgpu"]);
+  return ortBackend("webgpu", ort, { threads: usableThreads(options), providers: ["webgpu"] });
 };
 
 function nodeOnly(name: string): BackendLoader {
@@ -38,4 +38,5 @@ function nodeOnly(name: string): BackendLoader {
 export const backendRegistry: BackendRegistry = {
   defaultBackend: "wasm",
   loaders: { wasm, webgpu, cpu: nodeOnly("cpu"), cuda: nodeOnly("cuda") },
+  profiling: [],
 };

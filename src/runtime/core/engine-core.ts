@@ -4,7 +4,7 @@ import { GraftError } from "../../errors.js";
 import { type OptimizerName, type OptimizerSettings, optimizers } from "../../optim/index.js";
 import type { Backend } from "../backends/types.js";
 import { copyTensor } from "../copy-tensor.js";
-import type { QuantizedData } from "../definition.js";
+import type { BackendName, QuantizedData } from "../definition.js";
 import type { OptimizerOptions, Params, Protocol, Result, TensorRecord } from "../protocol.js";
 import { GradientAccumulators } from "./accumulators.js";
 import { checkDefinition } from "./check-definition.js";
@@ -25,9 +25,10 @@ export class EngineCore {
   private nextId = 1;
 
   readonly handlers: Handlers = {
-    open: async ({ backend, threads, wasmPaths }) => {
+    open: async ({ backend, threads, wasmPaths, profileFolder }) => {
       const name = backend ?? backendRegistry.defaultBackend;
-      this.backend = await backendRegistry.loaders[name]({ threads, wasmPaths });
+      if (profileFolder !== undefined) await prepareProfiles(name, profileFolder);
+      this.backend = await backendRegistry.loaders[name]({ threads, wasmPaths, profileFolder });
       return { backend: name, threads: this.backend.threads };
     },
     compile: async ({ definition }) => {
@@ -129,6 +130,17 @@ export class EngineCore {
     if (optimizer === undefined) throw gone("optimiser");
     return optimizer;
   }
+}
+
+async function prepareProfiles(backend: BackendName, folder: string): Promise<void> {
+  if (!backendRegistry.profiling.includes(backend)) {
+    throw new GraftError(
+      "unsupported",
+      `backend "${backend}" writes no profiles here`,
+      `Leave profileFolder out, or use one of Node's backends "cpu", "webgpu" and "cuda".`,
+    );
+  }
+  await platform.makeDirectory(folder);
 }
 
 function gone(what: string): GraftError {
