@@ -18,6 +18,7 @@ export {
 } from "./models/index.js";
 export {
   exportOnnx,
+  findBaseModel,
   getPeftModel,
   type LoadAdapterOptions,
   LoraConfig,

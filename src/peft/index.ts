@@ -3,6 +3,7 @@ export { type AutoMapping, LoraConfig, type LoraConfigOptions } from "./config/l
 export { type TaskType, taskTypes } from "./config/task-types.js";
 export type { CountOptions } from "./counts.js";
 export { exportOnnx } from "./export.js";
+export { findBaseModel } from "./find-base-model.js";
 export * as lora from "./loralib.js";
 export type { Patterns } from "./matching/patterns.js";
 export type { ModuleNames } from "./matching/select.js";

@@ -3,6 +3,7 @@ import { GraftError } from "../../errors.js";
 import { readJsonObject } from "../../hub/json-file.js";
 import { requireFile, resolveModelFolder } from "../../hub/model-folder.js";
 import { architectures, modelTypes } from "../../models/index.js";
+import { findBaseModel } from "../../peft/index.js";
 import { openSafetensors } from "../../safetensors/read.js";
 import { readSettings, type Settings, type Task } from "./settings.js";
 
@@ -30,18 +31,6 @@ export async function taskOfModel(folder: string): Promise<Task> {
   const known = modelTypes.find((name) => name === type);
   const readsImages = known !== undefined && architectures[known].heads.includes("imageClassification");
   return readsImages ? "image-classification" : "text-classification";
-}
-
-/** The folder that an adapter names as its base. @throws GraftError `file-not-found` where that is none here */
-async function baseOfAdapter(adapter: string): Promise<string> {
-  const path = platform.join(adapter, "adapter_config.json");
-  const { base_model_name_or_path: base } = await readJsonObject(path, "the adapter's config");
-  if (typeof base === "string" && base !== "" && (await platform.isDirectory(base))) return base;
-  const named =
-    typeof base === "string" && base !== ""
-      ? `names the base model "${base}", which is no folder here`
-      : "names no base model";
-  throw new GraftError("file-not-found", `${path} ${named}`, "Give the folder of the base model with --model.");
 }
 
 /** Rows of the classifier in an adapter's file. */
@@ -80,7 +69,7 @@ export async function resolveSource(folder: string, base?: string): Promise<Sour
     const settings = await readSettings(folder);
     return { base: folder, adapter: undefined, task, settings, adapterLabels: undefined, processing: folder };
   }
-  const found = base ?? (await baseOfAdapter(folder));
+  const found = base ?? (await findBaseModel(folder));
   const task = await taskOfModel(found);
   return {
     base: found,
