@@ -3,54 +3,26 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AutoModelForSequenceClassification, PeftModel } from "graft-peft";
-import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { chromiumPath, launchChromium, noChromium, openPage } from "./chromium.js";
-import { openSite, type Site } from "./site.js";
+import { chromiumPath, inChromium, TestPage } from "./chromium.js";
+import { expectClose, TOLERANCE } from "./numbers.js";
+import { openTestSite } from "./site.js";
 import { inputs, type TinyRun, type TinyRunOptions, tinyRun } from "./tiny-run.js";
-
-const TOLERANCE = 1e-4;
 
 const golden = fileURLToPath(new URL("../golden", import.meta.url));
 
-const without = chromiumPath ? "" : ` (skipped: ${noChromium})`;
-// Reporters fold skipped tests away: the reason is to be seen all the same.
-if (!chromiumPath) console.warn(`browser tests skipped: ${noChromium}`);
-
-function expectClose(actual: readonly number[], expected: readonly number[]): void {
-  expect(actual).toHaveLength(expected.length);
-  const differences = actual.map((value, position) => Math.abs(value - (expected[position] as number)));
-  // One that is not finite would pass Math.max unseen by a mere upper bound.
-  expect(differences.filter((difference) => !(difference <= TOLERANCE))).toEqual([]);
-}
-
-describe.skipIf(!chromiumPath)(`LoRA training in Chromium${without}`, () => {
-  let site: Site;
-  let browser: Browser;
-  let page: Page;
-  let errors: string[];
+describe.skipIf(!chromiumPath)(inChromium("LoRA training in Chromium"), () => {
+  const tab = new TestPage();
   let expected: TinyRun;
 
-  /** The run in the page; failures name what the page said. */
-  async function runInPage(options: Omit<TinyRunOptions, "golden">, folder = "golden"): Promise<TinyRun> {
-    const given: TinyRunOptions = { golden: `${site.url}/${folder}`, ...options };
-    try {
-      return await page.evaluate<TinyRun>(`tinyRun(${JSON.stringify(given)})`);
-    } catch (error) {
-      throw new Error(`the page failed; its console: ${errors.join("; ") || "nothing"}`, { cause: error });
-    }
-  }
+  const runInPage = (options: Omit<TinyRunOptions, "golden">, folder = "golden"): Promise<TinyRun> =>
+    tab.evaluate(`tinyRun(${JSON.stringify({ golden: `${tab.url}/${folder}`, ...options })})`);
 
   beforeAll(async () => {
     expected = await tinyRun({ golden, backend: "cpu", threads: 1 });
-    site = await openSite();
-    browser = await launchChromium();
-    ({ page, errors } = await openPage(browser, site.url));
+    await tab.open(openTestSite);
   });
-  afterAll(async () => {
-    await browser?.close();
-    await site?.close();
-  });
+  afterAll(() => tab.close());
 
   test("the updates change the model, so that equal figures mean something", () => {
     expect(expected.losses).toHaveLength(5);
@@ -59,7 +31,7 @@ describe.skipIf(!chromiumPath)(`LoRA training in Chromium${without}`, () => {
   });
 
   test.each([1, 2])("backend wasm with %d threads gives Node's losses and logits", async (threads) => {
-    const run = await runInPage({ backend: "wasm", threads, wasmPaths: `${site.url}/ort/` });
+    const run = await runInPage({ backend: "wasm", threads, wasmPaths: `${tab.url}/ort/` });
     expect(run).toMatchObject({ backend: "wasm", threads });
     expectClose(run.before, expected.before);
     expectClose(run.losses, expected.losses);
@@ -73,12 +45,12 @@ describe.skipIf(!chromiumPath)(`LoRA training in Chromium${without}`, () => {
   });
 
   test("backend webgpu gives Node's losses and logits where there is an adapter", async (context) => {
-    const hasAdapter = await page.evaluate("navigator.gpu?.requestAdapter().then(Boolean) ?? false");
+    const hasAdapter = await tab.page.evaluate("navigator.gpu?.requestAdapter().then(Boolean) ?? false");
     if (!hasAdapter) {
       console.warn("WebGPU test skipped: this Chromium has no WebGPU adapter");
       context.skip("no WebGPU adapter");
     }
-    const run = await runInPage({ backend: "webgpu", threads: 1, wasmPaths: `${site.url}/ort/` });
+    const run = await runInPage({ backend: "webgpu", threads: 1, wasmPaths: `${tab.url}/ort/` });
     expect(run.backend).toBe("webgpu");
     expectClose(run.before, expected.before);
     expectClose(run.losses, expected.losses);
@@ -105,8 +77,10 @@ describe.skipIf(!chromiumPath)(`LoRA training in Chromium${without}`, () => {
   });
 
   test("a folder that is not there is told as in Node", async () => {
-    const options: TinyRunOptions = { golden: `${site.url}/golden/nowhere`, backend: "wasm", threads: 1 };
-    const told = await page.evaluate(`tinyRun(${JSON.stringify(options)}).catch(({ code, hint }) => ({ code, hint }))`);
+    const options: TinyRunOptions = { golden: `${tab.url}/golden/nowhere`, backend: "wasm", threads: 1 };
+    const told = await tab.page.evaluate(
+      `tinyRun(${JSON.stringify(options)}).catch(({ code, hint }) => ({ code, hint }))`,
+    );
     expect(told).toEqual({ code: "file-not-found", hint: expect.stringContaining("config.json") });
   });
 });
