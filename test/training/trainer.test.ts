@@ -84,6 +84,30 @@ describe("training", () => {
     await Promise.all([first, second, other].map(({ model }) => model.dispose()));
   });
 
+  it("dataSeed decides the order of the rows and nothing else", async () => {
+    const run = async (options: TrainingArgumentsOptions) => {
+      const data = tinyTextDataset(20);
+      const order: number[] = [];
+      const seeds = new Set<number>();
+      const get: typeof data.get = (index, context) => {
+        order.push(index);
+        seeds.add(context.seed);
+        return data.get(index, context);
+      };
+      const trainDataset = { ...data, get };
+      const { trainer, model } = await tinyTrainer({ trainDataset, options: { numTrainEpochs: 1, ...options } });
+      await trainer.train();
+      await model.dispose();
+      return { order, seeds: [...seeds], losses: losses(trainer) };
+    };
+    const [both, data, seed] = [await run({ seed: 5, dataSeed: 9 }), await run({ seed: 9 }), await run({ seed: 5 })];
+    expect(both.order).toEqual(data.order);
+    expect(both.order).not.toEqual(seed.order);
+    expect(both.seeds).toEqual([5]);
+    // The same rows in the same order; what differs is dropout, which follows the seed.
+    expect(both.losses).not.toEqual(data.losses);
+  });
+
   it("dropout acts in training and nowhere else", async () => {
     // A learning rate of 0: what differs between runs is dropout alone.
     const options = { learningRate: 0, maxSteps: 3, trainSamplingStrategy: "sequential" } as const;

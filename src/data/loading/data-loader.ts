@@ -11,8 +11,10 @@ export interface DataLoaderOptions<Row> {
   readonly sampler?: SamplingStrategy | Sampler;
   /** Leaves out the last batch if it is smaller than the others. Default false. */
   readonly dropLast?: boolean;
-  /** Default 0. */
+  /** Of the order and of what is random in making a row. Default 0. */
   readonly seed?: number;
+  /** Of the order alone. Default: `seed`. */
+  readonly samplerSeed?: number;
   /** Default 0. Order and augmentation differ from epoch to epoch. */
   readonly epoch?: number;
   /** Batches at the start that are left out, when a run is resumed within an epoch. Default 0. */
@@ -61,7 +63,7 @@ export function dataLoader<Row>(options: DataLoaderOptions<Row>): DataLoader {
     length: dataset.length,
     ...(dataset.lengths !== undefined && { lengths: dataset.lengths }),
     batchSize: options.samplingBatchSize ?? batchSize,
-    seed,
+    seed: options.samplerSeed ?? seed,
     epoch,
   });
   const make = async (number: number): Promise<Batch> => {
