@@ -62,7 +62,9 @@ export function multiplyDims(a: Dim, b: Dim): Dim {
 
 /** The product of all dimensions: a shape's element count. */
 export function productOf(dims: readonly Dim[]): Dim {
-  return dims.reduce(multiplyDims, 1);
+  const numbers = dims.reduce<number>((product, dim) => (typeof dim === "number" ? product * dim : product), 1);
+  const names = dims.filter((dim) => typeof dim === "string");
+  return names.reduce<Dim>(multiplyDims, numbers);
 }
 
 /**

@@ -29,10 +29,9 @@ export function countParameters(
   return { trainable: total(counted.filter(({ trainable }) => trainable)), all: total(counted) };
 }
 
-const grouped = new Intl.NumberFormat("en-US");
-
 /** PEFT's line: "trainable params: 667,493 || all params: 86,543,818 || trainable%: 0.7713". */
 export function trainableLine({ trainable, all }: ParameterCounts): string {
   const percentage = ((100 * trainable) / all).toFixed(4);
-  return `trainable params: ${grouped.format(trainable)} || all params: ${grouped.format(all)} || trainable%: ${percentage}`;
+  const [trained, every] = [trainable, all].map((count) => count.toLocaleString("en-US"));
+  return `trainable params: ${trained} || all params: ${every} || trainable%: ${percentage}`;
 }

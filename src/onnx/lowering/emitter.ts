@@ -38,6 +38,8 @@ export class Emitter {
   /** Scalars that lowering rules measure on the way; outputs of the graph besides those asked for. */
   readonly measurements: string[] = [];
   private readonly names = new Map<Tensor, string>();
+  /** The bound tensors by the names of their values. */
+  private readonly types = new Map<string, Tensor>();
   private readonly deferred = new Map<Tensor, () => string>();
   private readonly memo = new Map<string, string>();
   private readonly taken = new Set<string>();
@@ -55,7 +57,7 @@ export class Emitter {
     const deferred = this.deferred.get(tensor);
     if (deferred) {
       const written = deferred();
-      this.names.set(tensor, written);
+      this.bind(tensor, written);
       return written;
     }
     const { origin } = tensor;
@@ -92,6 +94,7 @@ export class Emitter {
   /** Says under which name a tensor's value is found. */
   bind(tensor: Tensor, name: string): void {
     this.names.set(tensor, name);
+    this.types.set(name, tensor);
   }
 
   /** Says how a tensor's value is written, should somebody ask for its name. */
@@ -173,6 +176,16 @@ export class Emitter {
       const { input, axis } = origin;
       return this.emit("Shape", [this.nameOf(input)], { attributes: { start: axis, end: axis + 1 } });
     });
+  }
+
+  /** Types and shapes of the nodes' outputs, as far as they are values of bound tensors. */
+  valueInfo(): ValueInfoProto[] {
+    return this.nodes.flatMap(({ output }) =>
+      output.flatMap((name) => {
+        const tensor = this.types.get(name);
+        return tensor ? [{ name, dtype: tensor.dtype, shape: [...tensor.shape] }] : [];
+      }),
+    );
   }
 
   private fresh(wish: string): string {

@@ -15,7 +15,10 @@ export interface LoweringRequest {
   readonly inputs?: readonly Tensor[];
 }
 
-/** Writes a symbolic graph as an ONNX graph. */
+/**
+ * Writes a symbolic graph as an ONNX graph, with the shapes of its values: ONNX Runtime loses named dimensions at
+ * reshapes, and planning memory for values of unknown shape takes it several times as long.
+ */
 export function lowerGraph(request: LoweringRequest): GraphProto {
   const outputs = Object.entries(request.outputs);
   const nodes = nodesInOrder(outputs.map(([, tensor]) => tensor));
@@ -50,7 +53,7 @@ export function lowerGraph(request: LoweringRequest): GraphProto {
       ...outputs.map(([name, { dtype, shape }]) => ({ name, dtype, shape: [...shape] })),
       ...emitter.measurements.map((name) => ({ name, dtype: "float32" as const, shape: [] })),
     ],
-    valueInfo: [],
+    valueInfo: emitter.valueInfo(),
   };
 }
 
