@@ -121,7 +121,7 @@ const cases: readonly Case[] = [
     name: "options that contradict",
     args: train("--load-best-model-at-end"),
     code: "invalid-config",
-    says: ["evalStrategy"],
+    says: ["--load-best-model-at-end needs evaluations, but --eval-strategy is", "Set --eval-strategy to"],
   },
   {
     name: "a label outside the map",

@@ -40,7 +40,7 @@ describe("Ctrl-C", () => {
     expect(existsSync(join(folder, `out/checkpoint-${stopped}/optimizer.safetensors`))).toBe(true);
     expect(existsSync(join(folder, "out/adapter_model.safetensors"))).toBe(true);
     const resumed = await graft(folder, [...endless, "--resume", "--max-steps", String(stopped + 3), "--json"]);
-    expect(resumed.stderr).toContain("maxSteps");
+    expect(resumed.stderr).toContain("--max-steps (");
     expect(resumed.status).toBe(0);
     expect(JSON.parse(resumed.stdout).steps).toBe(stopped + 3);
   });

@@ -54,15 +54,24 @@ describe("examples/walkthrough.ts", () => {
       changes: { perDeviceTrainBatchSize: 9, gradientAccumulationSteps: 2, numTrainEpochs: 3, loggingSteps: 1 },
       log: (line) => lines.push(line),
     });
-    expect(lines[0]).toMatch(/^trainable params: [\d,]+ \|\| all params: [\d,]+ \|\| trainable%: \d/);
-    expect(lines[1]).toMatch(/^fp16 has no effect: training computes in float32/);
-    expect(lines).toContainEqual(expect.stringMatching(/^6 updates, mean loss \d/));
+    expect(lines[0]).toMatch(/newly initialised.*classifier\.weight/);
+    expect(lines[1]).toMatch(/^trainable params: [\d,]+ \|\| all params: [\d,]+ \|\| trainable%: \d/);
+    expect(lines[2]).toMatch(/^fp16 has no effect: training computes in float32/);
+    expect(lines[3]).toBe("epoch  training loss  validation loss  accuracy");
+    expect(lines).toContainEqual(expect.stringMatching(/^6 updates in \d+ s, mean loss \d/));
     expect([0, 0.25, 0.5, 0.75, 1]).toContain(accuracy);
     expect(["horizontal", "vertical"]).toContain(predicted);
 
-    const losses = lines.flatMap((line) => (line.startsWith('{"loss"') ? [JSON.parse(line).loss as number] : []));
-    expect(losses).toHaveLength(6);
-    expect(Math.max(...losses)).toBeLessThan(3);
+    const epochs = lines.slice(4, 7).map((line) => line.trim().split(/\s+/).map(Number.parseFloat));
+    expect(epochs.map(([epoch]) => epoch)).toEqual([1, 2, 3]);
+    for (const [, trainingLoss, validationLoss, percent] of epochs) {
+      expect(trainingLoss).toBeLessThan(3);
+      expect(validationLoss).toBeLessThan(3);
+      expect([0, 25, 50, 75, 100]).toContain(percent);
+    }
+    expect(lines).toContain(
+      `accuracy of the best epoch's weights on 4 pictures held out: ${(100 * accuracy).toFixed(1)} %`,
+    );
 
     const adapter = join(folder, "output/adapter");
     expect(await readdir(adapter)).toEqual(

@@ -10,11 +10,11 @@ import { PeftModel } from "#graft/peft/index";
 import { openSafetensors } from "#graft/safetensors/read";
 import { writeSafetensors } from "#graft/safetensors/write";
 import { bytesOf, type TensorData } from "#graft/tensor-data";
+import { python, withPython } from "../onnx/official-checker.js";
 import { inputsFor, loadGoldenModel } from "./models.js";
 import { goldenPath, readGolden, relativeL2 } from "./numbers.js";
 
 const repository = fileURLToPath(new URL("../../", import.meta.url));
-const python = process.env.GRAFT_REFERENCE_PYTHON;
 const models: PreTrainedModel[] = [];
 let scratch: string;
 
@@ -100,7 +100,7 @@ describe.each(["vit_default", "vit_regex", "vit_bias_lora_only"])("%s_v4", (name
   });
 });
 
-describe.runIf(python)("Python (GRAFT_REFERENCE_PYTHON)", () => {
+describe.runIf(python)(`Python${withPython}`, () => {
   const written = [...variants, "vit_default_v4", "vit_regex_v4", "vit_bias_all_v4"];
   test.each(written)("%s: PEFT loads what Graft saved, with no warning and the same logits", async (name) => {
     const model = await load(name);
