@@ -15,6 +15,10 @@ const hints: readonly (readonly [RegExp, string])[] = [
     "The machine is out of memory: take a smaller batch (with more gradient accumulation) or shorter sequences.",
   ],
   [
+    /\[wasm\]|magic word|Failed to fetch dynamically imported/i,
+    "ONNX Runtime's .mjs and .wasm files (node_modules/onnxruntime-web/dist) could not be loaded: serve them beside the scripts, or give the URL of their folder, with its last slash, as wasmPaths.",
+  ],
+  [
     /libonnxruntime_providers|shared library|cuda/i,
     'CUDA needs the GPU libraries of onnxruntime-node and a matching driver. Use backend "cpu" otherwise.',
   ],

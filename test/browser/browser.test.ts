@@ -76,6 +76,12 @@ describe.skipIf(!chromiumPath)(inChromium("LoRA training in Chromium"), () => {
     }
   });
 
+  test("ONNX Runtime's files that are not there are told with what to serve", async () => {
+    const options = { golden: `${tab.url}/golden`, backend: "wasm", threads: 1, wasmPaths: `${tab.url}/nowhere/` };
+    const told = await tab.evaluate(`tinyRun(${JSON.stringify(options)}).catch(({ code, hint }) => ({ code, hint }))`);
+    expect(told).toEqual({ code: "engine", hint: expect.stringContaining("wasmPaths") });
+  });
+
   test("a folder that is not there is told as in Node", async () => {
     const options: TinyRunOptions = { golden: `${tab.url}/golden/nowhere`, backend: "wasm", threads: 1 };
     const told = await tab.page.evaluate(

@@ -1,6 +1,7 @@
 import { messageOf } from "../../errors.js";
 import { engineError } from "../engine-error.js";
 import { ortBackend } from "./ort-backend.js";
+import { ortWebBackend } from "./ort-web-backend.js";
 import type { BackendLoader, BackendRegistry } from "./types.js";
 
 /** onnxruntime-node with the given execution provider first; what it cannot run falls to the CPU. */
@@ -14,12 +15,7 @@ function native(name: "cpu" | "webgpu" | "cuda"): BackendLoader {
 }
 
 /** onnxruntime-web's CPU build: slower than "cpu", the same code as in the browser. */
-const wasm: BackendLoader = async ({ threads, wasmPaths }) => {
-  const ort = await import("onnxruntime-web");
-  ort.env.wasm.numThreads = threads;
-  if (wasmPaths !== undefined) ort.env.wasm.wasmPaths = wasmPaths;
-  return ortBackend("wasm", ort, { threads, providers: ["wasm"] });
-};
+const wasm: BackendLoader = async (options) => ortWebBackend("wasm", await import("onnxruntime-web"), options);
 
 /** What runs in Node. */
 export const backendRegistry: BackendRegistry = {

@@ -1,5 +1,5 @@
 import { GraftError } from "../../errors.js";
-import { ortBackend } from "./ort-backend.js";
+import { ortWebBackend } from "./ort-web-backend.js";
 import type { BackendLoader, BackendOptions, BackendRegistry } from "./types.js";
 
 /**
@@ -10,19 +10,12 @@ function usableThreads({ threads, wasmPaths }: BackendOptions): number {
   return globalThis.crossOriginIsolated && wasmPaths !== undefined ? threads : 1;
 }
 
-const wasm: BackendLoader = async (options) => {
-  const ort = await import("onnxruntime-web/wasm");
-  ort.env.wasm.numThreads = usableThreads(options);
-  if (options.wasmPaths !== undefined) ort.env.wasm.wasmPaths = options.wasmPaths;
-  return ortBackend("wasm", ort, { threads: usableThreads(options), providers: ["wasm"] });
-};
+/** Each build of onnxruntime-web is a module of its own, which a bundler must see named. */
+const builds = { wasm: () => import("onnxruntime-web/wasm"), webgpu: () => import("onnxruntime-web/webgpu") };
 
-const webgpu: BackendLoader = async (options) => {
-  const ort = await import("onnxruntime-web/webgpu");
-  ort.env.wasm.numThreads = usableThreads(options);
-  if (options.wasmPaths !== undefined) ort.env.wasm.wasmPaths = options.wasmPaths;
-  return ortBackend("webgpu", ort, { threads: usableThreads(options), providers: ["webgpu"] });
-};
+function web(name: keyof typeof builds): BackendLoader {
+  return async (options) => ortWebBackend(name, await builds[name](), { ...options, threads: usableThreads(options) });
+}
 
 function nodeOnly(name: string): BackendLoader {
   return () => {
@@ -37,6 +30,6 @@ function nodeOnly(name: string): BackendLoader {
 /** What runs in the browser. */
 export const backendRegistry: BackendRegistry = {
   defaultBackend: "wasm",
-  loaders: { wasm, webgpu, cpu: nodeOnly("cpu"), cuda: nodeOnly("cuda") },
+  loaders: { wasm: web("wasm"), webgpu: web("webgpu"), cpu: nodeOnly("cpu"), cuda: nodeOnly("cuda") },
   profiling: [],
 };
