@@ -1,20 +1,16 @@
 import type { Tensor } from "../graph/index.js";
 import { defineProgram, type FrozenPrecision, type Mode, type Parameter, Trace } from "../nn/index.js";
-import { Engine, type EngineOptions, type MaskKey, type Program } from "../runtime/index.js";
+import { defaultBackend, Engine, type EngineOptions, type MaskKey, type Program } from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
 import { type InputName, inputNames, type OutputName, outputNames } from "./inputs.js";
 import type { Network } from "./network.js";
 import type { PreparedInputs } from "./prepare-inputs.js";
 import { readParameter } from "./saving.js";
 
-interface Compiled {
-  readonly program: Program;
+interface CacheEntry {
+  readonly compiled: Promise<Program>;
   /** Names of the resident scalars. */
   readonly scalars: readonly string[];
-}
-
-interface CacheEntry {
-  readonly compiled: Promise<Compiled>;
   readonly fedNames: ReadonlySet<string>;
   readonly fingerprint: readonly unknown[];
 }
@@ -40,7 +36,7 @@ const isSame = (a: readonly unknown[], b: readonly unknown[]): boolean =>
 async function disposeEntry({ compiled }: CacheEntry): Promise<void> {
   // A failure to compile was told where the program was asked for.
   const finished = await compiled.catch(() => undefined);
-  await finished?.program.dispose();
+  await finished?.dispose();
 }
 
 /** The elements that a parameter's resident tensor was made from. */
@@ -68,7 +64,11 @@ export class Runner {
 
   /** The engine; started on first use. */
   engine(): Promise<Engine> {
-    this.starting ??= this.startEngine();
+    if (this.starting === undefined) {
+      this.starting = this.startEngine();
+      // A failure reaches whoever awaits the engine; until then it must not count as unhandled.
+      this.starting.catch(() => {});
+    }
     return this.starting;
   }
 
@@ -164,7 +164,8 @@ export class Runner {
     this.cache.clear();
     this.uploaded.clear();
     this.isTraining = false;
-    await (await engine)?.dispose();
+    // One that could not start has nothing to end.
+    await (await engine?.catch(() => undefined))?.dispose();
   }
 
   /** A start that failed is not remembered: the next call tries again. */
@@ -193,13 +194,13 @@ export class Runner {
       this.cache.set(key, entry);
       if (old) await disposeEntry(old);
     }
-    const compiled = await this.finished(key, entry);
-    await this.upload(entry.fedNames, compiled.scalars);
-    return compiled.program;
+    // The engine compiles while the tensors are gathered.
+    const [program] = await Promise.all([this.finished(key, entry), this.upload(entry.fedNames, entry.scalars)]);
+    return program;
   }
 
   /** A compilation that failed is not remembered: the next call tries again. */
-  private async finished(key: string, entry: CacheEntry): Promise<Compiled> {
+  private async finished(key: string, entry: CacheEntry): Promise<Program> {
     try {
       return await entry.compiled;
     } catch (error) {
@@ -216,25 +217,29 @@ export class Runner {
     const { trace, outputs } = traceNetwork(this.network, mode, rules, !this.isTraining);
     const fed = [...trace.parameters].filter(([, { origin }]) => origin.kind === "input");
     const fedNames = new Set(fed.map(([parameter]) => parameter.name));
-    const make = async (): Promise<Compiled> => {
-      const engine = await this.engine();
+    const make = async (): Promise<Program> => {
+      // The engine starts while the graph is written.
+      const starting = this.engine();
       const isTraining = mode === "train";
-      const program = await engine.compile(
-        defineProgram({
-          trace,
-          outputs,
-          purpose: isTraining ? "training" : "prediction",
-          backend: engine.backend,
-          ...(isTraining ? { loss: outputNames.loss } : {}),
-          ...(frozenPrecision ? { frozenPrecision } : {}),
-        }),
-      );
-      return { program, scalars: [...trace.scalars.keys()] };
+      const definition = defineProgram({
+        trace,
+        outputs,
+        purpose: isTraining ? "training" : "prediction",
+        backend: this.options.backend ?? defaultBackend,
+        ...(isTraining ? { loss: outputNames.loss } : {}),
+        ...(frozenPrecision ? { frozenPrecision } : {}),
+      });
+      return (await starting).compile(definition);
     };
     const compiled = make();
     // The failure reaches whoever awaits the program; until then it must not count as unhandled.
     compiled.catch(() => {});
-    return { compiled, fedNames, fingerprint: fingerprintOf(this.network, fedNames) };
+    return {
+      compiled,
+      scalars: [...trace.scalars.keys()],
+      fedNames,
+      fingerprint: fingerprintOf(this.network, fedNames),
+    };
   }
 
   /** Sends the engine what has changed since it was last sent. */

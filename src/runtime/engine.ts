@@ -2,6 +2,7 @@ import { platform } from "#platform";
 import type { TensorData } from "../tensor-data.js";
 import { WorkerClient } from "./client.js";
 import { copyTensor } from "./copy-tensor.js";
+import { defaultBackend } from "./default-backend.js";
 import type { BackendName, MaskKey, ProgramDefinition, QuantizedData } from "./definition.js";
 import { packTensors } from "./pack.js";
 import type { AccumulateResult, OptimizerOptions, OptimizerState, TensorRecord } from "./protocol.js";
@@ -78,10 +79,10 @@ export class Engine {
    */
   static async create(options: EngineOptions = {}): Promise<Engine> {
     const client = new WorkerClient(options.workerUrl ?? new URL("./worker.js", import.meta.url));
-    const { backend, threads = platform.cpuCount(), wasmPaths, profileFolder } = options;
+    const { backend = defaultBackend, threads = platform.cpuCount(), wasmPaths, profileFolder } = options;
     try {
       const opened = await client.call("open", { backend, threads, wasmPaths, profileFolder });
-      return new Engine(client, opened.backend, opened.threads);
+      return new Engine(client, backend, opened.threads);
     } catch (error) {
       await client.dispose();
       throw error;

@@ -1,3 +1,4 @@
+export { defaultBackend } from "./default-backend.js";
 export type * from "./definition.js";
 export {
   type AccumulateOptions,

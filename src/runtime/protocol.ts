@@ -40,12 +40,12 @@ export interface OptimizerState {
 export interface Protocol {
   open: {
     params: {
-      backend: BackendName | undefined;
+      backend: BackendName;
       threads: number;
       wasmPaths: string | undefined;
       profileFolder: string | undefined;
     };
-    result: { backend: BackendName; threads: number };
+    result: { threads: number };
   };
   compile: { params: { definition: ProgramDefinition }; result: { program: number } };
   run: {

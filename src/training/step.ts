@@ -202,7 +202,8 @@ export class TrainingSession {
 }
 
 /**
- * Prepares a model for a training loop of one's own. Nothing is compiled before the first batch.
+ * Prepares a model for a training loop of one's own. The engine starts at once, so that it is ready for the first
+ * batch; nothing is compiled before that.
  * @throws GraftError `invalid-argument` for a model without trainable parameters
  */
 export function createTrainingSession(
@@ -216,5 +217,6 @@ export function createTrainingSession(
       "Adapt it with getPeftModel, or load the adapter with isTrainable: true.",
     );
   }
+  void model.runner.engine();
   return new TrainingSession(model, options);
 }

@@ -19,7 +19,6 @@ const wasm: BackendLoader = async (options) => ortWebBackend("wasm", await impor
 
 /** What runs in Node. */
 export const backendRegistry: BackendRegistry = {
-  defaultBackend: "cpu",
   loaders: { cpu: native("cpu"), webgpu: native("webgpu"), cuda: native("cuda"), wasm },
   profiling: ["cpu", "webgpu", "cuda"],
 };

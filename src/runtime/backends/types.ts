@@ -33,7 +33,6 @@ export type BackendLoader = (options: BackendOptions) => Promise<Backend>;
 
 /** What this world (Node or browser) can run on. */
 export interface BackendRegistry {
-  readonly defaultBackend: BackendName;
   readonly loaders: { readonly [B in BackendName]: BackendLoader };
   /** The backends that can write ONNX Runtime's profiles to files. */
   readonly profiling: readonly BackendName[];

@@ -29,7 +29,6 @@ function nodeOnly(name: string): BackendLoader {
 
 /** What runs in the browser. */
 export const backendRegistry: BackendRegistry = {
-  defaultBackend: "wasm",
   loaders: { wasm: web("wasm"), webgpu: web("webgpu"), cpu: nodeOnly("cpu"), cuda: nodeOnly("cuda") },
   profiling: [],
 };

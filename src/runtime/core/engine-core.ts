@@ -25,11 +25,10 @@ export class EngineCore {
   private nextId = 1;
 
   readonly handlers: Handlers = {
-    open: async ({ backend, threads, wasmPaths, profileFolder }) => {
-      const name = backend ?? backendRegistry.defaultBackend;
+    open: async ({ backend: name, threads, wasmPaths, profileFolder }) => {
       if (profileFolder !== undefined) await prepareProfiles(name, profileFolder);
       this.backend = await backendRegistry.loaders[name]({ threads, wasmPaths, profileFolder });
-      return { backend: name, threads: this.backend.threads };
+      return { threads: this.backend.threads };
     },
     compile: async ({ definition }) => {
       if (this.backend === undefined) throw gone("engine");
