@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type Dim, type Tensor, tanh } from "../graph/index.js";
 import { type LinearLike, Module, paddingBias, type Trace } from "../nn/index.js";
 import { configError, fields, parseConfig, transformerFields, unsupportedConfig } from "./config.js";

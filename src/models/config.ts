@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { GraftError } from "../errors.js";
 import { activationNames } from "../nn/index.js";
 import { type LabelMaps, type LabelOptions, labelMaps } from "./labels.js";

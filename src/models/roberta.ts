@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { add, cast, cumSum, equal, mul, scalar, sub, type Tensor, tanh } from "../graph/index.js";
 import { type LinearLike, Module, paddingBias, type Trace } from "../nn/index.js";
 import { bertFields, checkBertConfig, Pooler, textInputs } from "./bert.js";

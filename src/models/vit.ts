@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { add, concat, type Dim, expand, type Tensor } from "../graph/index.js";
 import {
   activations,

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
 import { type JsonObject, parseJsonObject, readJsonObject, stringifyPython } from "../json-file.js";
