@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { appendFile, type FileHandle, mkdir, mkdtemp, open, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
@@ -8,7 +7,7 @@ import type { FileContents, FileWriting } from "./types.js";
 
 /** A name beside `path` that nothing else uses; hidden, so that a leftover is not mistaken for a result. */
 function siblingName(path: string, purpose: string): string {
-  return join(dirname(path), `.${basename(path)}.${purpose}-${process.pid}-${randomBytes(4).toString("hex")}`);
+  return join(dirname(path), `.${basename(path)}.${purpose}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`);
 }
 
 async function writePieces(file: FileHandle, contents: FileContents): Promise<void> {

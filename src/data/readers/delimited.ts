@@ -1,4 +1,3 @@
-import { CsvError, parse } from "csv-parse/browser/esm/sync";
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
 import type { Table, TableRow } from "./table.js";
@@ -30,7 +29,7 @@ export async function readDelimited(
   defaults: Required<Pick<DelimitedOptions, "delimiter" | "quoting">>,
 ): Promise<Table> {
   const text = await platform.readText(path);
-  const records = parseRecords(text, path, delimiter ?? defaults.delimiter, quoting ?? defaults.quoting);
+  const records = await parseRecords(text, path, delimiter ?? defaults.delimiter, quoting ?? defaults.quoting);
   const first = records[0];
   if (first === undefined) return { file: path, columns: [], rows: [] };
   const columns = header ? first.record.map((name) => name.trim()) : first.record.map((_, index) => String(index));
@@ -55,7 +54,13 @@ export async function readDelimited(
   return { file: path, columns, rows };
 }
 
-function parseRecords(text: string, path: string, delimiter: string, quoting: "none" | "standard"): ParsedRecord[] {
+async function parseRecords(
+  text: string,
+  path: string,
+  delimiter: string,
+  quoting: "none" | "standard",
+): Promise<ParsedRecord[]> {
+  const { CsvError, parse } = await import("csv-parse/browser/esm/sync");
   try {
     return parse(text, {
       bom: true,
