@@ -141,6 +141,9 @@ export function trainCommand(): Command {
       "graft train examples/food101.yaml --model models/vit-tiny --train food/train --test food/test",
       "Pictures: a run file, with the folders as flags",
     ],
-    ["graft train examples/food101.yaml --resume", "Go on after Ctrl-C"],
+    [
+      "graft train examples/food101.yaml --model models/vit-tiny --train food/train --test food/test --resume",
+      "Go on after Ctrl-C: the same command and --resume",
+    ],
   ]);
 }

@@ -10,7 +10,10 @@ import { sectionNames, sections } from "#graft/cli/run-file/fields";
 import { addRunFlags, readRun, settingsOfLoraLine } from "#graft/cli/run-file/flags";
 import { readRunFile } from "#graft/cli/run-file/read";
 import { runOf } from "#graft/cli/run-file/run";
+import { userSpelling } from "#graft/cli/run-file/spelling";
+import { loraKeys } from "#graft/peft/config/lora-fields";
 import { platform } from "#graft/platform/node";
+import { trainingArgumentFields } from "#graft/training/arguments/index";
 
 const examples = fileURLToPath(new URL("../../examples/", import.meta.url));
 let folder: string;
@@ -104,6 +107,11 @@ describe("flags", () => {
     });
   });
 
+  it("take transformers' old names, as run files do", async () => {
+    const run = await runOfFlags(["--warmup-ratio", "0.1", "--group-by-length", "--evaluation-strategy", "epoch"]);
+    expect(run.training).toEqual({ warmup_ratio: 0.1, group_by_length: true, evaluation_strategy: "epoch" });
+  });
+
   it("one target is a name, all-linear and patterns are themselves", async () => {
     const targets = async (text: string) => (await runOfFlags(["--target-modules", text])).lora.target_modules;
     expect(await targets("query")).toEqual(["query"]);
@@ -119,5 +127,30 @@ describe("flags", () => {
       target_modules: ["query", "value"],
       use_rslora: true,
     });
+  });
+});
+
+describe("messages in the user's spelling", () => {
+  const message = 'evalStrategy is "no"; set maxSteps or outputDir. bias and "evalStrategy" and a/evalStrategy stay';
+
+  it("are flags, or keys where a run file says so and no flag does", () => {
+    expect(userSpelling(message, ["train", "--max-steps", "3"])).toBe(
+      '--eval-strategy is "no"; set --max-steps or --output. bias and "evalStrategy" and a/evalStrategy stay',
+    );
+    expect(userSpelling(message, ["train", "run.yaml", "--max-steps=3"])).toBe(
+      'eval_strategy is "no"; set --max-steps or output. bias and "evalStrategy" and a/evalStrategy stay',
+    );
+  });
+
+  it("keep values as a run file writes them", () => {
+    expect(userSpelling('e.g. targetModules: ["query"]. Keep warmupSteps: it is new.', [])).toBe(
+      'e.g. target_modules: ["query"]. Keep --warmup-steps: it is new.',
+    );
+  });
+
+  it("know every option of the library", () => {
+    for (const name of [...Object.keys(trainingArgumentFields), ...Object.keys(loraKeys)]) {
+      expect(userSpelling(`${name} is wrong`, []), name).not.toMatch(/[a-z][A-Z]/);
+    }
   });
 });

@@ -1,9 +1,10 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { formatBytes, formatDuration, formatNumber } from "#graft/cli/shell/format";
+import { precisionSummary, precisionTable } from "#graft/cli/shell/precision-table";
 import { oneLine, renderTable } from "#graft/cli/shell/table";
 import { predictionOf } from "#graft/cli/work/probabilities";
 import { graft, graftBinary, textModel, workFolder, writeTable } from "./graft.js";
@@ -43,6 +44,68 @@ describe("Ctrl-C", () => {
     expect(resumed.stderr).toContain("--max-steps (");
     expect(resumed.status).toBe(0);
     expect(JSON.parse(resumed.stdout).steps).toBe(stopped + 3);
+  });
+});
+
+describe("a run that was stopped", () => {
+  const course = ["--max-steps", "40", "--lora-dropout", "0.2", "--learning-rate", "0.01"];
+  const args = (output: string) => [...endless.map((word) => (word === "out" ? output : word)), ...course];
+  const adapterOf = (output: string) => readFile(join(folder, output, "adapter_model.safetensors"));
+
+  /** Sends SIGINT once or twice as soon as the run says what is awaited each time. */
+  async function interrupted(output: string, awaited: readonly string[]): Promise<{ status: unknown; seen: string }> {
+    const save = ["--save-strategy", "steps", "--save-steps", "4", "--logging-steps", "1"];
+    const child = spawn(process.execPath, [graftBinary, ...args(output), ...save], { cwd: folder });
+    let seen = "";
+    let sent = 0;
+    child.stderr.on("data", (data: Buffer) => {
+      seen += data.toString();
+      const next = awaited[sent];
+      if (next === undefined || !seen.includes(next)) return;
+      sent++;
+      child.kill("SIGINT");
+    });
+    return { status: await new Promise((resolve) => child.on("close", resolve)), seen };
+  }
+
+  it("ends with the bytes of one that was not, after one Ctrl-C and after two", async () => {
+    expect((await graft(folder, args("whole"))).status).toBe(0);
+    const once = await interrupted("once", ["step 6/"]);
+    expect(once.status).toBe(130);
+    const twice = await interrupted("twice", ["step 6/", "press Ctrl-C again"]);
+    expect(twice.status).toBe(130);
+    // Whenever the second one comes, every file is whole and none has a temporary name.
+    expect((await readdir(join(folder, "twice"))).filter((name) => name.startsWith("."))).toEqual([]);
+    for (const output of ["once", "twice"]) {
+      const resumed = await graft(folder, [...args(output), "--resume"]);
+      expect(resumed.status).toBe(0);
+      expect(await adapterOf(output)).toEqual(await adapterOf("whole"));
+    }
+  });
+});
+
+describe("output that is no terminal", () => {
+  it("holds no control characters, and standard output the result alone", async () => {
+    const run = ["--max-steps", "6", "--logging-steps", "2", "--eval", "train.tsv", "--eval-strategy", "epoch"];
+    const plain = await graft(folder, [...endless, ...run, "--overwrite"]);
+    expect(plain.status).toBe(0);
+    for (const text of [plain.stdout, plain.stderr]) expect(text.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
+    expect(plain.stdout).toMatch(/^trainable params: .*\nsteps +6 /);
+    const json = await graft(folder, [...endless, ...run, "--overwrite", "--json"]);
+    expect(json.stdout.trimEnd().split("\n")).toHaveLength(1);
+    expect(JSON.parse(json.stdout).steps).toBe(6);
+    for (const args of [
+      ["eval", "out", "train.tsv"],
+      ["merge", "out", "merged"],
+      ["export", "out", "exported"],
+      ["inspect", "out"],
+      ["inspect", "bert"],
+    ]) {
+      const { stdout, status } = await graft(folder, [...args, "--json"]);
+      expect(status).toBe(0);
+      expect(stdout.trimEnd().split("\n")).toHaveLength(1);
+      expect(JSON.parse(stdout)).toBeTypeOf("object");
+    }
   });
 });
 
@@ -91,6 +154,25 @@ describe("what is shown", () => {
       ]),
     ).toBe("label    n\n------  --\n고양이   1\na       20");
     expect(oneLine("a\u001b[31m\nb")).toBe("a\\u001b[31m\\nb");
+  });
+
+  it("int8's decisions: what stays float32 first, then the largest errors, and why", () => {
+    const products = Array.from({ length: 30 }, (_, at) => ({
+      product: `layer.${at}.weight (forward)`,
+      error: at === 3 ? 0.0712 : at === 4 ? Number.NaN : at / 1000,
+      keptFloat32: at === 3 || at === 4,
+    }));
+    const report = { used: "int8", reason: "", speedup: 2.04, products } as const;
+    expect(precisionSummary(report)).toBe("28 of 30 in int8 (a product is 2.0x as fast)");
+    const lines = precisionTable(report, 5)?.split("\n") ?? [];
+    expect(lines[2]).toMatch(/^layer\.4\.weight \(forward\) +- +f32 +int8 gives no finite numbers$/);
+    expect(lines[3]).toMatch(/^layer\.3\.weight \(forward\) +7\.12 % +f32 +above 5 %$/);
+    expect(lines[4]).toMatch(/^layer\.29\.weight \(forward\) +2\.90 % +int8 +at most 5 %$/);
+    expect(lines[9]).toBe("... and 23 more with smaller errors (--all shows them)");
+    expect(precisionTable(report, 30)?.split("\n")).toHaveLength(32);
+    const unused = { used: "f32", reason: "int8 products are not faster here", products: [] } as const;
+    expect(precisionSummary(unused)).toBe(unused.reason);
+    expect(precisionTable(unused, 5)).toBeUndefined();
   });
 
   it("numbers, bytes and durations", () => {

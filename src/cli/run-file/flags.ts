@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import * as z from "zod";
+import { argumentAliases, snakeCase } from "../../training/arguments/index.js";
 import { UsageError } from "../shell/errors.js";
 import { type SectionName, sections } from "./fields.js";
 import { readRunFile } from "./read.js";
@@ -60,6 +61,15 @@ function valueName(schema: z.ZodType): string {
   return isText && !isNumber ? "<text>" : isNumber && !isText ? "<number>" : "<value>";
 }
 
+/** Names of older transformers, which run files may use as well. Help leaves them out. */
+const oldKeys: { readonly [S in SectionName]: readonly string[] } = {
+  "": [],
+  data: [],
+  lora: [],
+  training: Object.keys(argumentAliases).map(snakeCase),
+};
+const oldValue = z.union([z.boolean(), z.number(), z.string()]);
+
 /** Adds one flag for each key of some sections. */
 export function addRunFlags(command: Command, names: readonly SectionName[], only?: ReadonlySet<string>): void {
   for (const section of names) {
@@ -78,19 +88,22 @@ export function addRunFlags(command: Command, names: readonly SectionName[], onl
         command.addOption(new Option(`${flag} ${valueName(schema)}`, help).helpGroup(headings[section]));
       }
     }
+    if (only) continue;
+    for (const key of oldKeys[section]) command.addOption(new Option(`${flagOf(key)} [value]`).hideHelp());
   }
 }
 
 /** The settings that flags gave. @throws UsageError for a value that a key does not take */
 export function settingsOfFlags(options: Readonly<Record<string, unknown>>, names: readonly SectionName[]): Setting[] {
-  return names.flatMap((section) =>
-    Object.entries(sections[section]).flatMap(([key, schema]): Setting[] => {
+  return names.flatMap((section) => {
+    const old = oldKeys[section].map((key): [string, z.ZodType] => [key, oldValue]);
+    return [...Object.entries(sections[section]), ...old].flatMap(([key, schema]): Setting[] => {
       const given = options[optionOf(key)];
       if (given === undefined) return [];
       const value = typeof given === "string" ? parsedFlag(schema, given, flagOf(key)) : given;
       return [{ section, key, value }];
-    }),
-  );
+    });
+  });
 }
 
 const shorthands: Readonly<Record<string, string>> = {

@@ -33,8 +33,11 @@ const keys: ReadonlyMap<string, string> = new Map([
 /** Names that only the library has; words such as "bias" or "seed" are the same everywhere. */
 const names = [...keys.keys()].filter((name) => /[A-Z]/.test(name)).sort((a, b) => b.length - a.length);
 
-/** A name in running text: no part of a path, of a longer name, or of something quoted. */
-const mention = new RegExp(`(?<![\\w./\\\\"'-])(${names.join("|")})(?![\\w/\\\\"'-]|\\.\\w)(:(?= ))?`, "g");
+/** A name in running text (no part of a path, of a longer name, or of something quoted), with ": " before a value. */
+const mention = new RegExp(
+  `(?<![\\w./\\\\"'-])(${names.join("|")})(?![\\w/\\\\"'-]|\\.\\w)(: (?=[["'\\d]|true|false|null))?`,
+  "g",
+);
 
 const isGiven = (argv: readonly string[], flag: string): boolean =>
   argv.some((word) => word === flag || word.startsWith(`${flag}=`));

@@ -55,13 +55,19 @@ function scoreRows(name: string, prefix: string, metrics: Numbers | null): [stri
   return Object.entries(plainMetrics(metrics, prefix)).map(([key, value]) => [`${name} ${key}`, formatNumber(value)]);
 }
 
+const ends: { readonly [R in TrainOutput["stopReason"]]: string } = {
+  completed: "",
+  callback: ", stopped by a callback",
+  aborted: ", interrupted",
+};
+
 /** The result for people. */
 export function trainingReport(result: TrainingResult): string {
   const { train, steps, epochs, peakMemoryBytes, output, stopReason } = result;
   return renderPairs([
     [
       "steps",
-      `${formatCount(steps)} (${formatNumber(epochs)} epochs${stopReason === "completed" ? "" : `, ${stopReason}`})`,
+      `${formatCount(steps)} (${formatNumber(epochs)} ${epochs === 1 ? "epoch" : "epochs"}${ends[stopReason]})`,
     ],
     ["time", formatDuration(train.train_runtime ?? 0)],
     ["rows per second", formatNumber(train.train_samples_per_second ?? 0)],

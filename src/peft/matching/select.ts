@@ -128,7 +128,8 @@ export function selectSavedModules(modules: readonly NamedModule[], config: Lora
   const heads: readonly string[] = config.taskType === null ? [] : headNames[config.taskType];
   const unknown = [...unused].filter((name) => !heads.includes(name));
   if (unknown.length > 0) {
-    const known = modules.flatMap(({ names }) => names).map((name) => name.slice(name.lastIndexOf(".") + 1));
+    const last = modules.flatMap(({ names }) => names).map((name) => name.slice(name.lastIndexOf(".") + 1));
+    const known = last.filter((name) => !/^\d+$/.test(name));
     throw new GraftError(
       "invalid-config",
       `modulesToSave names ${unknown.join(", ")}, which this model does not have`,

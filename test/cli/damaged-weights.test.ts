@@ -1,0 +1,204 @@
+import { execFileSync } from "node:child_process";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openSafetensors, readTensor } from "#graft/safetensors/read";
+import { writeSafetensors } from "#graft/safetensors/write";
+import type { TensorData } from "#graft/tensor-data";
+import { fast, graft, textModel, workFolder, writeTable } from "./graft.js";
+import { expectRefusal, type Refused } from "./refused.js";
+
+let folder: string;
+const at = (...parts: string[]) => join(folder, ...parts);
+
+/** A safetensors file of a header as it is given. */
+function file(header: Readonly<Record<string, unknown>>, dataBytes: number, claimedLength?: number): Uint8Array {
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const bytes = new Uint8Array(8 + json.length + dataBytes);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(claimedLength ?? json.length), true);
+  bytes.set(json, 8);
+  return bytes;
+}
+
+const entry = (dtype: string, shape: readonly number[], offsets: readonly [number, number]) => ({
+  dtype,
+  shape,
+  data_offsets: offsets,
+});
+
+const hostile: Readonly<Record<string, { readonly bytes: Uint8Array; readonly says: RegExp }>> = {
+  "header beyond the file": { bytes: file({}, 0, 5000), says: /header should have 5000 bytes/ },
+  "overlapping offsets": {
+    bytes: file({ a: entry("F32", [2], [0, 8]), b: entry("F32", [2], [4, 12]) }, 12),
+    says: /tensor b overlaps tensor a/,
+  },
+  "offsets out of range": { bytes: file({ a: entry("F32", [200], [0, 800]) }, 8), says: /but the file has/ },
+  "unknown dtype": { bytes: file({ a: entry("Q9", [2], [0, 8]) }, 8), says: /unknown dtype "Q9"/ },
+  "shape and size that differ": { bytes: file({ a: entry("F32", [3], [0, 8]) }, 8), says: /needs 12 bytes/ },
+};
+
+/** The tiny model with one of its tensors changed. */
+async function changedModel(target: string, change: (tensor: TensorData<"float32">) => TensorData): Promise<void> {
+  await cp(at("bert"), target, { recursive: true });
+  const { entries } = await openSafetensors(at("bert/model.safetensors"));
+  const tensors: [string, TensorData][] = [];
+  for (const one of entries.values()) tensors.push([one.name, await readTensor(one)]);
+  const isQuery = ([name]: [string, TensorData]) => name.endsWith("layer.0.attention.self.query.weight");
+  const changed = tensors.map((pair): [string, TensorData] =>
+    isQuery(pair) ? [pair[0], change(pair[1] as TensorData<"float32">)] : pair,
+  );
+  await writeSafetensors(join(target, "model.safetensors"), new Map(changed));
+}
+
+beforeAll(async () => {
+  folder = await workFolder();
+  await textModel(at("bert"));
+  await writeTable(at("train.tsv"), 16);
+  for (const [name, { bytes }] of Object.entries(hostile)) {
+    await cp(at("bert"), at(name), { recursive: true });
+    await writeFile(at(name, "model.safetensors"), bytes);
+  }
+  await changedModel(at("nan"), ({ dtype, shape, data }) => ({
+    dtype,
+    shape,
+    data: Float32Array.from(data, (value, index) => (index === 7 ? Number.NaN : value)),
+  }));
+  await changedModel(at("narrow"), ({ dtype, shape: [, columns = 1], data }) => ({
+    dtype,
+    shape: [3, columns],
+    data: data.slice(0, 3 * columns),
+  }));
+  await cp(at("bert"), at("words"), { recursive: true });
+  const tokenizer = JSON.parse(await readFile(at("bert/tokenizer.json"), "utf8"));
+  tokenizer.model.vocab.film = 5000;
+  await writeFile(at("words/tokenizer.json"), JSON.stringify(tokenizer));
+  const trained = await graft(folder, [
+    "train",
+    "--model",
+    "bert",
+    "--train",
+    "train.tsv",
+    "--output",
+    "good",
+    ...fast,
+  ]);
+  expect(trained.status).toBe(0);
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const train = (model: string) => [
+  "train",
+  "--model",
+  model,
+  "--output",
+  "out",
+  "--train",
+  "train.tsv",
+  "--threads",
+  "1",
+];
+
+describe("damaged and hostile safetensors", () => {
+  for (const [name, { says }] of Object.entries(hostile)) {
+    for (const args of [train(name), ["inspect", name], ["merge", "good", "out", "--model", name]]) {
+      it(`${name}: graft ${args[0]}`, () =>
+        expectRefusal(folder, { args, code: "invalid-safetensors", says: [`${name}/model.safetensors`, says] }));
+    }
+  }
+});
+
+const cases: readonly Refused[] = [
+  { name: "NaN in the weights: train", args: train("nan"), code: "not-finite", says: ["update 1 of", "NaN"] },
+  {
+    name: "NaN in the weights: eval",
+    args: ["eval", "good", "train.tsv", "--model", "nan"],
+    code: "not-finite",
+    says: ["the loss on train.tsv is NaN", "damaged"],
+  },
+  {
+    name: "NaN in the weights: predict",
+    args: ["predict", "good", "a film", "--model", "nan"],
+    code: "not-finite",
+    says: ['the model\'s outputs for "a film"'],
+  },
+  {
+    name: "NaN in the weights: merge",
+    args: ["merge", "good", "out", "--model", "nan"],
+    code: "not-finite",
+    says: ["query.weight of good on nan holds NaN"],
+  },
+  {
+    name: "NaN in the weights: export",
+    args: ["export", "nan", "out"],
+    code: "not-finite",
+    says: ["query.weight of nan holds NaN"],
+  },
+  {
+    name: "an encoder's tensor of another shape than config.json says: train",
+    args: train("narrow"),
+    code: "shape-mismatch",
+    says: ["query.weight is [3,32] in the file and [32,32] by config.json"],
+  },
+  {
+    name: "an encoder's tensor of another shape than config.json says: eval",
+    args: ["eval", "good", "train.tsv", "--model", "narrow"],
+    code: "shape-mismatch",
+    says: ["query.weight is [3,32]"],
+  },
+  {
+    name: "tokens beyond the vocabulary: train",
+    args: train("words"),
+    code: "invalid-token",
+    says: ["token id 5000", "vocabulary has 64"],
+  },
+  {
+    name: "tokens beyond the vocabulary: predict",
+    args: ["predict", "words", "film"],
+    code: "invalid-token",
+    says: ["5000", "0 to 63"],
+  },
+];
+
+describe("weights and tokens that cannot be used", () => {
+  for (const { name, ...refused } of cases) it(name, () => expectRefusal(folder, refused));
+});
+
+/** Mounts a file system of some kilobytes; false where this user may not. */
+function mountSmall(target: string, kilobytes: number): boolean {
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${kilobytes}k`, "tmpfs", target], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe("a full disk", () => {
+  it("is named, and leaves the log alone (left out where no file system can be mounted)", async (context) => {
+    const small = at("small");
+    await mkdir(small);
+    if (!mountSmall(small, 16)) {
+      await rm(small, { recursive: true });
+      context.skip("this user may not mount a file system");
+    }
+    try {
+      for (const args of [
+        [...train("bert"), "--r", "32", "--output", "small/out"],
+        ["merge", "good", "small/out", "--overwrite"],
+        ["export", "good", "small/out", "--overwrite"],
+      ]) {
+        const { status, stderr } = await graft(folder, args);
+        expect(stderr).toMatch(
+          /^error \[disk-full\]: cannot write .*\nhint: Free some space; nothing was replaced\.\n$/m,
+        );
+        expect(status).toBe(1);
+        expect(await readdir(small)).toEqual(["out"]);
+        expect(await readdir(join(small, "out"))).toEqual(["events.jsonl"]);
+      }
+    } finally {
+      execFileSync("umount", [small]);
+      await rm(small, { recursive: true });
+    }
+  });
+});
