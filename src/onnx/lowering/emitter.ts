@@ -1,5 +1,5 @@
 import { GraftError } from "../../errors.js";
-import { type Dim, dimTerms, type Node, scalarValue, type Tensor } from "../../graph/index.js";
+import { type Dim, dimTerms, type Node, scalarValue, type Tensor, type TensorType } from "../../graph/index.js";
 import { bytesOf, type DType, type TensorData } from "../../tensor-data.js";
 import type { AttributeProto, NodeProto, TensorProto, ValueInfoProto } from "../proto/index.js";
 
@@ -38,8 +38,7 @@ export class Emitter {
   /** Scalars that lowering rules measure on the way; outputs of the graph besides those asked for. */
   readonly measurements: string[] = [];
   private readonly names = new Map<Tensor, string>();
-  /** The bound tensors by the names of their values. */
-  private readonly types = new Map<string, Tensor>();
+  private readonly types = new Map<string, TensorType>();
   private readonly deferred = new Map<Tensor, () => string>();
   private readonly memo = new Map<string, string>();
   private readonly taken = new Set<string>();
@@ -94,7 +93,13 @@ export class Emitter {
   /** Says under which name a tensor's value is found. */
   bind(tensor: Tensor, name: string): void {
     this.names.set(tensor, name);
-    this.types.set(name, tensor);
+    this.describe(name, tensor);
+  }
+
+  /** Says what a value is, for those behind which ONNX Runtime would lose track of the named dimensions. */
+  describe(name: string, type: TensorType): string {
+    this.types.set(name, type);
+    return name;
   }
 
   /** Says how a tensor's value is written, should somebody ask for its name. */
@@ -178,12 +183,12 @@ export class Emitter {
     });
   }
 
-  /** Types and shapes of the nodes' outputs, as far as they are values of bound tensors. */
+  /** Types and shapes of the nodes' outputs, as far as they are known here. */
   valueInfo(): ValueInfoProto[] {
     return this.nodes.flatMap(({ output }) =>
       output.flatMap((name) => {
-        const tensor = this.types.get(name);
-        return tensor ? [{ name, dtype: tensor.dtype, shape: [...tensor.shape] }] : [];
+        const type = this.types.get(name);
+        return type ? [{ name, dtype: type.dtype, shape: [...type.shape] }] : [];
       }),
     );
   }

@@ -32,8 +32,10 @@ const shapeOf2d = (tensor: Tensor) => [productOf(tensor.shape.slice(0, -1)), ten
 
 function flattened(name: string, tensor: Tensor, e: Emitter): string {
   if (tensor.shape.length === 2) return name;
-  const [, columns] = shapeOf2d(tensor);
-  return e.memoized(`rows:${name}`, () => e.emit("Reshape", [name, e.dimVector([-1, columns])]));
+  const shape = shapeOf2d(tensor);
+  return e.memoized(`rows:${name}`, () =>
+    e.describe(e.emit("Reshape", [name, e.dimVector([-1, shape[1]])]), { dtype: tensor.dtype, shape }),
+  );
 }
 
 /**
@@ -123,8 +125,11 @@ function quantizedRows(tensor: Tensor, scaled: RowScaled | undefined, e: Emitter
     return e.emit("Add", [e.emit("Mul", [magnitude, e.number(1 / 127)]), e.number(tiny)]);
   });
   const values = e.memoized(`rounded rows:${x}`, () => {
+    const shape = [shapeOf2d(tensor)[0]];
     const scales = e.emit("Reshape", [rowScales, e.constant("int64", [1], [-1])]);
     const zeroPoints = e.emit("Expand", [e.constant("uint8", [1], [128]), e.emit("Shape", [scales])]);
+    e.describe(scales, { dtype: "float32", shape });
+    e.describe(zeroPoints, { dtype: "uint8", shape });
     return e.emit("QuantizeLinear", [x, scales, zeroPoints], { attributes: { axis: 0 } });
   });
   if (!scaled) return { values, scales: rowScales };
