@@ -35,6 +35,18 @@ export class CheckpointKeeper {
   }
 
   /**
+   * At the end of a run that keeps a single checkpoint: the last one goes too where another is the best, as in
+   * transformers.
+   */
+  async keepBestAlone(): Promise<void> {
+    const { args, state, own } = this;
+    const best = state.bestModelCheckpoint;
+    if (args.saveTotalLimit !== 1 || best === null || !own.includes(best)) return;
+    await removeOldCheckpoints(args.outputDir, 1, [...own.filter((path) => path !== best), best], best);
+    this.written = best;
+  }
+
+  /**
    * Writes the checkpoint of the current update.
    * @param contents asked for after the state tells its best checkpoint
    * @returns its folder; undefined where it is written already

@@ -75,6 +75,7 @@ export class Trainer<Row> {
   readonly control = newControl();
   private readonly handler: CallbackHandler;
   private readonly collate: DataCollator<Row>;
+  private isTraining = false;
   private readonly datasets = new Map<DatasetLike<Row>, Promise<Dataset<Row>>>();
 
   /** @throws GraftError `invalid-argument` where batches cannot be made, `invalid-config` for evaluations without data */
@@ -106,8 +107,26 @@ export class Trainer<Row> {
    * `loadBestModelAtEnd`.
    * @throws GraftError `not-finite` naming the update, `empty-dataset`, `invalid-label`, `invalid-token`, ...
    */
-  async train({ resumeFromCheckpoint = false, signal }: TrainOptions = {}): Promise<TrainOutput> {
+  async train(options: TrainOptions = {}): Promise<TrainOutput> {
+    if (this.isTraining) {
+      throw new GraftError(
+        "invalid-argument",
+        "this Trainer is training already",
+        "Await train() before it is called again; runs at the same time need models of their own.",
+      );
+    }
+    this.isTraining = true;
+    try {
+      return await this.newRun(options);
+    } finally {
+      this.isTraining = false;
+    }
+  }
+
+  private async newRun({ resumeFromCheckpoint = false, signal }: TrainOptions): Promise<TrainOutput> {
     const dataset = await this.dataset(this.options.trainDataset, "trainDataset");
+    // What is wrong with the evaluation's data is better known now than after an epoch.
+    if (this.args.evalStrategy !== "no") await this.dataset(this.options.evalDataset, "evalDataset");
     const resume = await this.resumePoint(resumeFromCheckpoint);
     if (resume === undefined) await this.warnOfEarlierRun();
     this.state = newTrainerState();

@@ -11,7 +11,7 @@ import {
   ProgressMeter,
   type TrainerControl,
 } from "./callbacks/index.js";
-import type { ResumePoint, Savable } from "./checkpoint.js";
+import { changedArguments, type ResumePoint, type Savable } from "./checkpoint.js";
 import { CheckpointKeeper } from "./checkpoint-keeper.js";
 import { readPrecisionReport, writePrecisionReport } from "./frozen-precision.js";
 import { restoreWeights, type TrainableModel } from "./model.js";
@@ -78,6 +78,11 @@ export class TrainingRun<Row> {
       },
     });
     const { maxSteps, numTrainEpochs } = this.plan;
+    if (resume && resume.state.maxSteps !== maxSteps && changedArguments(resume, args).length === 0) {
+      setup.inform(
+        `${resume.folder} is of a run of ${resume.state.maxSteps} updates, this one has ${maxSteps}: the training data has another length, so the run will take another course`,
+      );
+    }
     Object.assign(state, {
       ...resume?.state,
       maxSteps,
@@ -110,6 +115,8 @@ export class TrainingRun<Row> {
     const { setup, plan } = this;
     const { state, control } = setup;
     await this.takeUp();
+    // What cannot be written is better known now than after an hour.
+    if (setup.args.saveStrategy !== "no") await platform.makeDirectory(setup.args.outputDir);
     this.hasBegun = true;
     await this.call("onTrainBegin");
     const first = Math.floor(state.globalStep / plan.updatesPerEpoch);
@@ -226,15 +233,16 @@ export class TrainingRun<Row> {
   }
 
   private async finish(): Promise<TrainOutput> {
-    const { args, model, state, handler, log } = this.setup;
+    const { args, state, handler, log } = this.setup;
     const isComplete = state.globalStep >= this.plan.maxSteps;
     const stopReason: StopReason = isComplete ? "completed" : this.isAborted ? "aborted" : "callback";
     if (stopReason === "aborted" && state.globalStep > 0) await this.save();
     await this.updater.session.sync();
     const summary = this.record.summary(state.globalStep);
     await log(summary);
-    if (args.loadBestModelAtEnd && state.bestModelCheckpoint !== null && stopReason !== "aborted") {
-      await restoreWeights(model, state.bestModelCheckpoint);
+    if (stopReason !== "aborted") {
+      if (args.loadBestModelAtEnd) await this.loadBest();
+      await this.keeper.keepBestAlone();
     }
     const metrics = { ...summary, epoch: state.epoch };
     await handler.call("onTrainEnd", this.setup, { metrics });
@@ -245,6 +253,14 @@ export class TrainingRun<Row> {
       stopReason,
       checkpoint: this.keeper.last,
     };
+  }
+
+  private async loadBest(): Promise<void> {
+    const { args, model, state, inform } = this.setup;
+    if (state.bestModelCheckpoint !== null) return restoreWeights(model, state.bestModelCheckpoint);
+    inform(
+      `no checkpoint is the best one by ${args.metricForBestModel} (${state.bestMetric === null ? "no evaluation gave a number for it" : "it is no longer there"}): the model keeps the weights of the last update`,
+    );
   }
 
   private get isAborted(): boolean {

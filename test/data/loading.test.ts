@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
 import { type Dataset, datasetOf } from "#graft/data/dataset";
 import { ImageProcessor } from "#graft/data/images/processor";
 import { rawImage } from "#graft/data/images/raw-image";
@@ -19,7 +20,6 @@ import { validateBatch } from "#graft/data/loading/validate-batch";
 import { Tokenizer } from "#graft/data/tokenizing/tokenizer";
 import { CounterRng } from "#graft/random";
 import { tensorData } from "#graft/tensor-data";
-import { describe, expect, it } from "vitest";
 
 const golden = fileURLToPath(new URL("../golden/data/", import.meta.url));
 const numbers = (length: number) => datasetOf(Array.from({ length }, (_, i) => i));
@@ -159,6 +159,23 @@ describe("text batches", () => {
       code: "invalid-token",
     });
     await expect(Tokenizer.fromFolder(`${golden}files`)).rejects.toMatchObject({ code: "file-not-found" });
+  });
+});
+
+describe("labels of a batch", () => {
+  const pixelValues = tensorData("float32", [1, 1, 1], Float32Array.of(0));
+  const collated = (label: unknown, problemType: "regression" | "single_label_classification") =>
+    collateImages({ problemType })([{ pixelValues, label: label as number }]);
+
+  it.each([1.5, Number.NaN, "cat", "2", true, null])("refuses %j as a class id", (label) => {
+    expect(() => collated(label, "single_label_classification")).toThrow(
+      expect.objectContaining({ code: "invalid-label", message: expect.stringMatching(/no class id/) }),
+    );
+  });
+
+  it("takes any number in regression, and nothing else", () => {
+    expect(collated(1.5, "regression").labels?.data).toEqual(Float32Array.of(1.5));
+    expect(() => collated("1.5", "regression")).toThrow(expect.objectContaining({ code: "invalid-label" }));
   });
 });
 

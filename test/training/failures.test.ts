@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readdirSync } from "node:fs";
+import { appendFileSync, existsSync, readdirSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { GraftError, Trainer, type TrainerCallback, type TrainerOptions, TrainingArguments } from "graft-peft";
@@ -144,6 +144,80 @@ describe("a run that fails", () => {
     expect(existsSync(outputDir)).toBe(false);
     await model.dispose();
   });
+});
+
+describe("what is known before the first update", () => {
+  const noUpdate: TrainerCallback = {
+    onStepBegin: () => {
+      throw new Error("an update was begun");
+    },
+  };
+
+  it("evaluation data without rows", async () => {
+    const outputDir = join(folder.path, `run-${runs++}`);
+    const args = new TrainingArguments({ outputDir, evalStrategy: "epoch" });
+    const { trainer, model } = await failing({ args, evalDataset: [], callbacks: [noUpdate] });
+    await expect(trainer.train()).rejects.toMatchObject({
+      code: "empty-dataset",
+      message: expect.stringMatching(/evalDataset has no rows/),
+    });
+    expect(existsSync(outputDir)).toBe(false);
+    await model.dispose();
+  });
+
+  it("a folder that checkpoints cannot be written to", async () => {
+    const outputDir = join(folder.path, `run-${runs++}`);
+    writeFileSync(outputDir, "a file");
+    const args = new TrainingArguments({ outputDir, saveStrategy: "epoch", reportTo: "none" });
+    const { trainer, model } = await failing({ args, callbacks: [noUpdate] });
+    await expect(trainer.train()).rejects.toMatchObject({ code: "file-access" });
+    await model.dispose();
+  });
+
+  it("another run of the same Trainer in progress, which goes on", async () => {
+    const { trainer, model } = await failing({});
+    const first = trainer.train();
+    await expect(trainer.train()).rejects.toMatchObject({
+      code: "invalid-argument",
+      message: expect.stringMatching(/training already/),
+    });
+    expect(await first).toMatchObject({ globalStep: 5, stopReason: "completed" });
+    await model.dispose();
+  });
+
+  it("a checkpoint of data of another length: a warning", async () => {
+    const outputDir = join(folder.path, `run-${runs++}`);
+    const args = new TrainingArguments({ outputDir, perDeviceTrainBatchSize: 4, numTrainEpochs: 1, saveSteps: 2 });
+    const first = await failing({ args });
+    await first.trainer.train();
+    const warnings: string[] = [];
+    const onWarning = (message: string) => void warnings.push(message);
+    const second = await failing({ args, trainDataset: tinyTextDataset(12), onWarning });
+    await second.trainer.train({ resumeFromCheckpoint: join(outputDir, "checkpoint-2") });
+    expect(warnings).toEqual([expect.stringMatching(/of a run of 5 updates, this one has 3/)]);
+    await Promise.all([first, second].map(({ model }) => model.dispose()));
+  });
+});
+
+it("without a number for the best model's metric the last weights stay, and the run says so", async () => {
+  const warnings: string[] = [];
+  const args = new TrainingArguments({
+    outputDir: join(folder.path, `run-${runs++}`),
+    numTrainEpochs: 1,
+    evalStrategy: "epoch",
+    saveStrategy: "epoch",
+    loadBestModelAtEnd: true,
+    metricForBestModel: "score",
+  });
+  const { trainer, model } = await failing({
+    args,
+    evalDataset: tinyTextDataset(4),
+    computeMetrics: () => ({ score: Number.NaN }),
+    onWarning: (message) => void warnings.push(message),
+  });
+  await trainer.train();
+  expect(warnings).toEqual([expect.stringMatching(/no evaluation gave a number/)]);
+  await model.dispose();
 });
 
 describe("a fresh run in the folder of an earlier one", () => {

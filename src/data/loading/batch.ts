@@ -13,9 +13,27 @@ export interface Batch {
 /** "regression" makes labels float32, the others int32 class ids. */
 export type ProblemType = "single_label_classification" | "regression";
 
+/** Typed arrays would take "cat" for 0 and 1.5 for 1. */
+const fits: { readonly [P in ProblemType]: (label: unknown) => boolean } = {
+  single_label_classification: Number.isInteger,
+  regression: (label) => typeof label === "number",
+};
+
+function invalidLabel(label: unknown, problemType: ProblemType): GraftError {
+  const shown = typeof label === "string" ? JSON.stringify(label) : String(label);
+  const isValue = problemType === "regression";
+  return new GraftError(
+    "invalid-label",
+    `a row has the label ${shown}, which is no ${isValue ? "number" : "class id"}`,
+    isValue
+      ? "Regression targets are numbers."
+      : 'Class ids are whole numbers from 0: look names up in the model\'s label2id; for other numbers use problemType "regression".',
+  );
+}
+
 /**
  * Labels of shape [batch]; `{}` when no row has one.
- * @throws GraftError `invalid-label` when only some rows have one.
+ * @throws GraftError `invalid-label` when only some rows have one, or one that is no class id (no number in regression).
  */
 export function labelTensor(
   rows: readonly { readonly label?: number }[],
@@ -30,6 +48,8 @@ export function labelTensor(
       "Give every row a label, or none.",
     );
   }
+  const odd = values.find((label) => !fits[problemType](label));
+  if (odd !== undefined) throw invalidLabel(odd, problemType);
   const labels =
     problemType === "regression"
       ? tensorData("float32", [rows.length], Float32Array.from(values))

@@ -47,8 +47,17 @@ export const trainingArgumentFields = {
   metricForBestModel: z.string().min(1).nullable().default(null).describe('Metric that decides; "loss" when not set'),
   greaterIsBetter: z.boolean().nullable().default(null).describe("Default: false for a metric that ends in loss"),
 
-  seed: z.int().gte(0).default(42).describe("Decides dropout, augmentation and, without dataSeed, the order of the rows"),
-  dataSeed: z.int().gte(0).nullable().default(null).describe("Decides the order of the training rows alone; seed when not set"),
+  seed: z
+    .int()
+    .gte(0)
+    .default(42)
+    .describe("Decides dropout, augmentation and, without dataSeed, the order of the rows"),
+  dataSeed: z
+    .int()
+    .gte(0)
+    .nullable()
+    .default(null)
+    .describe("Decides the order of the training rows alone; seed when not set"),
   trainSamplingStrategy: z
     .enum(["random", "sequential", "group_by_length"])
     .default("random")
