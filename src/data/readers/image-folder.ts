@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { type ImageExample, requireRows, type RowRange, selectRows } from "../dataset.js";
+import { type ImageExample, type RowRange, requireRows, selectRows } from "../dataset.js";
 import { type Label2Id, label2idOf, labelId, labelNames } from "./labels.js";
 
 export interface ReadImageFolderOptions extends RowRange {

@@ -1,4 +1,4 @@
-import { requireRows, type RowRange, selectRows, type TextExample } from "../dataset.js";
+import { type RowRange, requireRows, selectRows, type TextExample } from "../dataset.js";
 import type { DelimitedOptions } from "./delimited.js";
 import { inferLabel2id, type Label2Id, labelId, labelNames, labelValue, type RawLabel } from "./labels.js";
 import { readTable, type TableFormat } from "./registry.js";
