@@ -47,6 +47,7 @@ export interface OptimizerStepOptions {
 /**
  * The two halves of a training loop: one call gives the loss and adds up gradients, another applies the optimiser.
  * Parameters, gradients and optimiser state stay in the model's worker; `sync` copies trained values to the model.
+ * Calls are carried out in the order in which they are made, awaited or not.
  *
  * @example
  * const session = createTrainingSession(model, { optimizer: "adamw", weightDecay: 0.01 });
@@ -60,6 +61,7 @@ export class TrainingSession {
   private updates = 0;
   private microStep = 0;
   private isDisposed = false;
+  private last: Promise<unknown> = Promise.resolve();
 
   /** @internal Made by `createTrainingSession`. */
   constructor(
@@ -77,8 +79,11 @@ export class TrainingSession {
    * @param inputs with labels
    * @throws GraftError for inputs that do not fit the model, `invalid-argument` without labels
    */
-  async forwardBackward(inputs: ModelInputs, options: ForwardBackwardOptions = {}): Promise<ForwardBackwardResult> {
-    this.requireLife();
+  forwardBackward(inputs: ModelInputs, options: ForwardBackwardOptions = {}): Promise<ForwardBackwardResult> {
+    return this.inOrder(() => this.pass(inputs, options));
+  }
+
+  private async pass(inputs: ModelInputs, options: ForwardBackwardOptions): Promise<ForwardBackwardResult> {
     if (inputs.labels === undefined) {
       throw new GraftError(
         "invalid-argument",
@@ -101,8 +106,8 @@ export class TrainingSession {
   }
 
   /** Copies of the gradients added up since the last update, by parameter name. */
-  async gradients(): Promise<Record<string, TensorData>> {
-    return this.program === undefined ? {} : this.program.gradients();
+  gradients(): Promise<Record<string, TensorData>> {
+    return this.inOrder(async () => this.program?.gradients() ?? {});
   }
 
   /**
@@ -110,63 +115,68 @@ export class TrainingSession {
    * @returns the global norm before clipping
    * @throws GraftError `not-finite` (the parameters stay as they are), `invalid-argument` without gradients
    */
-  async optimizerStep(options: OptimizerStepOptions): Promise<{ gradNorm: number }> {
-    this.requireLife();
-    if (this.optimizer === undefined) {
-      throw new GraftError("invalid-argument", "there are no gradients yet", "Call forwardBackward first.");
-    }
-    const result = await this.optimizer.step(options);
-    this.updates++;
-    this.microStep = 0;
-    return result;
+  optimizerStep(options: OptimizerStepOptions): Promise<{ gradNorm: number }> {
+    return this.inOrder(async () => {
+      if (this.optimizer === undefined) {
+        throw new GraftError("invalid-argument", "there are no gradients yet", "Call forwardBackward first.");
+      }
+      const result = await this.optimizer.step(options);
+      this.updates++;
+      this.microStep = 0;
+      return result;
+    });
   }
 
   /** Forgets the gradients added up so far. */
-  async zeroGrad(): Promise<void> {
-    await this.optimizer?.zeroGrad();
-    this.microStep = 0;
+  zeroGrad(): Promise<void> {
+    return this.inOrder(async () => {
+      await this.optimizer?.zeroGrad();
+      this.microStep = 0;
+    });
   }
 
   /** A copy of the optimiser's state; undefined before the first batch. */
-  async state(): Promise<OptimizerState | undefined> {
-    this.requireLife();
-    return this.pendingState ?? (await this.optimizer?.state());
+  state(): Promise<OptimizerState | undefined> {
+    return this.inOrder(async () => this.pendingState ?? (await this.optimizer?.state()));
   }
 
   /** Goes on from a state; dropout masks go on from its number of updates. */
-  async loadState(state: OptimizerState): Promise<void> {
-    this.requireLife();
-    this.updates = state.step;
-    this.microStep = 0;
-    if (this.optimizer === undefined) this.pendingState = state;
-    else await this.optimizer.loadState(state);
+  loadState(state: OptimizerState): Promise<void> {
+    return this.inOrder(async () => {
+      this.updates = state.step;
+      this.microStep = 0;
+      if (this.optimizer === undefined) this.pendingState = state;
+      else await this.optimizer.loadState(state);
+    });
   }
 
   /** Copies trained values from the worker into the model's parameters. Saving a model does so by itself. */
   sync(): Promise<void> {
-    return this.model.runner.syncFromEngine();
+    return this.inOrder(() => this.model.runner.syncFromEngine());
   }
 
   /**
    * Frees the optimiser's state and the gradients in the worker. The model keeps its trained weights and is used on as
    * before. `model.dispose()` frees them as well, so a program that trains once needs no more than that.
    */
-  async dispose(): Promise<void> {
+  dispose(): Promise<void> {
+    if (this.isDisposed) return this.last.then(() => {});
+    const freed = this.inOrder(async () => {
+      const optimizer = this.optimizer;
+      this.optimizer = undefined;
+      this.pendingState = undefined;
+      await optimizer?.dispose();
+    });
     this.isDisposed = true;
-    const optimizer = this.optimizer;
-    this.optimizer = undefined;
-    this.pendingState = undefined;
-    await optimizer?.dispose();
+    return freed;
   }
 
-  /** @throws GraftError `invalid-argument` after `dispose` */
-  private requireLife(): void {
-    if (!this.isDisposed) return;
-    throw new GraftError(
-      "invalid-argument",
-      "this training session was disposed",
-      "Make a new one with createTrainingSession; session.state() and loadState carry the optimiser's state over.",
-    );
+  /** Runs an action after those asked for before it. @throws GraftError `invalid-argument` after `dispose` */
+  private inOrder<T>(action: () => Promise<T>): Promise<T> {
+    if (this.isDisposed) return Promise.reject(disposedError());
+    const result = this.last.then(action);
+    this.last = result.catch(() => {});
+    return result;
   }
 
   /** Before the first program: the model may have been trained otherwise before. */
@@ -199,6 +209,14 @@ export class TrainingSession {
     this.pendingState = undefined;
     return handle;
   }
+}
+
+function disposedError(): GraftError {
+  return new GraftError(
+    "invalid-argument",
+    "this training session was disposed",
+    "Make a new one with createTrainingSession; state() and loadState carry the optimiser's state over.",
+  );
 }
 
 /**

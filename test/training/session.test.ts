@@ -71,6 +71,29 @@ describe("a training session", () => {
     await model.dispose();
   });
 
+  it("carries calls out in the order in which they are made, awaited or not", async () => {
+    const run = async (isAwaited: boolean) => {
+      const model = await tinyPeftModel(folder.path, { base: "bert_seqcls", adapter: "bert_default", dropout: 0.3 });
+      const session = createTrainingSession(model);
+      const calls: Promise<unknown>[] = [];
+      for (const call of [
+        () => session.forwardBackward(batch),
+        () => session.forwardBackward(batch),
+        () => session.optimizerStep({ learningRate: 1e-2 }),
+        () => session.forwardBackward(batch).then(({ loss }) => loss),
+        () => session.gradients(),
+        () => session.dispose(),
+      ]) {
+        calls.push(call());
+        if (isAwaited) await calls.at(-1);
+      }
+      const results = await Promise.all(calls);
+      await model.dispose();
+      return results.slice(2, 5);
+    };
+    expect(await run(false)).toEqual(await run(true));
+  });
+
   it("frees the optimiser in the worker when it is disposed; the model keeps what it has learnt", async () => {
     const createOptimizer = vi.spyOn(Engine.prototype, "createOptimizer");
     const model = await peftModel();
