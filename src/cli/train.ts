@@ -40,7 +40,9 @@ function complete(run: Run): CompleteRun {
 
 /** A fresh run begins with a folder that holds nothing of an older one. */
 async function prepareFolder(run: CompleteRun, { overwrite, resume }: TrainFlags): Promise<void> {
-  if (resume === undefined) await checkOutputFolder(run.output, [run.model], overwrite ?? false);
+  if (resume !== undefined) return;
+  const others = ", or --resume to go on from its last checkpoint";
+  await checkOutputFolder(run.output, [run.model], overwrite ?? false, others);
 }
 
 async function clearFolder(output: string): Promise<void> {

@@ -216,7 +216,12 @@ const cases: readonly Refused[] = [
     code: "invalid-config",
     says: ["modules_to_save names clasifier"],
   },
-  { name: "an output folder in use", args: train("--output", "good"), code: "invalid-argument", says: ["--overwrite"] },
+  {
+    name: "an output folder in use",
+    args: train("--output", "good"),
+    code: "invalid-argument",
+    says: ["--overwrite", "--resume"],
+  },
   { name: "resuming from nothing", args: train("--resume"), code: "file-not-found", says: ["checkpoint"] },
   { name: "inspecting something else", args: ["inspect", "train.tsv"], code: "unsupported", says: ["train.tsv"] },
 ];

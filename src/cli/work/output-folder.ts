@@ -4,9 +4,15 @@ import { GraftError } from "../../errors.js";
 /**
  * Refuses a folder that holds something already, unless it may be replaced; a source is never replaced.
  * @param sources folders that the command reads
+ * @param others what else the user may do about it
  * @throws GraftError `invalid-argument`, `file-access`
  */
-export async function checkOutputFolder(path: string, sources: readonly string[], overwrite: boolean): Promise<void> {
+export async function checkOutputFolder(
+  path: string,
+  sources: readonly string[],
+  overwrite: boolean,
+  others = "",
+): Promise<void> {
   if (!(await platform.exists(path))) return;
   if (!(await platform.isDirectory(path))) {
     throw new GraftError("file-access", `${path} is a file, not a folder`, "Choose another output folder.");
@@ -20,6 +26,6 @@ export async function checkOutputFolder(path: string, sources: readonly string[]
   throw new GraftError(
     "invalid-argument",
     `the folder ${path} exists and is not empty`,
-    "Choose another output folder, or add --overwrite to replace it.",
+    `Choose another output folder, or add --overwrite to replace it${others}.`,
   );
 }
