@@ -37,6 +37,7 @@ function launchChromium(): Promise<Browser> {
 /** A page at `url` whose scripts have run; what it logs as an error is collected in `errors`. */
 async function openPage(browser: Browser, url: string): Promise<{ page: Page; errors: string[] }> {
   const page = await browser.newPage();
+  page.setDefaultTimeout(100_000);
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(error.message));
   page.on("console", (message) => {

@@ -38,7 +38,7 @@ describe.skipIf(!chromiumPath)(inChromium("the example page in Chromium"), () =>
     await tab.page.setInputFiles("#picture", square);
     await tab.page.locator("#answer:not(:empty)").waitFor();
     expect(await tab.page.innerText("#answer")).toBe("square");
-  });
+  }, 120_000);
 
   test("picked folders serve as model and pictures; stopping keeps what was learnt", async () => {
     await tab.page.setInputFiles("#model", demoModel);
