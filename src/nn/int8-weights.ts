@@ -1,6 +1,6 @@
 import type { Node, Tensor } from "../graph/index.js";
 import type { Int8Weights } from "../onnx/index.js";
-import type { QuantizedData } from "../runtime/definition.js";
+import type { QuantizedData, QuantizedForm } from "../runtime/definition.js";
 
 /** Narrower products are not worth rounding. */
 const smallestSide = 64;
@@ -10,14 +10,17 @@ const smallestSide = 64;
  * from which float32 elements the engine is to make those.
  */
 export class FrozenWeights implements Int8Weights {
-  readonly quantized: QuantizedData[] = [];
+  private readonly matrices = new Map<Tensor, QuantizedData & { readonly forms: QuantizedForm[] }>();
+  private readonly declared = new Set<string>();
+
+  get quantized(): QuantizedData[] {
+    return [...this.matrices.values()];
+  }
 
   /** The graph inputs that hold the int8 weights. */
   get inputNames(): string[] {
-    return this.quantized.flatMap(({ path }) => [`${path}/values`, `${path}/scales`]);
+    return [...this.declared].flatMap((path) => [`${path}/values`, `${path}/scales`]);
   }
-
-  private readonly declared = new Set<string>();
 
   /** @param keepFloat32 products (as named in the guard's report) that stay float32 */
   constructor(private readonly keepFloat32: ReadonlySet<string>) {}
@@ -25,7 +28,7 @@ export class FrozenWeights implements Int8Weights {
   readonly of: Int8Weights["of"] = (node, e) => {
     const weight = frozenMatrix(node);
     if (!weight) return null;
-    const { name, source, rows, columns } = weight;
+    const { tensor, name, source, rows, columns } = weight;
     const { transposeB: transposed, alpha } = node.attributes;
     const product = `${name} (${transposed ? "forward" : "backward"})`;
     if (this.keepFloat32.has(product)) return null;
@@ -33,7 +36,9 @@ export class FrozenWeights implements Int8Weights {
     const [inner, outer] = transposed ? [columns, rows] : [rows, columns];
     if (!this.declared.has(path)) {
       this.declared.add(path);
-      this.quantized.push({ path, source, rows, columns, transposed, factor: alpha });
+      const matrix = this.matrices.get(tensor) ?? { source, rows, columns, forms: [] };
+      this.matrices.set(tensor, matrix);
+      matrix.forms.push({ path, transposed, factor: alpha });
       e.inputs.push({ name: `${path}/values`, dtype: "int8", shape: [inner, outer] });
       e.inputs.push({ name: `${path}/scales`, dtype: "float32", shape: [outer] });
     }
@@ -49,5 +54,5 @@ function frozenMatrix(node: Node<"matMul">) {
   if (origin.kind !== "initializer" || node.attributes.transposeA || left.shape.length < 2) return null;
   if (shape.length !== 2 || typeof rows !== "number" || typeof columns !== "number") return null;
   if (Math.min(rows, columns) < smallestSide) return null;
-  return { name: origin.name, source: origin.source, rows, columns };
+  return { tensor: right, name: origin.name, source: origin.source, rows, columns };
 }

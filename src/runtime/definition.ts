@@ -33,14 +33,17 @@ export interface MountedData {
   readonly data: Uint8Array;
 }
 
-/** An int8 weight that the engine makes from a float32 matrix before it compiles the graph. */
+/** A float32 matrix [rows, columns] from which the engine makes int8 weights before it compiles the graph. */
 export interface QuantizedData {
-  /** It becomes the resident tensors `path/values` (int8, row-major) and `path/scales` (float32, one per column). */
-  readonly path: string;
-  /** The float32 matrix [rows, columns]. */
   readonly source: TensorSource;
   readonly rows: number;
   readonly columns: number;
+  readonly forms: readonly QuantizedForm[];
+}
+
+/** One int8 weight. It becomes the resident tensors `path/values` (int8) and `path/scales` (float32, one per column). */
+export interface QuantizedForm {
+  readonly path: string;
   /** Whether the int8 matrix is [columns, rows]. */
   readonly transposed: boolean;
   /** Multiplied into the scales. */

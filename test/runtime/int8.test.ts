@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { matMul } from "#graft/graph/index";
 import { defineProgram, Parameter, Trace } from "#graft/nn/index";
 import { CounterRng } from "#graft/random";
-import { quantizeColumns } from "#graft/runtime/core/quantized-weights";
-import { Engine } from "#graft/runtime/index";
+import { quantizedTensors } from "#graft/runtime/core/quantized-weights";
+import { Engine, type QuantizedForm } from "#graft/runtime/index";
 
 const [rows, inner, outer] = [6, 128, 96];
 const rng = new CounterRng([7]);
@@ -100,17 +100,51 @@ describe("int8 products with frozen weights", () => {
   });
 });
 
-describe("quantizeColumns", () => {
-  it("uses the whole range of each column and rounds to nearest", () => {
-    const { values, scales } = quantizeColumns(Float32Array.of(1, -10, 0, 0.5, 2.5, 0), 2, 3, 1);
-    expect([...values]).toEqual([127, -127, 0, 64, 32, 0]);
-    for (const [column, scale] of [1 / 127, 10 / 127, 0].entries()) expect(scales[column]).toBeCloseTo(scale, 7);
+describe("quantizedTensors", () => {
+  const straight = { path: "w", transposed: false, factor: 1 };
+  const quantized = (values: readonly number[], rows: number, columns: number, forms: readonly QuantizedForm[]) =>
+    quantizedTensors({
+      source: { kind: "memory", data: { dtype: "float32", shape: [rows, columns], data: Float32Array.from(values) } },
+      rows,
+      columns,
+      forms,
+    });
+
+  it("use the whole range of each column and round to nearest, halves to even", async () => {
+    const tensors = await quantized([1, -10, 0, 0.5, 2.5, 0], 2, 3, [straight]);
+    expect([...tensors["w/values"]!.data]).toEqual([127, -127, 0, 64, 32, 0]);
+    for (const [column, scale] of [1 / 127, 10 / 127, 0].entries()) {
+      expect(tensors["w/scales"]!.data[column]).toBeCloseTo(scale, 7);
+    }
+    const halves = await quantized([127, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5], 7, 1, [straight]);
+    expect([...halves["w/values"]!.data]).toEqual([127, 0, 0, 2, -2, 2, -2]);
   });
 
-  it("multiplies the factor into the scales alone", () => {
-    const plain = quantizeColumns(Float32Array.of(1, 2), 1, 2, 1);
-    const scaled = quantizeColumns(Float32Array.of(1, 2), 1, 2, 0.5);
-    expect(scaled.values).toEqual(plain.values);
-    expect(scaled.scales[1]).toBeCloseTo(plain.scales[1]! / 2, 7);
+  it("make both forms of a matrix that fills no whole number of blocks", async () => {
+    const [rows, columns] = [70, 131];
+    const values = normals(rows * columns);
+    const turned = { path: "t", transposed: true, factor: 1 };
+    const tensors = await quantized([...values], rows, columns, [straight, turned]);
+    expect(tensors["t/values"]!.shape).toEqual([columns, rows]);
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        const exact = values[row * columns + column]!;
+        for (const [path, at, scaleAt] of [
+          ["w", row * columns + column, column],
+          ["t", column * rows + row, row],
+        ] as const) {
+          const scale = Number(tensors[`${path}/scales`]!.data[scaleAt]);
+          const rounded = Number(tensors[`${path}/values`]!.data[at]) * scale;
+          if (!(Math.abs(rounded - exact) <= 0.5001 * scale))
+            throw new Error(`${path} at ${row}, ${column}: ${rounded}`);
+        }
+      }
+    }
+  });
+
+  it("multiply the factor into the scales alone", async () => {
+    const tensors = await quantized([1, 2], 1, 2, [straight, { path: "half", transposed: false, factor: 0.5 }]);
+    expect(tensors["half/values"]).toEqual(tensors["w/values"]);
+    expect(tensors["half/scales"]!.data[1]).toBeCloseTo(Number(tensors["w/scales"]!.data[1]) / 2, 7);
   });
 });

@@ -100,7 +100,8 @@ export class EngineCore {
   /** Int8 weights are made once and serve all programs of the engine. */
   private async quantize(wanted: readonly QuantizedData[]): Promise<void> {
     for (const data of wanted) {
-      if (!this.residents.has(`${data.path}/values`)) this.residents.set(await quantizedTensors(data));
+      const forms = data.forms.filter(({ path }) => !this.residents.has(`${path}/values`));
+      if (forms.length > 0) this.residents.set(await quantizedTensors({ ...data, forms }));
     }
   }
 
