@@ -5,6 +5,8 @@ export const root = fileURLToPath(new URL("..", import.meta.url));
 
 export interface ChildResult {
   readonly status: number;
+  /** What ended it from outside, where something did. */
+  readonly signal: string | null;
   readonly stdout: string;
   readonly stderr: string;
   /** Seconds from the start of the process to its end, and to its first output. */
@@ -31,7 +33,9 @@ export function runChild(command: string, args: readonly string[]): Promise<Chil
       stderr += text;
     });
     child.on("error", reject);
-    child.on("close", (code) => resolve({ status: code ?? 1, stdout, stderr, seconds: elapsed(), firstOutputSeconds }));
+    child.on("close", (code, signal) =>
+      resolve({ status: code ?? 1, signal, stdout, stderr, seconds: elapsed(), firstOutputSeconds }),
+    );
   });
 }
 
@@ -39,11 +43,13 @@ export function runChild(command: string, args: readonly string[]): Promise<Chil
 export class SkippedSide extends Error {}
 
 /** The JSON of a program's last line. @throws SkippedSide with the reason that the program gave */
-export function jsonOf<T>({ status, stdout, stderr }: ChildResult): T {
+export function jsonOf<T>({ status, signal, stdout, stderr }: ChildResult): T {
   const last = stdout.trim().split("\n").at(-1) ?? "";
   if (status === 0) return JSON.parse(last) as T;
   const said = last.startsWith("{") ? (JSON.parse(last) as { error?: { message?: string } }).error?.message : undefined;
-  throw new SkippedSide(said ?? (stderr.trim().split("\n").slice(-3).join(" | ") || `ended with status ${status}`));
+  throw new SkippedSide(
+    said ?? (stderr.trim().split("\n").slice(-3).join(" | ") || `ended with ${signal ?? `status ${status}`}`),
+  );
 }
 
 /** Runs one of bench/sides in a process of its own. */

@@ -2,11 +2,17 @@ import { parentPort, Worker } from "node:worker_threads";
 import { GraftError } from "../errors.js";
 import type { WorkerHandle, WorkerPort } from "./types.js";
 
+/**
+ * ONNX Runtime walks a graph by recursion when it makes a session: ViT-B's int8 training step takes more than 5 MiB of stack
+ * (24 layers about twice as much), and a worker has 4 unless told otherwise. Only what is used becomes memory.
+ */
+const STACK_MIB = 64;
+
 /** A worker thread behind the common interface. */
 export function spawnWorker(url: URL): WorkerHandle {
   // `node --input-type=module -e "..."` is how the program was given, and would forbid a module file here.
   const execArgv = process.execArgv.filter((option) => !option.startsWith("--input-type"));
-  const worker = new Worker(url, { execArgv });
+  const worker = new Worker(url, { execArgv, resourceLimits: { stackSizeMb: STACK_MIB } });
   let ended = false;
   return {
     postMessage: (message, transfer = []) => worker.postMessage(message, [...transfer]),
