@@ -14,7 +14,7 @@ import { renderPairs } from "./shell/table.js";
 import { type ModelSummary, requireExisting, summarizeAdapter, summarizeModel } from "./work/inspect-model.js";
 import { checkpointState, tensorsOfFile, tensorsOfFolder } from "./work/inspect-weights.js";
 import { readSettings } from "./work/settings.js";
-import { isAdapterFolder } from "./work/source.js";
+import { isAdapterFolder, requireModel } from "./work/source.js";
 
 interface InspectFlags {
   readonly lora?: string;
@@ -101,6 +101,7 @@ async function inspectAdapter(path: string): Promise<Inspection> {
 }
 
 async function inspectModel(path: string, run: Run, lora: Run["lora"] | undefined): Promise<Inspection> {
+  await requireModel(path);
   const summary = await summarizeModel(path, run, lora);
   const tensors = await tensorsOfFolder(await resolveModelFolder(path));
   return { facts: modelFacts(summary), json: { ...summary }, tensors };

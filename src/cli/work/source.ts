@@ -24,6 +24,25 @@ export async function isAdapterFolder(path: string): Promise<boolean> {
   return platform.exists(platform.join(path, "adapter_config.json"));
 }
 
+/** Names that a message has room for. */
+const SHOWN_FILES = 5;
+
+/** A folder without an adapter must hold a model. @throws GraftError `file-not-found`, and as `resolveModelFolder` */
+export async function requireModel(folder: string): Promise<void> {
+  const isFolder = await platform.isDirectory(folder);
+  if (!isFolder || (await platform.exists(platform.join(folder, "config.json")))) {
+    await resolveModelFolder(folder);
+    return;
+  }
+  const names = (await platform.listDirectory(folder)).map(({ name }) => name).sort();
+  const shown = names.slice(0, SHOWN_FILES).join(", ") + (names.length > SHOWN_FILES ? ", ..." : "");
+  throw new GraftError(
+    "file-not-found",
+    `${folder} holds neither config.json nor adapter_config.json; it holds ${shown || "nothing"}`,
+    "Name a model or a PEFT adapter in Hugging Face's format. Other formats, such as loralib's, are first saved with save_pretrained in Python.",
+  );
+}
+
 /** What a model folder's type reads. @throws GraftError `file-not-found`, `invalid-json` */
 export async function taskOfModel(folder: string): Promise<Task> {
   const path = requireFile(await resolveModelFolder(folder), "config.json", "the model's structure");
@@ -56,8 +75,7 @@ async function processingFolder(base: string, adapter: string | undefined, task:
  */
 export async function resolveSource(folder: string, base?: string): Promise<Source> {
   if (!(await isAdapterFolder(folder))) {
-    // A folder that is neither is explained in the terms of a model.
-    await resolveModelFolder(folder);
+    await requireModel(folder);
     if (base !== undefined && platform.resolve(base) !== platform.resolve(folder)) {
       throw new GraftError(
         "invalid-argument",
