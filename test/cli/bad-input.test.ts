@@ -120,6 +120,12 @@ const cases: readonly Refused[] = [
     says: ["--load-best-model-at-end needs evaluations, but --eval-strategy is", "Set --eval-strategy to"],
   },
   {
+    name: "a metric that no evaluation computes, before training",
+    args: train("--eval", "train.tsv", "--eval-strategy", "epoch", "--metric-for-best-model", "acuracy"),
+    code: "invalid-config",
+    says: ['--metric-for-best-model is "acuracy"', 'Did you mean "accuracy"?'],
+  },
+  {
     name: "a label outside the map",
     args: train("--eval", "other.tsv"),
     code: "invalid-label",

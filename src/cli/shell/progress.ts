@@ -6,8 +6,8 @@ import { note } from "./print.js";
 /** Least time between two plain lines that no log asks for. */
 const PLAIN_INTERVAL_MS = 30_000;
 
-function rateOf({ secondsPerStep, samplesPerSecond }: Progress): string {
-  if (secondsPerStep === null) return "";
+function rateOf({ phase, secondsPerStep, samplesPerSecond }: Progress): string {
+  if (secondsPerStep === null || phase === "quantize") return "";
   const pace =
     secondsPerStep >= 1 ? `${secondsPerStep.toFixed(2)} s/step` : `${(1 / secondsPerStep).toFixed(1)} steps/s`;
   return samplesPerSecond === null ? pace : `${pace} (${formatNumber(Number(samplesPerSecond.toPrecision(3)))} rows/s)`;

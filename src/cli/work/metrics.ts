@@ -1,5 +1,31 @@
+import { GraftError } from "../../errors.js";
+import { nearest } from "../../peft/matching/nearest.js";
 import type { ComputeMetrics, MetricInput, MetricName } from "../../training/index.js";
 import { argMax, f1, metrics } from "../../training/index.js";
+
+function chosenMetrics(names: readonly MetricName[] | undefined, isRegression: boolean): readonly MetricName[] {
+  return names ?? [isRegression ? "pearson" : "accuracy"];
+}
+
+/**
+ * Refuses a metric that no evaluation of the run will compute, before any time is spent on training.
+ * @throws GraftError `invalid-config`
+ */
+export function requireMetric(
+  wanted: string | null,
+  names: readonly MetricName[] | undefined,
+  isRegression: boolean,
+): void {
+  const known: string[] = ["loss", ...chosenMetrics(names, isRegression)];
+  const plain = wanted?.replace(/^eval_/, "") ?? "loss";
+  if (known.includes(plain)) return;
+  const isComputable = Object.hasOwn(metrics, plain);
+  throw new GraftError(
+    "invalid-config",
+    `metricForBestModel is "${wanted}", but evaluations compute ${known.join(", ")}`,
+    isComputable ? `Add ${plain} to the run's metrics.` : `Did you mean "${nearest(plain, known, 1)[0]}"?`,
+  );
+}
 
 /**
  * What evaluations compute, by name. F1 of more than two classes is the mean over them ("macro").
@@ -10,7 +36,7 @@ export function computeMetricsOf(
   numLabels: number,
   isRegression: boolean,
 ): ComputeMetrics {
-  const chosen = names ?? [isRegression ? "pearson" : "accuracy"];
+  const chosen = chosenMetrics(names, isRegression);
   const compute: { readonly [K in MetricName]: (input: MetricInput) => Readonly<Record<string, number>> } = {
     ...metrics,
     f1: (input) => f1(input, { average: numLabels > 2 ? "macro" : "binary" }),

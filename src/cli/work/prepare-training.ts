@@ -12,6 +12,7 @@ import { optionOf } from "../run-file/spelling.js";
 import { note, warn } from "../shell/print.js";
 import { type Processing, processingOf, type ReadData, readData } from "./data.js";
 import { trainingLabels } from "./labels.js";
+import { requireMetric } from "./metrics.js";
 import { loadClassifier } from "./open.js";
 import type { Settings, Task } from "./settings.js";
 import { taskOfModel } from "./source.js";
@@ -88,6 +89,7 @@ export async function prepareTraining(run: CompleteRun): Promise<PreparedTrainin
     );
   }
   const given = run.labels && { label2id: Object.fromEntries(run.labels.map((name, id) => [name, id])) };
+  requireMetric(args.metricForBestModel, run.metrics, isRegression);
   const first = await readData(keys.train, { task, keys, isRegression, limit: keys.train_limit, ...given });
   const labels = isRegression ? undefined : await labelsOf(run, first);
   // The ids are the model's, which may name the same classes in another order.
