@@ -1,6 +1,13 @@
 import type { Tensor } from "../graph/index.js";
 import { defineProgram, type FrozenPrecision, type Mode, type Parameter, Trace } from "../nn/index.js";
-import { defaultBackend, Engine, type EngineOptions, type MaskKey, type Program } from "../runtime/index.js";
+import {
+  defaultBackend,
+  Engine,
+  type EngineOptions,
+  type MaskKey,
+  type Program,
+  type QuantizeProgress,
+} from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
 import { type InputName, inputNames, type OutputName, outputNames } from "./inputs.js";
 import type { Network } from "./network.js";
@@ -50,6 +57,8 @@ const contentOf = (parameter: Parameter): unknown => parameter.override ?? param
  * parameters live in the engine, and every program reads them there.
  */
 export class Runner {
+  /** Told how far the int8 weights are that a program waits for, where that takes a while. */
+  onQuantize: ((progress: QuantizeProgress) => void) | undefined;
   private starting: Promise<Engine> | undefined;
   private readonly cache = new Map<string, CacheEntry>();
   private readonly uploaded = new Map<string, unknown>();
@@ -229,7 +238,7 @@ export class Runner {
         ...(isTraining ? { loss: outputNames.loss } : {}),
         ...(frozenPrecision ? { frozenPrecision } : {}),
       });
-      return (await starting).compile(definition);
+      return (await starting).compile(definition, { onProgress: (progress) => this.onQuantize?.(progress) });
     };
     const compiled = make();
     // The failure reaches whoever awaits the program; until then it must not count as unhandled.

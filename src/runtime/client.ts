@@ -1,11 +1,24 @@
 import { platform } from "#platform";
 import { GraftError, messageOf } from "../errors.js";
 import { engineError } from "./engine-error.js";
-import { buffersIn, type FromWorker, type Method, type Params, type Result, type ToWorker } from "./protocol.js";
+import {
+  buffersIn,
+  type FromWorker,
+  type Method,
+  type Params,
+  type QuantizeProgress,
+  type Result,
+  type ToWorker,
+} from "./protocol.js";
 
-interface Pending {
+interface Pending extends Pick<CallOptions, "onProgress"> {
   resolve(result: Result<Method>): void;
   reject(error: Error): void;
+}
+
+interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: QuantizeProgress) => void) | undefined;
 }
 
 function abortedError(reason?: unknown): GraftError {
@@ -35,7 +48,8 @@ export class WorkerClient {
    * Asks the worker. The process is kept alive only while an answer is due.
    * An abort drops the request if it has not begun; one that has begun runs to its end, unheard.
    */
-  async call<M extends Method>(method: M, params: Params<M>, signal?: AbortSignal): Promise<Result<M>> {
+  async call<M extends Method>(method: M, params: Params<M>, options: CallOptions = {}): Promise<Result<M>> {
+    const { signal, onProgress } = options;
     if (this.ended !== undefined) throw this.ended;
     if (signal?.aborted) throw abortedError(signal.reason);
     const id = this.nextId++;
@@ -43,7 +57,7 @@ export class WorkerClient {
     const answer = new Promise<Result<Method>>((resolve, reject) => {
       this.send(request);
       if (this.pending.size === 0) this.worker.ref();
-      this.pending.set(id, { resolve, reject });
+      this.pending.set(id, { resolve, reject, onProgress });
     });
     const abort = (): void => {
       this.worker.postMessage({ kind: "cancel", id } satisfies ToWorker);
@@ -88,6 +102,10 @@ export class WorkerClient {
   }
 
   private settle(reply: FromWorker): void {
+    if ("progress" in reply) {
+      this.pending.get(reply.id)?.onProgress?.(reply.progress);
+      return;
+    }
     const call = this.take(reply.id);
     if (call === undefined) return;
     if ("error" in reply) call.reject(new GraftError(reply.error.code, reply.error.message, reply.error.hint));

@@ -5,7 +5,7 @@ import { copyTensor } from "./copy-tensor.js";
 import { defaultBackend } from "./default-backend.js";
 import type { BackendName, MaskKey, ProgramDefinition, QuantizedData } from "./definition.js";
 import { packTensors } from "./pack.js";
-import type { AccumulateResult, OptimizerOptions, OptimizerState, TensorRecord } from "./protocol.js";
+import type { AccumulateResult, OptimizerOptions, OptimizerState, QuantizeProgress, TensorRecord } from "./protocol.js";
 
 export interface EngineOptions {
   /** Default "cpu" in Node, "wasm" in the browser. */
@@ -48,6 +48,11 @@ export interface StepOptions {
   readonly learningRate: number;
   /** Gradients of a larger global norm are scaled down to it. Default 0: no clipping. */
   readonly maxGradNorm?: number;
+}
+
+export interface CompileOptions {
+  /** Told about every half second how far the int8 weights are; of a shorter wait nothing is told. */
+  readonly onProgress?: ((progress: QuantizeProgress) => void) | undefined;
 }
 
 function copyBytes(bytes: Uint8Array): Uint8Array {
@@ -94,7 +99,7 @@ export class Engine {
    * @throws GraftError `engine` for a graph that ONNX Runtime refuses, `invalid-argument` for a definition that does
    * not describe its graph.
    */
-  async compile(definition: ProgramDefinition): Promise<Program> {
+  async compile(definition: ProgramDefinition, options: CompileOptions = {}): Promise<Program> {
     const { model, externalData, quantizedData } = definition;
     const owned: ProgramDefinition = {
       ...definition,
@@ -102,7 +107,7 @@ export class Engine {
       ...(externalData && { externalData: externalData.map(({ path, data }) => ({ path, data: copyBytes(data) })) }),
       ...(quantizedData && { quantizedData: quantizedData.map(copyQuantized) }),
     };
-    const { program } = await this.client.call("compile", { definition: owned });
+    const { program } = await this.client.call("compile", { definition: owned }, options);
     return new Program(this.client, program, definition.outputs, definition.probes ?? {});
   }
 
@@ -153,7 +158,7 @@ export class Program {
   async run(inputs: Tensors, options: RunOptions = {}): Promise<TensorRecord> {
     const { masks, fetch, transfer = false, signal } = options;
     const params = { program: this.id, inputs: packTensors(inputs, transfer), masks, fetch };
-    return this.client.call("run", params, signal);
+    return this.client.call("run", params, { signal });
   }
 
   /**
@@ -163,7 +168,7 @@ export class Program {
   async accumulate(inputs: Tensors, options: AccumulateOptions = {}): Promise<AccumulateResult> {
     const { masks, fetch = [], weight = 1, transfer = false, signal } = options;
     const params = { program: this.id, inputs: packTensors(inputs, transfer), masks, weight, fetch };
-    return this.client.call("accumulate", params, signal);
+    return this.client.call("accumulate", params, { signal });
   }
 
   /** Copies of the gradient sums of this program's trained tensors, by resident name. */

@@ -2,6 +2,7 @@ export { defaultBackend } from "./default-backend.js";
 export type * from "./definition.js";
 export {
   type AccumulateOptions,
+  type CompileOptions,
   Engine,
   type EngineOptions,
   type OptimizerHandle,
@@ -14,5 +15,6 @@ export type {
   OptimizedParameter,
   OptimizerOptions,
   OptimizerState,
+  QuantizeProgress,
   TensorRecord,
 } from "./protocol.js";

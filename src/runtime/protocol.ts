@@ -36,6 +36,15 @@ export interface OptimizerState {
   readonly tensors: Record<string, TensorData<"float32">>;
 }
 
+/** How far the engine is with the int8 weights that a program waits for. */
+export interface QuantizeProgress {
+  /** Matrices. */
+  readonly done: number;
+  readonly total: number;
+  /** Since the first one was begun. */
+  readonly seconds: number;
+}
+
 /** What the main thread can ask of the worker. */
 export interface Protocol {
   open: {
@@ -94,8 +103,11 @@ export interface PlainError {
   readonly hint: string;
 }
 
-/** Worker to main thread. */
-export type FromWorker = { id: number; result: Result<Method> } | { id: number; error: PlainError };
+/** Worker to main thread: any number of progress messages, then a result or an error. */
+export type FromWorker =
+  | { id: number; result: Result<Method> }
+  | { id: number; error: PlainError }
+  | { id: number; progress: QuantizeProgress };
 
 /**
  * The buffers of every typed array in a message, to be moved instead of copied. A message owns all it holds, so whoever

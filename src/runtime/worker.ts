@@ -28,8 +28,8 @@ function plainError(error: unknown): PlainError {
   };
 }
 
-function handle<M extends Method>(method: M, params: Params<M>): Result<M> | Promise<Result<M>> {
-  return core.handlers[method](params);
+function handle<M extends Method>(id: number, method: M, params: Params<M>): Result<M> | Promise<Result<M>> {
+  return core.handlers[method](params, (progress) => port.postMessage({ id, progress } satisfies FromWorker));
 }
 
 /**
@@ -57,7 +57,7 @@ async function answer(request: Extract<ToWorker, { kind: "request" }>): Promise<
   if (!waiting.delete(request.id)) return;
   let reply: FromWorker;
   try {
-    reply = { id: request.id, result: await handle(request.method, request.params as Params<Method>) };
+    reply = { id: request.id, result: await handle(request.id, request.method, request.params as Params<Method>) };
   } catch (error) {
     reply = { id: request.id, error: plainError(error) };
   }

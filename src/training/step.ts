@@ -2,7 +2,14 @@ import { platform } from "#platform";
 import { GraftError } from "../errors.js";
 import type { ModelInputs, PreparedInputs } from "../models/index.js";
 import type { OptimizerName, OptimizerSettings } from "../optim/index.js";
-import type { Engine, OptimizerHandle, OptimizerOptions, OptimizerState, Program } from "../runtime/index.js";
+import type {
+  Engine,
+  OptimizerHandle,
+  OptimizerOptions,
+  OptimizerState,
+  Program,
+  QuantizeProgress,
+} from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
 import { type FrozenPrecisionReport, reusePrecision, useInt8 } from "./frozen-precision.js";
 import type { TrainableModel } from "./model.js";
@@ -22,6 +29,8 @@ export type TrainingSessionOptions = {
   readonly knownPrecision?: () => Promise<FrozenPrecisionReport | undefined>;
   /** Told once what came of `frozenPrecision: "int8"`. */
   readonly onPrecision?: (report: FrozenPrecisionReport) => void | Promise<void>;
+  /** Told about every half second how many frozen matrices are rounded to int8, where that takes a while. */
+  readonly onQuantize?: (progress: QuantizeProgress) => void;
 };
 
 export interface ForwardBackwardOptions {
@@ -182,7 +191,8 @@ export class TrainingSession {
   /** Before the first program: the model may have been trained otherwise before. */
   private async choosePrecision(batch: PreparedInputs): Promise<void> {
     if (this.program !== undefined) return;
-    const { frozenPrecision = "f32", seed = 42, onPrecision } = this.options;
+    const { frozenPrecision = "f32", seed = 42, onPrecision, onQuantize } = this.options;
+    this.model.runner.onQuantize = onQuantize;
     await this.model.runner.setFrozenPrecision(undefined);
     if (frozenPrecision === "f32") return;
     const known = await this.options.knownPrecision?.();
@@ -197,6 +207,7 @@ export class TrainingSession {
       frozenPrecision: _precision,
       knownPrecision: _known,
       onPrecision: _told,
+      onQuantize: _progress,
       ...optimizer
     } = this.options;
     const parameters = this.model.runner

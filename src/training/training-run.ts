@@ -8,7 +8,9 @@ import {
   type CallbackHandler,
   decideAfterEpoch,
   decideAfterStep,
+  type Progress,
   ProgressMeter,
+  quantizeProgress,
   type TrainerControl,
 } from "./callbacks/index.js";
 import { changedArguments, type ResumePoint, type Savable } from "./checkpoint.js";
@@ -63,6 +65,7 @@ export class TrainingRun<Row> {
   private readonly meter: ProgressMeter;
   private readonly keeper: CheckpointKeeper;
   private hasBegun = false;
+  private told: Promise<void> = Promise.resolve();
   private last: UpdateResult | undefined;
 
   constructor(private readonly setup: TrainingRunSetup<Row>) {
@@ -76,6 +79,7 @@ export class TrainingRun<Row> {
         setup.inform(report.reason);
         await writePrecisionReport(args.outputDir, report);
       },
+      onQuantize: (progress) => this.tell(quantizeProgress(progress, state.epoch)),
     });
     const { maxSteps, numTrainEpochs } = this.plan;
     if (resume && resume.state.maxSteps !== maxSteps && changedArguments(resume, args).length === 0) {
@@ -163,6 +167,7 @@ export class TrainingRun<Row> {
       Object.assign(control, { shouldLog: false, shouldEvaluate: false, shouldSave: false });
       await this.call("onStepBegin");
       const result = await this.updater.update(batches, state.globalStep);
+      await this.told;
       this.record.addLoss(result.loss);
       this.record.addUpdate(result.rows, result.engineMs, platform.now() - begun - result.compileMs);
       this.last = result;
@@ -182,6 +187,13 @@ export class TrainingRun<Row> {
     await this.call("onEpochEnd");
     decideAfterEpoch(args, control);
     await this.doWhatIsDue();
+  }
+
+  /** Tells callbacks what happens within an update: one after the other, and the update's end waits for them. */
+  private tell(progress: Progress): void {
+    this.told = this.told.then(() => this.setup.handler.call("onProgress", this.setup, { progress }));
+    // The failure reaches the run after the update; until then it must not count as unhandled.
+    this.told.catch(() => {});
   }
 
   /** The moment from which the next update's time counts: waiting for its data is part of it. */

@@ -20,7 +20,7 @@ export interface UpdateResult {
 }
 
 /** Where decisions about int8 come from and go to. */
-export type PrecisionHooks = Pick<TrainingSessionOptions, "knownPrecision" | "onPrecision">;
+export type PrecisionHooks = Pick<TrainingSessionOptions, "knownPrecision" | "onPrecision" | "onQuantize">;
 
 /** The optimiser that the arguments name. */
 function sessionOptions(args: TrainingArguments, precision: PrecisionHooks): TrainingSessionOptions {

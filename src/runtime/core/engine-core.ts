@@ -5,7 +5,7 @@ import { type OptimizerName, type OptimizerSettings, optimizers } from "../../op
 import type { Backend } from "../backends/types.js";
 import { copyTensor } from "../copy-tensor.js";
 import type { BackendName, QuantizedData } from "../definition.js";
-import type { OptimizerOptions, Params, Protocol, Result, TensorRecord } from "../protocol.js";
+import type { OptimizerOptions, Params, Protocol, QuantizeProgress, Result, TensorRecord } from "../protocol.js";
 import { GradientAccumulators } from "./accumulators.js";
 import { checkDefinition } from "./check-definition.js";
 import { OptimizerCore } from "./optimizer.js";
@@ -13,7 +13,13 @@ import { ProgramCore } from "./program.js";
 import { quantizedTensors } from "./quantized-weights.js";
 import { ResidentTensors } from "./residents.js";
 
-type Handlers = { readonly [M in keyof Protocol]: (params: Params<M>) => Result<M> | Promise<Result<M>> };
+type Report = (progress: QuantizeProgress) => void;
+type Handlers = {
+  readonly [M in keyof Protocol]: (params: Params<M>, report: Report) => Result<M> | Promise<Result<M>>;
+};
+
+/** Progress is told so often at most, and not at all of what is done sooner. */
+const reportIntervalMs = 500;
 
 /** All that one engine owns: sessions, resident tensors, gradient sums and optimisers. Lives in the worker. */
 export class EngineCore {
@@ -30,12 +36,12 @@ export class EngineCore {
       this.backend = await backendRegistry.loaders[name]({ threads, wasmPaths, profileFolder });
       return { threads: this.backend.threads };
     },
-    compile: async ({ definition }) => {
+    compile: async ({ definition }, report) => {
       if (this.backend === undefined) throw gone("engine");
       const folder = definition.externalFolder;
       const resolved =
         folder === undefined ? definition : { ...definition, externalFolder: await platform.realPath(folder) };
-      await this.quantize(definition.quantizedData ?? []);
+      await this.quantize(definition.quantizedData ?? [], report);
       const session = await this.backend.createSession(resolved);
       try {
         checkDefinition(definition, session);
@@ -98,10 +104,17 @@ export class EngineCore {
   };
 
   /** Int8 weights are made once and serve all programs of the engine. */
-  private async quantize(wanted: readonly QuantizedData[]): Promise<void> {
-    for (const data of wanted) {
+  private async quantize(wanted: readonly QuantizedData[], report: Report): Promise<void> {
+    const began = platform.now();
+    let told = began;
+    for (const [index, data] of wanted.entries()) {
       const forms = data.forms.filter(({ path }) => !this.residents.has(`${path}/values`));
       if (forms.length > 0) this.residents.set(await quantizedTensors({ ...data, forms }));
+      const now = platform.now();
+      const isLast = index === wanted.length - 1 && told > began;
+      if (now - told < reportIntervalMs && !isLast) continue;
+      told = now;
+      report({ done: index + 1, total: wanted.length, seconds: (now - began) / 1000 });
     }
   }
 

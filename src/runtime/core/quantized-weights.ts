@@ -78,14 +78,13 @@ export async function quantizedTensors(data: QuantizedData): Promise<Record<stri
   const matrix = { elements: await elementsOf(data), rows, columns };
   const { byRow, byColumn } = largestMagnitudes(matrix);
   // Forms that differ in their factors alone share their values.
-  let straight: Int8Array | undefined;
-  let turned: Int8Array | undefined;
+  const rounded = new Map<boolean, Int8Array>();
   const tensors: Record<string, TensorData> = {};
   for (const { path, transposed, factor } of forms) {
     const largest = transposed ? byRow : byColumn;
-    const values = transposed
-      ? (turned ??= roundedRows(matrix, inverses(byRow)))
-      : (straight ??= roundedColumns(matrix, inverses(byColumn)));
+    const round = transposed ? roundedRows : roundedColumns;
+    const values = rounded.get(transposed) ?? round(matrix, inverses(largest));
+    rounded.set(transposed, values);
     const scales = largest.map((magnitude) => (magnitude / 127) * factor);
     const shape = transposed ? [columns, rows] : [rows, columns];
     tensors[`${path}/values`] = { dtype: "int8", shape, data: values };

@@ -1,10 +1,10 @@
 import { platform } from "#platform";
 import { GraftError, messageOf } from "../../errors.js";
 import type { LogEntry } from "../state.js";
-import type { CallbackEvent, TrainerCallback } from "./types.js";
+import type { CallbackEvent, Progress, TrainerCallback } from "./types.js";
 
 /** Kinds of lines in events.jsonl. */
-export type EventKind = "trainBegin" | "log" | "evaluate" | "save" | "trainEnd" | "error";
+export type EventKind = "trainBegin" | "quantize" | "log" | "evaluate" | "save" | "trainEnd" | "error";
 
 /** Takes away the beginning of a line that a crash left at the end: every line is whole. */
 async function dropTornLine(path: string): Promise<void> {
@@ -29,6 +29,13 @@ export class EventLogCallback implements TrainerCallback {
     this.hasBegun = true;
     const { args, state } = event;
     await this.append("trainBegin", event, { maxSteps: state.maxSteps, numTrainEpochs: state.numTrainEpochs, args });
+  }
+
+  /** Int8 weights that took a while to make. */
+  async onProgress(event: CallbackEvent & { readonly progress: Progress }): Promise<void> {
+    const { phase, done, total, secondsPerStep } = event.progress;
+    if (phase !== "quantize" || done !== total) return;
+    await this.append("quantize", event, { matrices: total, seconds: done * (secondsPerStep ?? 0) });
   }
 
   /** Training losses; what evaluations and the end log has lines of its own. */

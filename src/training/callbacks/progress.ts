@@ -1,4 +1,5 @@
 import { platform } from "#platform";
+import type { QuantizeProgress } from "../../runtime/index.js";
 import type { Progress } from "./types.js";
 
 /** How many of the last steps the rate is averaged over. */
@@ -44,4 +45,22 @@ export class ProgressMeter {
       memoryBytes: platform.memoryUsage()?.rss ?? null,
     };
   }
+}
+
+/** The engine's word about int8 weights as a progress of the run. */
+export function quantizeProgress({ done, total, seconds }: QuantizeProgress, epoch: number): Progress {
+  const secondsPerStep = seconds / done;
+  return {
+    phase: "quantize",
+    done,
+    total,
+    epoch,
+    loss: null,
+    learningRate: null,
+    gradNorm: null,
+    secondsPerStep,
+    samplesPerSecond: null,
+    secondsLeft: secondsPerStep * (total - done),
+    memoryBytes: platform.memoryUsage()?.rss ?? null,
+  };
 }

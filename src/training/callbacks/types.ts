@@ -32,17 +32,18 @@ export interface CallbackEvent {
 
 /** Where a run stands, for a progress display. */
 export interface Progress {
-  readonly phase: "train" | "evaluate" | "predict";
-  /** Updates made in training; batches done elsewhere. */
+  /** "quantize": frozen matrices are rounded to int8, before the first update. */
+  readonly phase: "train" | "evaluate" | "predict" | "quantize";
+  /** Updates made in training; batches in evaluations; matrices. */
   readonly done: number;
-  /** Updates or batches in all; null where the data does not tell its length. */
+  /** Updates, batches or matrices in all; null where the data does not tell its length. */
   readonly total: number | null;
   readonly epoch: number;
   /** Of the last update, before the next log averages it. */
   readonly loss: number | null;
   readonly learningRate: number | null;
   readonly gradNorm: number | null;
-  /** Seconds per update or batch, averaged over the last ones; evaluations in between left out. */
+  /** Seconds per update, batch or matrix, averaged over the last ones; evaluations in between left out. */
   readonly secondsPerStep: number | null;
   readonly samplesPerSecond: number | null;
   /** Seconds until `total`; null while unknown. */
@@ -74,7 +75,7 @@ export interface TrainerCallback {
    * `train` throws that error afterwards; what this method throws is dropped.
    */
   onTrainError?(event: CallbackEvent & { readonly error: unknown }): void | Promise<void>;
-  /** After each update, and after each batch of an evaluation. */
+  /** After each update, after each batch of an evaluation, and now and then while int8 weights are made. */
   onProgress?(event: CallbackEvent & { readonly progress: Progress }): void | Promise<void>;
   /** What a checkpoint should keep for this callback. */
   saveState?(): CallbackState;
