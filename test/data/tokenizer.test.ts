@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { Tokenizer } from "#graft/data/tokenizing/tokenizer";
 import { describe, expect, it } from "vitest";
+import { Tokenizer } from "#graft/data/tokenizing/tokenizer";
 
 interface Answers {
   vocabSize: number;
@@ -92,4 +92,11 @@ describe.runIf(present).each(Object.entries(golden.assets))("real tokenizer %s",
     expect(sums("SST-2", [0])).toEqual(answers.sst2);
     expect(sums("MRPC", [3, 4])).toEqual(answers.mrpc);
   });
+});
+
+it("gives the unknown token's id for words that a WordLevel vocabulary lacks", () => {
+  const letters = { type: "Split", pattern: { Regex: "." }, behavior: "Isolated", invert: false };
+  const model = { type: "WordLevel", unk_token: "[UNK]", vocab: { "[PAD]": 0, "[UNK]": 1, A: 2, C: 3 } };
+  const files = { tokenizer: { version: "1.0", pre_tokenizer: letters, model }, config: {}, specialTokensMap: {} };
+  expect(Array.from(Tokenizer.fromFiles(files).encode("AXCx").inputIds)).toEqual([2, 1, 3, 1]);
 });

@@ -68,6 +68,12 @@ export function specialToken(files: TokenizerFiles, name: string): string | unde
   return undefined;
 }
 
+/** The unknown token of a WordLevel model. */
+export function wordLevelUnknown({ tokenizer: { model } }: TokenizerFiles): string | undefined {
+  const isWordLevel = isJsonObject(model) && model.type === "WordLevel";
+  return isWordLevel && typeof model.unk_token === "string" ? model.unk_token : undefined;
+}
+
 /** The pad token that tokenizer.json itself names. */
 export function paddingOf(files: TokenizerFiles): JsonObject {
   return isJsonObject(files.tokenizer.padding) ? files.tokenizer.padding : {};

@@ -10,6 +10,7 @@ import {
   readTokenizerFiles,
   specialToken,
   type TokenizerFiles,
+  wordLevelUnknown,
 } from "./tokenizer-files.js";
 import { type TruncationSide, type TruncationStrategy, truncate } from "./truncation.js";
 
@@ -52,6 +53,8 @@ export class Tokenizer {
   private readonly paddingSide: "right" | "left";
   private readonly padTokenTypeId: number;
   private readonly truncationSide: TruncationSide;
+  /** What a whole word that the vocabulary lacks becomes (WordLevel); the other models have it in their stages. */
+  private readonly unknownId: number | undefined;
   /** The parsed vocabulary is not kept beside its text. */
   private readonly files: TokenizerFiles;
 
@@ -62,6 +65,8 @@ export class Tokenizer {
   ) {
     this.files = files.texts ? { ...files, tokenizer: {} } : files;
     this.template = readTemplate(stages);
+    const unknown = wordLevelUnknown(files);
+    this.unknownId = unknown === undefined ? undefined : stages.token_to_id(unknown);
     const hasTypes = this.template.pair.some((part) => part.tokenType > 0) && this.template.pair.length > 2;
     this.modelInputNames = options.modelInputNames ?? modelInputNames(files, hasTypes);
     const padding = paddingOf(files);
@@ -187,7 +192,8 @@ export class Tokenizer {
   }
 
   private idsOf(text: string): number[] {
-    const ids = this.stages.encode(text.replace(/\p{Surrogate}/gu, "\ufffd"), { add_special_tokens: false }).ids;
+    const pieces = this.stages.encode(text.replace(/\p{Surrogate}/gu, "\ufffd"), { add_special_tokens: false }).ids;
+    const ids = this.unknownId === undefined ? pieces : pieces.map((id) => id ?? this.unknownId);
     if (!ids.every((id) => id !== undefined)) {
       throw new GraftError(
         "invalid-token",
