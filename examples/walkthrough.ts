@@ -75,7 +75,7 @@ class EpochTable implements TrainerCallback {
     if (!this.isTraining) return;
     const { eval_loss = Number.NaN, eval_accuracy = Number.NaN } = metrics;
     const cells = [
-      state.epoch.toFixed(0).padStart(5),
+      String(Number(state.epoch.toFixed(2))).padStart(5),
       this.loss.padStart(13),
       eval_loss.toFixed(4).padStart(15),
       `${(100 * eval_accuracy).toFixed(1)} %`.padStart(8),
