@@ -217,6 +217,28 @@ describe("training", () => {
     await part.model.dispose();
   });
 
+  it("an abort before the first update makes none and saves none", async () => {
+    const { trainer, model, outputDir } = await tinyTrainer({ options: { saveStrategy: "steps", saveSteps: 1 } });
+    const output = await trainer.train({ signal: AbortSignal.abort() });
+    expect(output).toMatchObject({ stopReason: "aborted", globalStep: 0, trainingLoss: 0, checkpoint: null });
+    expect(readdirSync(outputDir)).toEqual(["events.jsonl"]);
+    expect(await trainer.train()).toMatchObject({ stopReason: "completed", globalStep: 10 });
+    await model.dispose();
+  });
+
+  it("reads rows from an async generator once, for all epochs and runs", async () => {
+    const data = tinyTextDataset(20);
+    async function* stream() {
+      for (let row = 0; row < data.length; row++) yield await data.get(row, { seed: 0, epoch: 0 });
+    }
+    const [plain, streamed] = [await tinyTrainer(), await tinyTrainer({ trainDataset: stream() })];
+    await plain.trainer.train();
+    await streamed.trainer.train();
+    expect(losses(streamed.trainer)).toEqual(losses(plain.trainer));
+    expect(await streamed.trainer.train()).toMatchObject({ globalStep: 10 });
+    await Promise.all([plain, streamed].map(({ model }) => model.dispose()));
+  });
+
   it("loads the best model at the end and keeps its checkpoint", async () => {
     const values = [0.5, 0.9, 0.7, 0.8];
     let evaluation = 0;
