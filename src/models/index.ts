@@ -34,5 +34,5 @@ export {
   namedOutputs,
   PreTrainedModel,
 } from "./pretrained-model.js";
-export { Runner, traceNetwork } from "./runner.js";
+export { type ProductProbe, Runner, traceNetwork } from "./runner.js";
 export { readParameter, saveNetwork } from "./saving.js";

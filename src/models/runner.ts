@@ -1,5 +1,13 @@
 import type { Tensor } from "../graph/index.js";
-import { defineProgram, type FrozenPrecision, type Mode, type Parameter, Trace } from "../nn/index.js";
+import {
+  defineProgram,
+  type FrozenPrecision,
+  type Mode,
+  measuredOutputs,
+  type OutliersByProduct,
+  type Parameter,
+  Trace,
+} from "../nn/index.js";
 import {
   defaultBackend,
   Engine,
@@ -13,6 +21,15 @@ import { type InputName, inputNames, type OutputName, outputNames } from "./inpu
 import type { Network } from "./network.js";
 import type { PreparedInputs } from "./prepare-inputs.js";
 import { readParameter } from "./saving.js";
+
+/** What a probe found out about one product with a frozen weight. */
+export interface ProductProbe {
+  readonly product: string;
+  /** Relative L2 error of the int8 product. */
+  readonly error: number;
+  /** Forward products: the sum of squares of each feature of the left operand. */
+  readonly featureSquares: Float32Array | undefined;
+}
 
 interface CacheEntry {
   readonly compiled: Promise<Program>;
@@ -128,15 +145,24 @@ export class Runner {
   /**
    * Runs one training pass in float32 and compares each product with a frozen weight with its int8 form.
    * @param masks key of the dropout masks
-   * @returns the relative L2 error by product; empty where nothing is frozen
+   * @param outliers large features of the left operands, by product; none by default
+   * @returns empty where nothing is frozen
    */
-  async probeFrozenProducts({ feeds, rules }: PreparedInputs, masks: MaskKey): Promise<Map<string, number>> {
-    await this.setFrozenPrecision({ kind: "int8-probe", keepFloat32: new Set() });
+  async probeFrozenProducts(
+    { feeds, rules }: PreparedInputs,
+    masks: MaskKey,
+    outliers: OutliersByProduct = new Map(),
+  ): Promise<ProductProbe[]> {
+    await this.setFrozenPrecision({ kind: "int8-probe", keepFloat32: new Set(), outliers });
     const program = await this.trainingProgram(rules);
     const { probes } = program;
-    const measured = await program.run(feeds, { masks, fetch: Object.values(probes) });
+    const measured = await program.run(feeds, { masks, fetch: measuredOutputs(probes) });
     await this.setFrozenPrecision(undefined);
-    return new Map(Object.entries(probes).map(([product, output]) => [product, Number(measured[output]?.data[0])]));
+    return probes.map(({ product, error, featureSquares }) => ({
+      product,
+      error: Number(measured[error]?.data[0]),
+      featureSquares: featureSquares ? (measured[featureSquares] as TensorData<"float32">).data : undefined,
+    }));
   }
 
   /** The trainable parameters that live in the engine; none before the first training program. */

@@ -11,6 +11,7 @@ export {
   uniform,
   zeros,
 } from "./init.js";
+export type { OutliersByProduct } from "./int8-weights.js";
 export { LayerNorm } from "./layer-norm.js";
 export { Linear, type LinearLike, type LinearOptions } from "./linear.js";
 export { Module } from "./module.js";
@@ -21,6 +22,7 @@ export {
   defineProgram,
   type ExportRequest,
   type FrozenPrecision,
+  measuredOutputs,
   type ProgramRequest,
 } from "./program.js";
 export { type MaskSite, type Mode, Trace } from "./trace.js";

@@ -1,13 +1,16 @@
 import type { Node, Tensor } from "../graph/index.js";
-import type { Int8Weights } from "../onnx/index.js";
+import type { Int8Weights, OutlierFeature } from "../onnx/index.js";
 import type { QuantizedData, QuantizedForm } from "../runtime/definition.js";
+
+/** Large features of the left operands, by product. */
+export type OutliersByProduct = ReadonlyMap<string, readonly OutlierFeature[]>;
 
 /** Narrower products are not worth rounding. */
 const smallestSide = 64;
 
 /**
- * The frozen linear layers of one graph, to be multiplied in int8: finds them, declares their int8 weights and says
- * from which float32 elements the engine is to make those.
+ * The frozen linear layers of one graph, to be multiplied in int8: finds them, names their int8 weights and says from
+ * which float32 elements the engine is to make those.
  */
 export class FrozenWeights implements Int8Weights {
   private readonly matrices = new Map<Tensor, QuantizedData & { readonly forms: QuantizedForm[] }>();
@@ -17,32 +20,28 @@ export class FrozenWeights implements Int8Weights {
     return [...this.matrices.values()];
   }
 
-  /** The graph inputs that hold the int8 weights. */
-  get inputNames(): string[] {
-    return [...this.declared].flatMap((path) => [`${path}/values`, `${path}/scales`]);
-  }
-
   /** @param keepFloat32 products (as named in the guard's report) that stay float32 */
-  constructor(private readonly keepFloat32: ReadonlySet<string>) {}
+  constructor(
+    private readonly keepFloat32: ReadonlySet<string>,
+    private readonly outliers: OutliersByProduct = new Map(),
+  ) {}
 
-  readonly of: Int8Weights["of"] = (node, e) => {
+  readonly of: Int8Weights["of"] = (node) => {
     const weight = frozenMatrix(node);
     if (!weight) return null;
     const { tensor, name, source, rows, columns } = weight;
     const { transposeB: transposed, alpha } = node.attributes;
     const product = `${name} (${transposed ? "forward" : "backward"})`;
     if (this.keepFloat32.has(product)) return null;
-    const path = `int8/${product}/${alpha}`;
-    const [inner, outer] = transposed ? [columns, rows] : [rows, columns];
+    const outliers = this.outliers.get(product) ?? [];
+    const path = ["int8", product, alpha, ...outliers.map(({ feature, factor }) => `${feature}x${factor}`)].join("/");
     if (!this.declared.has(path)) {
       this.declared.add(path);
       const matrix = this.matrices.get(tensor) ?? { source, rows, columns, forms: [] };
       this.matrices.set(tensor, matrix);
-      matrix.forms.push({ path, transposed, factor: alpha });
-      e.inputs.push({ name: `${path}/values`, dtype: "int8", shape: [inner, outer] });
-      e.inputs.push({ name: `${path}/scales`, dtype: "float32", shape: [outer] });
+      matrix.forms.push({ path, transposed, factor: alpha, outliers });
     }
-    return { product, values: `${path}/values`, scales: `${path}/scales` };
+    return { product, values: `${path}/values`, scales: `${path}/scales`, outliers };
   };
 }
 

@@ -10,12 +10,13 @@ import {
   lowerGraph,
   type ModelProto,
   modelOf,
+  type ProductMeasurement,
   standardLowering,
   webgpuLowering,
 } from "../onnx/index.js";
 import type { BackendName, ProgramDefinition, Purpose } from "../runtime/definition.js";
 import { ExternalData } from "./external-data.js";
-import { FrozenWeights } from "./int8-weights.js";
+import { FrozenWeights, type OutliersByProduct } from "./int8-weights.js";
 import type { Parameter } from "./parameter.js";
 import type { Trace } from "./trace.js";
 
@@ -37,6 +38,8 @@ export interface FrozenPrecision {
   readonly kind: "int8" | "int8-probe";
   /** Products that stay float32, by the names of the probe's report. */
   readonly keepFloat32: ReadonlySet<string>;
+  /** Large features of the left operands, by product. */
+  readonly outliers?: OutliersByProduct;
 }
 
 const lowerings: { readonly [B in BackendName]: LoweringTable } = {
@@ -50,7 +53,7 @@ const frozenLowerings: {
   readonly [K in FrozenPrecision["kind"]]: (
     base: LoweringTable,
     weights: FrozenWeights,
-    measured: (product: string, output: string) => void,
+    measured: (measurement: ProductMeasurement) => void,
   ) => LoweringTable;
 } = {
   int8: (base, weights) => int8Lowering(base, weights),
@@ -71,12 +74,10 @@ export function defineProgram(request: ProgramRequest): ProgramDefinition {
   const tensors = applyPeepholes(Object.values(outputs));
   const external = new ExternalData(filesOf(trace));
   const frozen = request.frozenPrecision;
-  const weights = new FrozenWeights(frozen?.keepFloat32 ?? new Set());
-  const probes: Record<string, string> = {};
+  const weights = new FrozenWeights(frozen?.keepFloat32 ?? new Set(), frozen?.outliers);
+  const probes: ProductMeasurement[] = [];
   const table = frozen
-    ? frozenLowerings[frozen.kind](lowerings[backend], weights, (product, output) => {
-        probes[product] = output;
-      })
+    ? frozenLowerings[frozen.kind](lowerings[backend], weights, (probe) => probes.push(probe))
     : lowerings[backend];
   const graph = lowerGraph({
     name: purpose,
@@ -89,7 +90,6 @@ export function defineProgram(request: ProgramRequest): ProgramDefinition {
   const resident = [
     ...[...trace.parameters].filter(([, { origin }]) => origin.kind === "input").map(([parameter]) => parameter.name),
     ...trace.scalars.keys(),
-    ...weights.inputNames,
   ].filter((name) => declared.has(name));
   return {
     model: encodeModel(modelOf(graph)),
@@ -99,7 +99,7 @@ export function defineProgram(request: ProgramRequest): ProgramDefinition {
     ...(frozen?.kind === "int8-probe" ? { probes } : {}),
     purpose,
     inputs: graph.input,
-    outputs: [...names, ...Object.values(probes)],
+    outputs: [...names, ...measuredOutputs(probes)],
     resident,
     masks: trace.masks.filter((mask) => declared.has(mask.name)),
     ...(loss === undefined ? {} : { loss, gradients: gradientOutputs }),
@@ -130,6 +130,11 @@ export function defineExport(request: ExportRequest): ModelProto {
   });
   return modelOf(graph);
 }
+
+/** The graph outputs that a probe's measurements are read from. */
+export const measuredOutputs = (probes: readonly ProductMeasurement[]): string[] => [
+  ...new Set(probes.flatMap(({ error, featureSquares }) => (featureSquares ? [error, featureSquares] : [error]))),
+];
 
 /** Gradients by parameter name, in the order in which a backward pass reaches them: last layer first. */
 function parameterGradients({ trace, outputs }: ProgramRequest, loss: string): Map<string, Tensor> {

@@ -1,5 +1,6 @@
 import type { Dim } from "../graph/dim.js";
 import type { TensorSource } from "../graph/tensor.js";
+import type { OutlierFeature, ProductMeasurement } from "../onnx/index.js";
 import type { DType } from "../tensor-data.js";
 
 /** Who computes: onnxruntime-node's CPU, WebGPU and CUDA providers, or onnxruntime-web's WASM and WebGPU. */
@@ -41,13 +42,15 @@ export interface QuantizedData {
   readonly forms: readonly QuantizedForm[];
 }
 
-/** One int8 weight. It becomes the resident tensors `path/values` (int8) and `path/scales` (float32, one per column). */
+/** One int8 weight. It becomes the initialisers `path/values` (int8) and `path/scales` (float32, one per column). */
 export interface QuantizedForm {
   readonly path: string;
   /** Whether the int8 matrix is [columns, rows]. */
   readonly transposed: boolean;
   /** Multiplied into the scales. */
   readonly factor: number;
+  /** Rows of the int8 matrix that are multiplied by a factor before they are rounded. */
+  readonly outliers: readonly OutlierFeature[];
 }
 
 /** A graph ready to be compiled, with what the engine must know of it. */
@@ -60,14 +63,14 @@ export interface ProgramDefinition {
    */
   readonly externalFolder?: string;
   readonly externalData?: readonly MountedData[];
-  /** Frozen weights to be multiplied in int8. */
+  /** Frozen weights to be multiplied in int8; the engine adds them to the model. */
   readonly quantizedData?: readonly QuantizedData[];
   readonly purpose: Purpose;
   /** Every graph input: those given by the caller, the resident ones and the masks. */
   readonly inputs: readonly InputDeclaration[];
   readonly outputs: readonly string[];
-  /** Outputs that measure products, by the products' names. */
-  readonly probes?: Readonly<Record<string, string>>;
+  /** Outputs that measure products. */
+  readonly probes?: readonly ProductMeasurement[];
   /** Inputs fed from the engine's resident tensors. */
   readonly resident: readonly string[];
   readonly masks: readonly MaskDeclaration[];

@@ -1,4 +1,5 @@
 import { platform } from "#platform";
+import type { ProductMeasurement } from "../onnx/index.js";
 import type { TensorData } from "../tensor-data.js";
 import { WorkerClient } from "./client.js";
 import { copyTensor } from "./copy-tensor.js";
@@ -108,7 +109,7 @@ export class Engine {
       ...(quantizedData && { quantizedData: quantizedData.map(copyQuantized) }),
     };
     const { program } = await this.client.call("compile", { definition: owned }, options);
-    return new Program(this.client, program, definition.outputs, definition.probes ?? {});
+    return new Program(this.client, program, definition.outputs, definition.probes ?? []);
   }
 
   /** Puts tensors (or replaces them) into the worker, where programs that name them find them. Copied unless `transfer`. */
@@ -145,8 +146,8 @@ export class Program {
     private readonly client: WorkerClient,
     private readonly id: number,
     readonly outputs: readonly string[],
-    /** Outputs that measure products, by the products' names. */
-    readonly probes: Readonly<Record<string, string>> = {},
+    /** Outputs that measure products. */
+    readonly probes: readonly ProductMeasurement[] = [],
   ) {}
 
   /**

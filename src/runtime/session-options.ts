@@ -45,6 +45,8 @@ export const sessionOptionsByPurpose: { readonly [P in Purpose]: SessionOptions 
 };
 
 interface SessionPlace {
+  /** Whether initialisers may be packed: the kernels of int8 products want that. Default: as the purpose has it. */
+  readonly packed?: boolean;
   readonly threads: number;
   readonly providers: readonly string[];
   readonly externalFolder?: string | undefined;
@@ -59,6 +61,7 @@ interface SessionPlace {
 export function sessionOptions(purpose: Purpose, place: SessionPlace): SessionOptions {
   const base = sessionOptionsByPurpose[purpose];
   const session = { ...(base.extra as { session: Record<string, string> }).session };
+  if (place.packed) session.disable_prepacking = "0";
   if (place.externalFolder !== undefined) {
     session.model_external_initializers_file_folder_path = place.externalFolder;
   }

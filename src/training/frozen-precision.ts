@@ -1,18 +1,11 @@
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
-import { matMul, reduceSum } from "../graph/index.js";
 import { readJsonObject, writeJson } from "../hub/json-file.js";
 import type { PreparedInputs } from "../models/index.js";
-import { defineProgram, Parameter, Trace } from "../nn/index.js";
-import type { Engine, MaskKey } from "../runtime/index.js";
-import { type TensorData, tensorData } from "../tensor-data.js";
+import type { MaskKey } from "../runtime/index.js";
+import { applyDecisions, judgeProducts, largestError, type ProductDecision } from "./int8-guard.js";
+import { int8Speedup } from "./int8-speed.js";
 import type { TrainableModel } from "./model.js";
-
-/** Products with a larger relative error stay float32. Ordinary layers are near 1 %, outlier features give 6 % and more. */
-export const largestError = 0.05;
-
-/** Rows of the first batch that the guard looks at. */
-const probedRows = 2;
 
 /** What was asked for, what is used, and why. */
 export interface FrozenPrecisionReport {
@@ -21,8 +14,8 @@ export interface FrozenPrecisionReport {
   readonly reason: string;
   /** Time of one product in float32 divided by its time in int8; undefined where it was not measured. */
   readonly speedup?: number;
-  /** The guard's measurement of every product on the first batch: relative L2 error, and whether it stays float32. */
-  readonly products: readonly { readonly product: string; readonly error: number; readonly keptFloat32: boolean }[];
+  /** What the guard decided of every product. */
+  readonly products: readonly ProductDecision[];
 }
 
 /** A run's report, beside its checkpoints: a resumed run takes the same decisions. */
@@ -42,9 +35,7 @@ export async function writePrecisionReport(folder: string, report: FrozenPrecisi
 
 /** Applies the decisions of an earlier run. */
 export async function reusePrecision(model: TrainableModel, report: FrozenPrecisionReport): Promise<void> {
-  if (report.used === "f32") return;
-  const kept = report.products.filter(({ keptFloat32 }) => keptFloat32).map(({ product }) => product);
-  await model.runner.setFrozenPrecision({ kind: "int8", keepFloat32: new Set(kept) });
+  if (report.used === "int8") await applyDecisions(model, report.products);
 }
 
 /**
@@ -72,8 +63,7 @@ export async function useInt8(
     const reason = `int8 products are not faster here (${speedup.toFixed(2)}x at ${rows} x ${shape.join(" x ")}); f32 is used`;
     return { used: "f32", reason, speedup, products: [] };
   }
-  const errors = await model.runner.probeFrozenProducts(firstRows(batch), masks);
-  const products = [...errors].map(([product, error]) => ({ product, error, keptFloat32: !(error <= largestError) }));
+  const products = await judgeProducts(model, batch, masks);
   const kept = products.filter(({ keptFloat32 }) => keptFloat32).map(({ product }) => product);
   if (kept.length === products.length) {
     return {
@@ -83,10 +73,14 @@ export async function useInt8(
       products,
     };
   }
-  await model.runner.setFrozenPrecision({ kind: "int8", keepFloat32: new Set(kept) });
+  await applyDecisions(model, products);
+  const inFirstLayer = products.filter(({ firstLayer }) => firstLayer).length;
+  const inaccurate = products.filter(({ keptFloat32, firstLayer }) => keptFloat32 && !firstLayer);
+  const first = inFirstLayer === 0 ? "" : `; ${inFirstLayer} of the first layer stay f32`;
+  const names = inaccurate.map(({ product }) => product).join(", ");
   const rest =
-    kept.length === 0 ? "" : `; ${kept.length} stay f32 (error above ${largestError * 100} %): ${kept.join(", ")}`;
-  const reason = `${products.length - kept.length} of ${products.length} frozen products in int8 (${speedup.toFixed(1)}x as fast)${rest}`;
+    inaccurate.length === 0 ? "" : `; ${inaccurate.length} stay f32 (error above ${largestError * 100} %): ${names}`;
+  const reason = `${products.length - kept.length} of ${products.length} frozen products in int8 (${speedup.toFixed(1)}x as fast)${first}${rest}`;
   return { used: "int8", reason, speedup, products };
 }
 
@@ -104,53 +98,8 @@ function largestFrozenMatrix(model: TrainableModel): readonly [number, number] {
   );
 }
 
-/** A few rows say as much as a whole batch, and the probe needs both kinds of weights beside its activations. */
-function firstRows({ feeds, rules }: PreparedInputs): PreparedInputs {
-  const rows = Object.entries(feeds).map(([name, { dtype, shape, data }]): [string, TensorData] => {
-    const [batch = 1, ...rest] = shape;
-    const kept = Math.min(batch, probedRows);
-    return [name, tensorData(dtype, [kept, ...rest], data.slice(0, (data.length / batch) * kept))];
-  });
-  return { feeds: Object.fromEntries(rows), rules };
-}
-
 /** Rows that a linear layer sees: tokens of a text batch; for pictures a fixed number that is large enough to measure. */
 function rowsOf({ feeds }: PreparedInputs): number {
   const ids = feeds.input_ids;
   return ids ? ids.data.length : 1024;
-}
-
-/** Best times of one product in both precisions. */
-async function int8Speedup(
-  engine: Engine,
-  rows: number,
-  [outputs, inputs]: readonly [number, number],
-): Promise<number> {
-  const times = { f32: 0, int8: 0 };
-  for (const kind of ["f32", "int8"] as const) {
-    const trace = new Trace("eval", true);
-    const weight = new Parameter([outputs, inputs]);
-    weight.name = "speed probe";
-    weight.setData({ dtype: "float32", shape: weight.shape, data: new Float32Array(weight.elementCount).fill(0.01) });
-    const product = matMul(trace.input("x", "float32", [rows, inputs]), trace.parameter(weight), { transposeB: true });
-    const program = await engine.compile(
-      defineProgram({
-        trace,
-        outputs: { sum: reduceSum(product) },
-        purpose: "training",
-        backend: engine.backend,
-        ...(kind === "int8" ? { frozenPrecision: { kind, keepFloat32: new Set<string>() } } : {}),
-      }),
-    );
-    const x = { dtype: "float32" as const, shape: [rows, inputs], data: new Float32Array(rows * inputs).fill(0.5) };
-    let best = Number.POSITIVE_INFINITY;
-    for (let run = 0; run < 7; run++) {
-      const start = platform.now();
-      await program.run({ x });
-      best = Math.min(best, platform.now() - start);
-    }
-    times[kind] = best;
-    await program.dispose();
-  }
-  return times.f32 / times.int8;
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { matMul } from "#graft/graph/index";
+import { gelu, matMul, type Tensor } from "#graft/graph/index";
 import { defineProgram, Parameter, Trace } from "#graft/nn/index";
+import type { OutlierFeature } from "#graft/onnx/index";
 import { CounterRng } from "#graft/random";
 import { quantizedTensors } from "#graft/runtime/core/quantized-weights";
 import { Engine, type QuantizedForm } from "#graft/runtime/index";
@@ -15,20 +16,32 @@ beforeAll(async () => {
 });
 afterAll(() => engine.dispose());
 
-/** x W' (forward) or x W (backward) in int8, and in float64 here. */
-async function products(x: Float32Array, weight: Float32Array, forward: boolean) {
+interface Variant {
+  readonly outliers?: readonly OutlierFeature[];
+  /** What is done to x before the product, in the graph. */
+  readonly before?: (x: Tensor) => Tensor;
+}
+
+/** x W' (forward) or x W (backward) in int8, and in float64 here (where nothing is done before). */
+async function products(x: Float32Array, weight: Float32Array, forward: boolean, variant: Variant = {}) {
+  const { before = (tensor) => tensor, outliers = [] } = variant;
   const parameter = new Parameter([outer, inner]);
   parameter.name = `weight ${rng.nextWord()}`;
   parameter.setData({ dtype: "float32", shape: [outer, inner], data: weight });
   const trace = new Trace("eval", true);
   const width = forward ? inner : outer;
-  const y = matMul(trace.input("x", "float32", ["rows", width]), trace.parameter(parameter), { transposeB: forward });
+  const left = before(trace.input("x", "float32", ["rows", width]));
+  const y = matMul(left, trace.parameter(parameter), { transposeB: forward });
   const definition = defineProgram({
     trace,
     outputs: { y },
     purpose: "training",
     backend: "cpu",
-    frozenPrecision: { kind: "int8", keepFloat32: new Set() },
+    frozenPrecision: {
+      kind: "int8",
+      keepFloat32: new Set(),
+      outliers: new Map([[`${parameter.name} (${forward ? "forward" : "backward"})`, outliers]]),
+    },
   });
   expect(definition.quantizedData).toHaveLength(1);
   const program = await engine.compile(definition);
@@ -100,8 +113,78 @@ describe("int8 products with frozen weights", () => {
   });
 });
 
+describe("int8 products with outlier features", () => {
+  const feature = 5;
+  const withOutlier = (): Float32Array =>
+    normals(rows * inner).map((value, at) => (at % inner === feature ? 64 * value : value));
+
+  it.each([
+    ["forward", true],
+    ["backward", false],
+  ])("are several times as accurate when those are set apart, %s", async (_, forward) => {
+    const width = forward ? inner : outer;
+    const x = Float32Array.from({ length: rows * width }, (_, at) => rng.normal() * (at % width === feature ? 64 : 1));
+    const weight = normals(outer * inner);
+    const plain = await products(x, weight, forward);
+    const apart = await products(x, weight, forward, { outliers: [{ feature, factor: 8 }] });
+    const [before, after] = [plain, apart].map(({ rounded, exact }) => relativeError(rounded, exact));
+    expect(after).toBeLessThan(0.02);
+    expect(after).toBeLessThan(before! / 1.5);
+  });
+
+  it("multiply by the factors exactly: with one of 1 nothing changes", async () => {
+    const [x, weight] = [withOutlier(), normals(outer * inner)];
+    const plain = await products(x, weight, true);
+    const apart = await products(x, weight, true, { outliers: [{ feature, factor: 1 }] });
+    expect(apart.rounded).toEqual(plain.rounded);
+  });
+});
+
+describe("int8 products with GELU's output", () => {
+  const geluOf = async (x: Float32Array, weight: Float32Array) => {
+    const { rounded } = await products(x, weight, true, { before: gelu });
+    return rounded;
+  };
+
+  /** x times the normal distribution function, by Abramowitz and Stegun 7.1.26 (error below 1.5e-7). */
+  const exactGelu = (x: number): number => {
+    const z = Math.abs(x) / Math.SQRT2;
+    const t = 1 / (1 + 0.3275911 * z);
+    const series = [1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592].reduce(
+      (sum, c) => (sum + c) * t,
+      0,
+    );
+    const erf = Math.sign(x) * (1 - series * Math.exp(-z * z));
+    return 0.5 * x * (1 + erf);
+  };
+
+  it("are within 1.2 % of the exact product, tighter than for data of both signs", async () => {
+    const x = normals(rows * inner).map((value) => 2 * value);
+    const weight = normals(outer * inner);
+    const exact = Float64Array.from({ length: rows * outer }, (_, at) => {
+      const [row, column] = [Math.floor(at / outer), at % outer];
+      let sum = 0;
+      for (let k = 0; k < inner; k++) sum += exactGelu(x[row * inner + k]!) * weight[column * inner + k]!;
+      return sum;
+    });
+    const rounded = await geluOf(x, weight);
+    expect(relativeError(rounded, exact)).toBeLessThan(0.012);
+    expect(relativeError(rounded, exact)).toBeGreaterThan(1e-4);
+  });
+
+  it("take rows that GELU makes all but zero, and keep rows of NaN apart", async () => {
+    const x = normals(rows * inner);
+    x.fill(-20, 0, inner);
+    x.fill(Number.NaN, inner, 2 * inner);
+    const rounded = await geluOf(x, normals(outer * inner));
+    expect([...rounded.subarray(0, outer)].every((value) => Math.abs(value) < 1e-6)).toBe(true);
+    expect([...rounded.subarray(outer, 2 * outer)].some(Number.isFinite)).toBe(false);
+    expect([...rounded.subarray(2 * outer)].every(Number.isFinite)).toBe(true);
+  });
+});
+
 describe("quantizedTensors", () => {
-  const straight = { path: "w", transposed: false, factor: 1 };
+  const straight = { path: "w", transposed: false, factor: 1, outliers: [] };
   const quantized = (values: readonly number[], rows: number, columns: number, forms: readonly QuantizedForm[]) =>
     quantizedTensors({
       source: { kind: "memory", data: { dtype: "float32", shape: [rows, columns], data: Float32Array.from(values) } },
@@ -123,7 +206,7 @@ describe("quantizedTensors", () => {
   it("make both forms of a matrix that fills no whole number of blocks", async () => {
     const [rows, columns] = [70, 131];
     const values = normals(rows * columns);
-    const turned = { path: "t", transposed: true, factor: 1 };
+    const turned = { path: "t", transposed: true, factor: 1, outliers: [] };
     const tensors = await quantized([...values], rows, columns, [straight, turned]);
     expect(tensors["t/values"]!.shape).toEqual([columns, rows]);
     for (let row = 0; row < rows; row++) {
@@ -143,8 +226,20 @@ describe("quantizedTensors", () => {
   });
 
   it("multiply the factor into the scales alone", async () => {
-    const tensors = await quantized([1, 2], 1, 2, [straight, { path: "half", transposed: false, factor: 0.5 }]);
+    const tensors = await quantized([1, 2], 1, 2, [straight, { ...straight, path: "half", factor: 0.5 }]);
     expect(tensors["half/values"]).toEqual(tensors["w/values"]);
     expect(tensors["half/scales"]!.data[1]).toBeCloseTo(Number(tensors["w/scales"]!.data[1]) / 2, 7);
+  });
+
+  it.each([
+    ["straight", false],
+    ["transposed", true],
+  ])("multiply the rows of outlier features before rounding, %s", async (_, transposed) => {
+    const elements = [1, 2, 3, 4, 5, 6];
+    const outliers = [{ feature: 1, factor: 4 }];
+    const scaled = transposed ? [1, 8, 3, 4, 20, 6] : [1, 2, 3, 16, 20, 24];
+    const form = { path: "w", transposed, factor: 1 };
+    const apart = await quantized(elements, 2, 3, [{ ...form, outliers }]);
+    expect(apart).toEqual(await quantized(scaled, 2, 3, [{ ...form, outliers: [] }]));
   });
 });

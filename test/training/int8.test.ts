@@ -9,6 +9,7 @@ import {
 } from "graft-peft";
 import { describe, expect, it } from "vitest";
 import { reusePrecision, useInt8 } from "#graft/training/frozen-precision";
+import { judgeProducts, outlierFeatures } from "#graft/training/int8-guard";
 
 const config = {
   model_type: "bert",
@@ -85,13 +86,13 @@ describe("frozenPrecision int8", () => {
   it("measures every frozen product on the first batch, in both directions where there is a gradient", async () => {
     const peft = model();
     const prepared = peft.prepareInputs(batch);
-    const errors = await peft.runner.probeFrozenProducts(prepared, { seed: 0, step: 0, microStep: 0 });
-    const named = [...errors.keys()];
+    const probes = await peft.runner.probeFrozenProducts(prepared, { seed: 0, step: 0, microStep: 0 });
+    const named = probes.map(({ product }) => product);
     expect(named).toContain("bert.encoder.layer.0.intermediate.dense.weight (forward)");
     expect(named).toContain("bert.encoder.layer.1.attention.self.key.weight (backward)");
     // Nothing below the first adapted layer is differentiated.
     expect(named).not.toContain("bert.encoder.layer.0.attention.self.key.weight (backward)");
-    for (const [product, error] of errors) {
+    for (const { product, error } of probes) {
       expect(error, product).toBeGreaterThan(1e-3);
       expect(error, product).toBeLessThan(0.05);
     }
@@ -100,12 +101,51 @@ describe("frozenPrecision int8", () => {
 
   it("keeps the products that the guard names in float32: all of them kept, the numbers are float32's", async () => {
     const peft = model();
-    const errors = await peft.runner.probeFrozenProducts(peft.prepareInputs(batch), { seed: 0, step: 0, microStep: 0 });
+    const probes = await peft.runner.probeFrozenProducts(peft.prepareInputs(batch), { seed: 0, step: 0, microStep: 0 });
     await peft.dispose();
     const exact = await gradientsOf("f32");
-    const kept = await gradientsOf("int8", [...errors.keys()]);
+    const kept = await gradientsOf(
+      "int8",
+      probes.map(({ product }) => product),
+    );
     expect(kept.loss).toBe(exact.loss);
     expect(kept.gradients).toEqual(exact.gradients);
+  });
+
+  it("keeps the first layer's forward products in float32, and no others of this model", async () => {
+    const peft = model();
+    const decisions = await judgeProducts(peft, peft.prepareInputs(batch), { seed: 0, step: 0, microStep: 0 });
+    await peft.dispose();
+    const kept = decisions.filter(({ keptFloat32 }) => keptFloat32);
+    expect(kept.every(({ product, firstLayer }) => firstLayer && /layer\.0\..*forward/.test(product))).toBe(true);
+    expect(kept).toHaveLength(6);
+    expect(decisions.length).toBeGreaterThan(18);
+  });
+
+  it("sets outlier features apart where that makes a product more accurate", async () => {
+    const peft = model();
+    const scale = [...peft.network.parameters()].find(({ name }) =>
+      name.includes("layer.1.attention.output.LayerNorm"),
+    );
+    // Feature 7 becomes forty times as large as the others.
+    scale?.setData({ dtype: "float32", shape: [64], data: new Float32Array(64).fill(1).fill(40, 7, 8) });
+    const decisions = await judgeProducts(peft, peft.prepareInputs(batch), { seed: 0, step: 0, microStep: 0 });
+    await peft.dispose();
+    const apart = decisions.filter(({ outliers }) => outliers);
+    expect(apart.map(({ product }) => product)).toContain("bert.encoder.layer.1.intermediate.dense.weight (forward)");
+    for (const { outliers, error } of apart) {
+      expect(outliers?.map(({ feature }) => feature)).toContain(7);
+      expect(error).toBeLessThan(0.02);
+    }
+  });
+
+  it("takes features of twice the median for outliers, and the power of two nearest to the root", () => {
+    const squares = Float32Array.of(1, 1, 1, 4.1, 1, 256, 0, 1, 3.9);
+    expect(outlierFeatures(squares)).toEqual([
+      { feature: 3, factor: 2 },
+      { feature: 5, factor: 4 },
+    ]);
+    expect(outlierFeatures(new Float32Array(8))).toEqual([]);
   });
 
   it("evaluates against the float32 base", async () => {

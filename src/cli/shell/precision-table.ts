@@ -1,8 +1,7 @@
-import { type FrozenPrecisionReport, largestError } from "../../training/frozen-precision.js";
+import type { FrozenPrecisionReport } from "../../training/frozen-precision.js";
+import { largestError, type ProductDecision } from "../../training/int8-guard.js";
 import { formatCount, formatShare } from "./format.js";
 import { type Column, renderTable } from "./table.js";
-
-type Product = FrozenPrecisionReport["products"][number];
 
 const columns: readonly Column[] = [
   { title: "frozen product" },
@@ -11,8 +10,10 @@ const columns: readonly Column[] = [
   { title: "why" },
 ];
 
-function why({ error, keptFloat32 }: Product): string {
-  if (!keptFloat32) return `at most ${formatLimit()}`;
+function why({ error, keptFloat32, firstLayer, outliers }: ProductDecision): string {
+  if (firstLayer) return "first layer";
+  if (!keptFloat32)
+    return `at most ${formatLimit()}${outliers ? `, ${outliers.length} outlier features set apart` : ""}`;
   return error > largestError ? `above ${formatLimit()}` : "int8 gives no finite numbers";
 }
 
@@ -22,7 +23,7 @@ const shownError = (error: number | null): string =>
   error !== null && Number.isFinite(error) ? formatShare(error) : "-";
 
 /** Larger errors first; those that are no numbers before them. */
-const size = ({ error }: Product): number => (Number.isFinite(error) ? error : Number.POSITIVE_INFINITY);
+const size = ({ error }: ProductDecision): number => (Number.isFinite(error) ? error : Number.POSITIVE_INFINITY);
 
 /** What was decided, in one line. */
 export function precisionSummary({ used, reason, speedup, products }: FrozenPrecisionReport): string {
@@ -43,7 +44,7 @@ export function precisionTable(report: FrozenPrecisionReport, most: number): str
   const kept = ordered.filter(({ keptFloat32 }) => keptFloat32);
   const inInt8 = ordered.filter(({ keptFloat32 }) => !keptFloat32);
   // Where int8 is not used at all, float32 computes what the guard would have let pass, too.
-  const precision = ({ keptFloat32 }: Product) => (keptFloat32 || report.used === "f32" ? "f32" : "int8");
+  const precision = ({ keptFloat32 }: ProductDecision) => (keptFloat32 || report.used === "f32" ? "f32" : "int8");
   const rows = [...kept, ...inInt8.slice(0, most)].map((product) => [
     product.product,
     shownError(product.error),

@@ -46,16 +46,15 @@ export const normalizationOps: OpTable<"softmax" | "logSoftmax" | "layerNorm"> =
       const [x, scale, bias] = inputs as [Tensor, Tensor, Tensor];
       const [, mean, inverseDeviation] = outputs as [Tensor, Tensor, Tensor];
       const dy = outputGradients[0] as Tensor;
-      const normalized = mul(sub(x, mean), inverseDeviation);
+      const centred = sub(x, mean);
       const gradientOfX = () => {
         const g = mul(dy, scale);
-        const meanOfG = reduceMean(g, [-1], true);
-        const projection = reduceMean(mul(g, normalized), [-1], true);
-        return mul(sub(sub(g, meanOfG), mul(normalized, projection)), inverseDeviation);
+        const projection = mul(reduceMean(mul(g, centred), [-1], true), mul(inverseDeviation, inverseDeviation));
+        return mul(sub(sub(g, reduceMean(g, [-1], true)), mul(centred, projection)), inverseDeviation);
       };
       return [
         needed[0] ? gradientOfX() : null,
-        needed[1] ? reduceTo(mul(dy, normalized), scale.shape) : null,
+        needed[1] ? reduceTo(mul(dy, mul(centred, inverseDeviation)), scale.shape) : null,
         needed[2] ? reduceTo(dy, bias.shape) : null,
       ];
     },

@@ -35,8 +35,8 @@ export class Emitter {
   readonly nodes: NodeProto[] = [];
   readonly initializers: TensorProto[] = [];
   readonly inputs: ValueInfoProto[] = [];
-  /** Scalars that lowering rules measure on the way; outputs of the graph besides those asked for. */
-  readonly measurements: string[] = [];
+  /** What lowering rules measure on the way; outputs of the graph besides those asked for. */
+  readonly measurements: ValueInfoProto[] = [];
   private readonly names = new Map<Tensor, string>();
   private readonly types = new Map<string, TensorType>();
   private readonly deferred = new Map<Tensor, () => string>();

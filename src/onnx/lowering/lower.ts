@@ -51,7 +51,7 @@ export function lowerGraph(request: LoweringRequest): GraphProto {
     input: emitter.inputs,
     output: [
       ...outputs.map(([name, { dtype, shape }]) => ({ name, dtype, shape: [...shape] })),
-      ...emitter.measurements.map((name) => ({ name, dtype: "float32" as const, shape: [] })),
+      ...emitter.measurements,
     ],
     valueInfo: emitter.valueInfo(),
   };

@@ -139,3 +139,12 @@ export function encodeModel(model: ModelProto): Uint8Array<ArrayBuffer> {
   writeModel(model, pbf);
   return pbf.finish() as Uint8Array<ArrayBuffer>;
 }
+
+const writeInitializer = (tensor: TensorProto, pbf: PbfWriter): void => pbf.writeMessage(5, writeTensor, tensor);
+
+/** What adds an initialiser to an encoded model when put behind it: protobuf merges a second graph into the first. */
+export function encodeInitializer(tensor: TensorProto): Uint8Array {
+  const pbf = new PbfWriter(new Uint8Array(1024 + (tensor.rawData?.byteLength ?? 0)));
+  pbf.writeMessage(7, writeInitializer, tensor);
+  return pbf.finish();
+}

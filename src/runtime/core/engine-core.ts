@@ -4,22 +4,19 @@ import { GraftError } from "../../errors.js";
 import { type OptimizerName, type OptimizerSettings, optimizers } from "../../optim/index.js";
 import type { Backend } from "../backends/types.js";
 import { copyTensor } from "../copy-tensor.js";
-import type { BackendName, QuantizedData } from "../definition.js";
+import type { BackendName } from "../definition.js";
 import type { OptimizerOptions, Params, Protocol, QuantizeProgress, Result, TensorRecord } from "../protocol.js";
 import { GradientAccumulators } from "./accumulators.js";
 import { checkDefinition } from "./check-definition.js";
+import { withInt8Weights } from "./int8-model.js";
 import { OptimizerCore } from "./optimizer.js";
 import { ProgramCore } from "./program.js";
-import { quantizedTensors } from "./quantized-weights.js";
 import { ResidentTensors } from "./residents.js";
 
 type Report = (progress: QuantizeProgress) => void;
 type Handlers = {
   readonly [M in keyof Protocol]: (params: Params<M>, report: Report) => Result<M> | Promise<Result<M>>;
 };
-
-/** Progress is told so often at most, and not at all of what is done sooner. */
-const reportIntervalMs = 500;
 
 /** All that one engine owns: sessions, resident tensors, gradient sums and optimisers. Lives in the worker. */
 export class EngineCore {
@@ -41,8 +38,7 @@ export class EngineCore {
       const folder = definition.externalFolder;
       const resolved =
         folder === undefined ? definition : { ...definition, externalFolder: await platform.realPath(folder) };
-      await this.quantize(definition.quantizedData ?? [], report);
-      const session = await this.backend.createSession(resolved);
+      const session = await this.backend.createSession(await withInt8Weights(resolved, report));
       try {
         checkDefinition(definition, session);
       } catch (error) {
@@ -102,21 +98,6 @@ export class EngineCore {
       this.programs.clear();
     },
   };
-
-  /** Int8 weights are made once and serve all programs of the engine. */
-  private async quantize(wanted: readonly QuantizedData[], report: Report): Promise<void> {
-    const began = platform.now();
-    let told = began;
-    for (const [index, data] of wanted.entries()) {
-      const forms = data.forms.filter(({ path }) => !this.residents.has(`${path}/values`));
-      if (forms.length > 0) this.residents.set(await quantizedTensors({ ...data, forms }));
-      const now = platform.now();
-      const isLast = index === wanted.length - 1 && told > began;
-      if (now - told < reportIntervalMs && !isLast) continue;
-      told = now;
-      report({ done: index + 1, total: wanted.length, seconds: (now - began) / 1000 });
-    }
-  }
 
   private makeOptimizer(options: OptimizerOptions): OptimizerCore {
     const { optimizer, parameters, ...given } = options;

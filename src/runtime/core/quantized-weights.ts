@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { arrayFromBytes, type TensorData, toFloat32 } from "../../tensor-data.js";
-import type { QuantizedData } from "../definition.js";
+import type { QuantizedData, QuantizedForm } from "../definition.js";
 
 interface Matrix {
   readonly elements: Float32Array;
@@ -64,27 +64,40 @@ function roundedRows({ elements, rows, columns }: Matrix, factors: Float32Array)
   return values;
 }
 
+/** The matrix with the inner side's outlier features multiplied by their factors. */
+function withOutliers({ elements, rows, columns }: Matrix, { transposed, outliers }: QuantizedForm): Matrix {
+  const scaled = elements.slice();
+  for (const { feature, factor } of outliers) {
+    const [first, stride, count] = transposed ? [feature, columns, rows] : [feature * columns, 1, columns];
+    for (let n = 0, at = first; n < count; n++, at += stride) scaled[at] = (scaled[at] as number) * factor;
+  }
+  return { elements: scaled, rows, columns };
+}
+
 async function elementsOf({ source }: QuantizedData): Promise<Float32Array> {
   if (source.kind === "memory") return toFloat32(source.data);
   return arrayFromBytes("float32", await platform.readRange(source.path, source.offset, source.byteLength));
 }
 
 /**
- * The resident tensors that hold a matrix in int8: each column of each form rounded to -127..127 with a scale of its
+ * The initialisers that hold a matrix in int8, by name: each column of each form rounded to -127..127 with a scale of its
  * own. A column of zeros has scale 0.
  */
 export async function quantizedTensors(data: QuantizedData): Promise<Record<string, TensorData>> {
   const { rows, columns, forms } = data;
   const matrix = { elements: await elementsOf(data), rows, columns };
-  const { byRow, byColumn } = largestMagnitudes(matrix);
+  const plain = largestMagnitudes(matrix);
   // Forms that differ in their factors alone share their values.
   const rounded = new Map<boolean, Int8Array>();
   const tensors: Record<string, TensorData> = {};
-  for (const { path, transposed, factor } of forms) {
+  for (const form of forms) {
+    const { path, transposed, factor } = form;
+    const apart = form.outliers.length > 0 ? withOutliers(matrix, form) : null;
+    const { byRow, byColumn } = apart ? largestMagnitudes(apart) : plain;
     const largest = transposed ? byRow : byColumn;
     const round = transposed ? roundedRows : roundedColumns;
-    const values = rounded.get(transposed) ?? round(matrix, inverses(largest));
-    rounded.set(transposed, values);
+    const values = (apart ? undefined : rounded.get(transposed)) ?? round(apart ?? matrix, inverses(largest));
+    if (!apart) rounded.set(transposed, values);
     const scales = largest.map((magnitude) => (magnitude / 127) * factor);
     const shape = transposed ? [columns, rows] : [rows, columns];
     tensors[`${path}/values`] = { dtype: "int8", shape, data: values };

@@ -1,0 +1,110 @@
+import type { PreparedInputs, ProductProbe } from "../models/index.js";
+import type { OutliersByProduct } from "../nn/index.js";
+import type { OutlierFeature } from "../onnx/index.js";
+import type { MaskKey } from "../runtime/index.js";
+import { type TensorData, tensorData } from "../tensor-data.js";
+import type { TrainableModel } from "./model.js";
+
+/** Products with a larger relative error stay float32. Ordinary products are near 1 %. */
+export const largestError = 0.05;
+
+/** Rows of the first batch that the guard looks at. */
+const probedRows = 2;
+
+/** A feature is an outlier when its root mean square is this many times the median feature's. */
+const outlierRatio = 2;
+
+/** Outliers are set apart where that cuts the product's error to this share of it or less. */
+const worthwhile = 0.9;
+
+/** The guard's measurement of one product and what it decided. */
+export interface ProductDecision {
+  /** The weight and the direction: `encoder.layer.0.output.dense.weight (backward)`. */
+  readonly product: string;
+  /** Relative L2 error of the int8 product on the first batch. */
+  readonly error: number;
+  readonly keptFloat32: boolean;
+  /** Whether it is a forward product of the first layer, which stays float32 whatever its error. */
+  readonly firstLayer?: boolean;
+  /** Large features of the left operand that are divided by a power of two before rounding; none where left out. */
+  readonly outliers?: readonly OutlierFeature[];
+}
+
+/**
+ * Compares each int8 product with its float32 form on the first rows of a batch: a few rows say as much as a whole
+ * batch, and a probe needs both kinds of weights beside its activations.
+ */
+export async function judgeProducts(
+  model: TrainableModel,
+  batch: PreparedInputs,
+  masks: MaskKey,
+): Promise<ProductDecision[]> {
+  const rows = firstRows(batch);
+  const plain = await model.runner.probeFrozenProducts(rows, masks);
+  const found = outliersOf(plain);
+  const apart = found.size === 0 ? [] : await model.runner.probeFrozenProducts(rows, masks, found);
+  const firstBlock = firstBlockOf(plain.map(({ product }) => product));
+  const errorsApart = new Map(apart.map(({ product, error }) => [product, error]));
+  return plain.map(({ product, error }) => {
+    const errorApart = errorsApart.get(product) ?? error;
+    const outliers = errorApart <= worthwhile * error ? found.get(product) : undefined;
+    const remaining = outliers ? errorApart : error;
+    const firstLayer = firstBlock !== undefined && product.startsWith(firstBlock) && product.endsWith("(forward)");
+    return {
+      product,
+      error: remaining,
+      keptFloat32: firstLayer || !(remaining <= largestError),
+      ...(firstLayer && { firstLayer }),
+      ...(outliers && { outliers }),
+    };
+  });
+}
+
+/**
+ * The path of the first of a stack of layers, `encoder.layer.0.`. An error in its output passes through all others
+ * while the residual stream is still short: kept out, it halves the error of the most inaccurate gradients.
+ */
+function firstBlockOf(products: readonly string[]): string | undefined {
+  const blocks = products.map((product) => /^.*?\.\d+\./.exec(product)?.[0]);
+  const [first] = blocks;
+  return blocks.some((block) => block !== undefined && block !== first) ? first : undefined;
+}
+
+/** Lets the model's training programs follow decisions. */
+export async function applyDecisions(model: TrainableModel, decisions: readonly ProductDecision[]): Promise<void> {
+  const kept = decisions.filter(({ keptFloat32 }) => keptFloat32).map(({ product }) => product);
+  const outliers = new Map(decisions.flatMap(({ product, outliers }) => (outliers ? [[product, outliers]] : [])));
+  await model.runner.setFrozenPrecision({ kind: "int8", keepFloat32: new Set(kept), outliers });
+}
+
+function outliersOf(probes: readonly ProductProbe[]): OutliersByProduct {
+  const found = new Map<string, readonly OutlierFeature[]>();
+  for (const { product, featureSquares } of probes) {
+    const outliers = featureSquares ? outlierFeatures(featureSquares) : [];
+    if (outliers.length > 0) found.set(product, outliers);
+  }
+  return found;
+}
+
+/**
+ * Features far above the median, each with the power of two nearest to the square root of how far: half of an outlier
+ * stays in the activation and half goes into the weight, as SmoothQuant (Xiao et al. 2023) does with all features.
+ * @param squares sum of squares of each feature
+ */
+export function outlierFeatures(squares: Float32Array): OutlierFeature[] {
+  const median = squares.toSorted()[squares.length >> 1] ?? 0;
+  if (!(median > 0)) return [];
+  return [...squares].flatMap((square, feature) => {
+    const ratio = Math.sqrt(square / median);
+    return ratio > outlierRatio ? [{ feature, factor: 2 ** Math.round(Math.log2(ratio) / 2) }] : [];
+  });
+}
+
+function firstRows({ feeds, rules }: PreparedInputs): PreparedInputs {
+  const rows = Object.entries(feeds).map(([name, { dtype, shape, data }]): [string, TensorData] => {
+    const [batch = 1, ...rest] = shape;
+    const kept = Math.min(batch, probedRows);
+    return [name, tensorData(dtype, [kept, ...rest], data.slice(0, (data.length / batch) * kept))];
+  });
+  return { feeds: Object.fromEntries(rows), rules };
+}
