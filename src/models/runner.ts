@@ -1,13 +1,6 @@
 import type { Tensor } from "../graph/index.js";
-import {
-  defineProgram,
-  type FrozenPrecision,
-  type Mode,
-  measuredOutputs,
-  type OutliersByProduct,
-  type Parameter,
-  Trace,
-} from "../nn/index.js";
+import { defineProgram, type FrozenPrecision, type Mode, measuredOutputs, type Parameter, Trace } from "../nn/index.js";
+import { type OutlierFeature, outlierFeatures } from "../onnx/index.js";
 import {
   defaultBackend,
   Engine,
@@ -27,8 +20,12 @@ export interface ProductProbe {
   readonly product: string;
   /** Relative L2 error of the int8 product. */
   readonly error: number;
-  /** Forward products: the sum of squares of each feature of the left operand. */
-  readonly featureSquares: Float32Array | undefined;
+  /** Forward products whose left operand has features far above the others. */
+  readonly outliers?: {
+    readonly features: readonly OutlierFeature[];
+    /** The error with those set apart. */
+    readonly error: number;
+  };
 }
 
 interface CacheEntry {
@@ -145,24 +142,21 @@ export class Runner {
   /**
    * Runs one training pass in float32 and compares each product with a frozen weight with its int8 form.
    * @param masks key of the dropout masks
-   * @param outliers large features of the left operands, by product; none by default
    * @returns empty where nothing is frozen
    */
-  async probeFrozenProducts(
-    { feeds, rules }: PreparedInputs,
-    masks: MaskKey,
-    outliers: OutliersByProduct = new Map(),
-  ): Promise<ProductProbe[]> {
-    await this.setFrozenPrecision({ kind: "int8-probe", keepFloat32: new Set(), outliers });
+  async probeFrozenProducts({ feeds, rules }: PreparedInputs, masks: MaskKey): Promise<ProductProbe[]> {
+    await this.setFrozenPrecision({ kind: "int8-probe", keepFloat32: new Set() });
     const program = await this.trainingProgram(rules);
     const { probes } = program;
     const measured = await program.run(feeds, { masks, fetch: measuredOutputs(probes) });
     await this.setFrozenPrecision(undefined);
-    return probes.map(({ product, error, featureSquares }) => ({
-      product,
-      error: Number(measured[error]?.data[0]),
-      featureSquares: featureSquares ? (measured[featureSquares] as TensorData<"float32">).data : undefined,
-    }));
+    const numbers = (output: string) => (measured[output] as TensorData<"float32">).data;
+    return probes.map(({ product, error, outliers }) => {
+      const features = outliers ? outlierFeatures(numbers(outliers.featureSquares)) : [];
+      const apart =
+        outliers && features.length > 0 ? { features, error: Number(numbers(outliers.error)[0]) } : undefined;
+      return { product, error: Number(numbers(error)[0]), ...(apart && { outliers: apart }) };
+    });
   }
 
   /** The trainable parameters that live in the engine; none before the first training program. */

@@ -1,5 +1,5 @@
-import type { Node, Tensor } from "../graph/index.js";
-import type { Int8Weights, OutlierFeature } from "../onnx/index.js";
+import type { Node, Tensor, TensorSource } from "../graph/index.js";
+import type { FrozenProduct, Int8Weights, OutlierFeature, QuantizedWeight } from "../onnx/index.js";
 import type { QuantizedData, QuantizedForm } from "../runtime/definition.js";
 
 /** Large features of the left operands, by product. */
@@ -26,27 +26,37 @@ export class FrozenWeights implements Int8Weights {
     private readonly outliers: OutliersByProduct = new Map(),
   ) {}
 
-  readonly of: Int8Weights["of"] = (node) => {
+  productOf(node: Node<"matMul">): FrozenProduct | null {
     const weight = frozenMatrix(node);
     if (!weight) return null;
-    const { tensor, name, source, rows, columns } = weight;
+    const product = `${weight.name} (${node.attributes.transposeB ? "forward" : "backward"})`;
+    return this.keepFloat32.has(product) ? null : { product, outliers: this.outliers.get(product) ?? [] };
+  }
+
+  weightOf(node: Node<"matMul">, { product, outliers }: FrozenProduct): QuantizedWeight {
+    const { tensor, source, rows, columns } = frozenMatrix(node) as FrozenMatrix;
     const { transposeB: transposed, alpha } = node.attributes;
-    const product = `${name} (${transposed ? "forward" : "backward"})`;
-    if (this.keepFloat32.has(product)) return null;
-    const outliers = this.outliers.get(product) ?? [];
-    const path = ["int8", product, alpha, ...outliers.map(({ feature, factor }) => `${feature}x${factor}`)].join("/");
+    const path = `int8/${product}/${alpha}`;
     if (!this.declared.has(path)) {
       this.declared.add(path);
       const matrix = this.matrices.get(tensor) ?? { source, rows, columns, forms: [] };
       this.matrices.set(tensor, matrix);
       matrix.forms.push({ path, transposed, factor: alpha, outliers });
     }
-    return { product, values: `${path}/values`, scales: `${path}/scales`, outliers };
-  };
+    return { values: `${path}/values`, scales: `${path}/scales` };
+  }
+}
+
+interface FrozenMatrix {
+  readonly tensor: Tensor;
+  readonly name: string;
+  readonly source: TensorSource;
+  readonly rows: number;
+  readonly columns: number;
 }
 
 /** The right operand, if it is a frozen float32 matrix of some size. */
-function frozenMatrix(node: Node<"matMul">) {
+function frozenMatrix(node: Node<"matMul">): FrozenMatrix | null {
   const [left, right] = node.inputs as [Tensor, Tensor];
   const { origin, shape } = right;
   const [rows, columns] = shape;

@@ -133,7 +133,7 @@ export function defineExport(request: ExportRequest): ModelProto {
 
 /** The graph outputs that a probe's measurements are read from. */
 export const measuredOutputs = (probes: readonly ProductMeasurement[]): string[] => [
-  ...new Set(probes.flatMap(({ error, featureSquares }) => (featureSquares ? [error, featureSquares] : [error]))),
+  ...new Set(probes.flatMap(({ error, outliers }) => [error, ...Object.values(outliers ?? {})])),
 ];
 
 /** Gradients by parameter name, in the order in which a backward pass reaches them: last layer first. */

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { basename, dirname, extname, join, resolve } from "node:path";
+import { collectGarbage } from "./node-garbage.js";
 import { nodeReading } from "./node-read.js";
 import { spawnWorker, workerPort } from "./node-workers.js";
 import { nodeWriting } from "./node-write.js";
@@ -38,6 +39,7 @@ export const platform: Platform = {
   workerPort,
   now: () => performance.now(),
   memoryUsage,
+  collectGarbage,
   cpuCount: () => availableParallelism(),
   cpuName: () => cpus()[0]?.model.trim() || "unknown",
   environmentVariable: (name) => process.env[name],

@@ -112,6 +112,8 @@ export interface Platform extends FileReading, FileWriting {
   now(): number;
   /** `undefined` where the world does not tell. */
   memoryUsage(): MemoryUsage | undefined;
+  /** Collects this thread's garbage at once, where the world allows that: large buffers may otherwise stay for long. */
+  collectGarbage(): void;
   /** Threads that can run at once. */
   cpuCount(): number;
   /** The processor's name, "unknown" where the world does not tell. */

@@ -17,6 +17,7 @@ export const platform: Platform = {
   workerPort,
   now: () => performance.now(),
   memoryUsage: () => undefined,
+  collectGarbage: () => undefined,
   cpuCount: () => navigator.hardwareConcurrency || 1,
   cpuName: () => "unknown",
   environmentVariable: () => undefined,

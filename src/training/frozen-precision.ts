@@ -56,7 +56,7 @@ export async function useInt8(
       products: [],
     };
   }
-  const shape = largestFrozenMatrix(model);
+  const shape = probedShape(model);
   const rows = rowsOf(batch);
   const speedup = await int8Speedup(engine, rows, shape);
   if (speedup <= 1) {
@@ -64,6 +64,8 @@ export async function useInt8(
     return { used: "f32", reason, speedup, products: [] };
   }
   const products = await judgeProducts(model, batch, masks);
+  // What the probes left behind would count with the step's own memory.
+  platform.collectGarbage();
   const kept = products.filter(({ keptFloat32 }) => keptFloat32).map(({ product }) => product);
   if (kept.length === products.length) {
     return {
@@ -84,13 +86,19 @@ export async function useInt8(
   return { used: "int8", reason, speedup, products };
 }
 
-/** [outputs, inputs] of the frozen matrix with most elements, embeddings aside. */
-function largestFrozenMatrix(model: TrainableModel): readonly [number, number] {
+/** Larger products say no more about int8's gain. */
+const enough = 512;
+
+/** [outputs, inputs] of the frozen matrix with most elements, embeddings aside; a part of it where it is large. */
+function probedShape(model: TrainableModel): readonly [number, number] {
   const matrices = [...model.network.parameters()]
     .filter(({ name, trainable, shape }) => !trainable && shape.length === 2 && !name.includes("embeddings"))
     .sort((a, b) => b.elementCount - a.elementCount);
   const [largest] = matrices;
-  if (largest) return largest.shape as readonly [number, number];
+  if (largest) {
+    const [outputs, inputs] = largest.shape as readonly [number, number];
+    return [Math.min(outputs, 2 * enough), Math.min(inputs, 2 * enough)];
+  }
   throw new GraftError(
     "unsupported",
     'frozenPrecision "int8" with a model in which no linear layer is frozen',
@@ -98,8 +106,7 @@ function largestFrozenMatrix(model: TrainableModel): readonly [number, number] {
   );
 }
 
-/** Rows that a linear layer sees: tokens of a text batch; for pictures a fixed number that is large enough to measure. */
+/** Rows that a linear layer sees: tokens of a text batch, as far as they change the ratio; as many for pictures. */
 function rowsOf({ feeds }: PreparedInputs): number {
-  const ids = feeds.input_ids;
-  return ids ? ids.data.length : 1024;
+  return Math.min(feeds.input_ids?.data.length ?? enough, enough);
 }

@@ -1,5 +1,4 @@
-import type { PreparedInputs, ProductProbe } from "../models/index.js";
-import type { OutliersByProduct } from "../nn/index.js";
+import type { PreparedInputs } from "../models/index.js";
 import type { OutlierFeature } from "../onnx/index.js";
 import type { MaskKey } from "../runtime/index.js";
 import { type TensorData, tensorData } from "../tensor-data.js";
@@ -10,9 +9,6 @@ export const largestError = 0.05;
 
 /** Rows of the first batch that the guard looks at. */
 const probedRows = 2;
-
-/** A feature is an outlier when its root mean square is this many times the median feature's. */
-const outlierRatio = 2;
 
 /** Outliers are set apart where that cuts the product's error to this share of it or less. */
 const worthwhile = 0.9;
@@ -39,23 +35,18 @@ export async function judgeProducts(
   batch: PreparedInputs,
   masks: MaskKey,
 ): Promise<ProductDecision[]> {
-  const rows = firstRows(batch);
-  const plain = await model.runner.probeFrozenProducts(rows, masks);
-  const found = outliersOf(plain);
-  const apart = found.size === 0 ? [] : await model.runner.probeFrozenProducts(rows, masks, found);
-  const firstBlock = firstBlockOf(plain.map(({ product }) => product));
-  const errorsApart = new Map(apart.map(({ product, error }) => [product, error]));
-  return plain.map(({ product, error }) => {
-    const errorApart = errorsApart.get(product) ?? error;
-    const outliers = errorApart <= worthwhile * error ? found.get(product) : undefined;
-    const remaining = outliers ? errorApart : error;
+  const probes = await model.runner.probeFrozenProducts(firstRows(batch), masks);
+  const firstBlock = firstBlockOf(probes.map(({ product }) => product));
+  return probes.map(({ product, error, outliers: found }) => {
+    const apart = found && found.error <= worthwhile * error ? found : undefined;
+    const remaining = apart?.error ?? error;
     const firstLayer = firstBlock !== undefined && product.startsWith(firstBlock) && product.endsWith("(forward)");
     return {
       product,
       error: remaining,
       keptFloat32: firstLayer || !(remaining <= largestError),
       ...(firstLayer && { firstLayer }),
-      ...(outliers && { outliers }),
+      ...(apart && { outliers: apart.features }),
     };
   });
 }
@@ -75,29 +66,6 @@ export async function applyDecisions(model: TrainableModel, decisions: readonly 
   const kept = decisions.filter(({ keptFloat32 }) => keptFloat32).map(({ product }) => product);
   const outliers = new Map(decisions.flatMap(({ product, outliers }) => (outliers ? [[product, outliers]] : [])));
   await model.runner.setFrozenPrecision({ kind: "int8", keepFloat32: new Set(kept), outliers });
-}
-
-function outliersOf(probes: readonly ProductProbe[]): OutliersByProduct {
-  const found = new Map<string, readonly OutlierFeature[]>();
-  for (const { product, featureSquares } of probes) {
-    const outliers = featureSquares ? outlierFeatures(featureSquares) : [];
-    if (outliers.length > 0) found.set(product, outliers);
-  }
-  return found;
-}
-
-/**
- * Features far above the median, each with the power of two nearest to the square root of how far: half of an outlier
- * stays in the activation and half goes into the weight, as SmoothQuant (Xiao et al. 2023) does with all features.
- * @param squares sum of squares of each feature
- */
-export function outlierFeatures(squares: Float32Array): OutlierFeature[] {
-  const median = squares.toSorted()[squares.length >> 1] ?? 0;
-  if (!(median > 0)) return [];
-  return [...squares].flatMap((square, feature) => {
-    const ratio = Math.sqrt(square / median);
-    return ratio > outlierRatio ? [{ feature, factor: 2 ** Math.round(Math.log2(ratio) / 2) }] : [];
-  });
 }
 
 function firstRows({ feeds, rules }: PreparedInputs): PreparedInputs {

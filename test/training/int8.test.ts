@@ -8,8 +8,9 @@ import {
   LoraConfig,
 } from "graft-peft";
 import { describe, expect, it } from "vitest";
+import { outlierFeatures } from "#graft/onnx/index";
 import { reusePrecision, useInt8 } from "#graft/training/frozen-precision";
-import { judgeProducts, outlierFeatures } from "#graft/training/int8-guard";
+import { judgeProducts } from "#graft/training/int8-guard";
 
 const config = {
   model_type: "bert",

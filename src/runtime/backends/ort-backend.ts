@@ -78,10 +78,9 @@ export function ortBackend(name: BackendName, ort: OrtModule, place: Place): Bac
     threads: place.threads,
     createSession: async (definition: ProgramDefinition) => {
       let session: InferenceSession;
-      const { externalData, externalFolder, model, probes, purpose, quantizedData } = definition;
+      const { externalData, externalFolder, model, purpose, quantizedData } = definition;
       const profile = profilePrefix(purpose);
-      // A probe holds the float32 weights, too: packed, they would be copied out of their file.
-      const packed = quantizedData !== undefined && probes === undefined;
+      const packed = quantizedData !== undefined;
       const options = sessionOptions(purpose, { ...place, packed, externalFolder, profilePrefix: profile });
       if (externalData) options.externalData = externalData.map(({ path, data }) => ({ path, data }));
       try {

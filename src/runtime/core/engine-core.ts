@@ -39,6 +39,8 @@ export class EngineCore {
       const resolved =
         folder === undefined ? definition : { ...definition, externalFolder: await platform.realPath(folder) };
       const session = await this.backend.createSession(await withInt8Weights(resolved, report));
+      // The int8 weights are in the session now. Their buffers would be the larger part of what int8 saves.
+      if (definition.quantizedData) platform.collectGarbage();
       try {
         checkDefinition(definition, session);
       } catch (error) {
