@@ -99,7 +99,8 @@ export class PreTrainedModel<Outputs extends ModelOutputs = ModelOutputs> extend
 
   /**
    * Writes config.json and model.safetensors, which transformers loads.
-   * @throws GraftError `file-access`, `disk-full`, `missing-tensor` for a model without weights
+   * @throws GraftError `file-access`, `disk-full`, `missing-tensor` for a model without weights, `invalid-argument` for
+   *   one that holds an adapter (save the PeftModel)
    */
   async savePretrained(folder: string): Promise<void> {
     await this.runner.syncFromEngine();

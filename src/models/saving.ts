@@ -38,12 +38,25 @@ async function followFile(parameters: readonly Parameter[], path: string): Promi
   }
 }
 
+/** Only an adapter's parameters have named dimensions (the rank): transformers would take their tensors for strangers. */
+function refuseAdapters(parameters: readonly Parameter[]): void {
+  const adapter = parameters.find(({ symbolicShape }) => symbolicShape.some((dim) => typeof dim === "string"));
+  if (!adapter) return;
+  throw new GraftError(
+    "invalid-argument",
+    `the model holds an adapter (${adapter.name}), which is no part of model.safetensors`,
+    "Save the PeftModel, which writes the adapter, or what its mergeAndUnload or unload returns.",
+  );
+}
+
 /**
  * Writes config.json and model.safetensors (float32, names of transformers 4) into a folder, which is created where
  * it is missing. Tensors that have not changed keep their bytes. Each file is written whole or not at all.
+ * @throws GraftError `invalid-argument` for a network with an adapter, `missing-tensor`, `file-access`, `disk-full`
  */
 export async function saveNetwork(network: Network, folder: string): Promise<void> {
   const parameters = [...network.parameters()];
+  refuseAdapters(parameters);
   const tensors = new Map<string, TensorSource>();
   for (const parameter of parameters) {
     const { name, shape } = parameter;

@@ -44,27 +44,31 @@ export class AdaptedNetwork {
   }
 
   /**
-   * Wraps the layers that the config picks and copies the modules it saves whole; the adapter does not act yet.
+   * Wraps the layers that the config picks and copies the modules it saves whole; the adapter does not act yet. What is
+   * refused leaves the tree as it was.
    * @param seed of the initial matrices: the same seed gives the same adapter
-   * @throws GraftError `invalid-argument` (name), `target-modules-not-found`, `invalid-config`, `unsupported`
+   * @throws GraftError `invalid-argument` (name, seed), `target-modules-not-found`, `invalid-config`, `unsupported`
    */
-  add(name: string, config: LoraConfig, trainable: boolean, seed: number): Adapter {
+  add(name: string, config: LoraConfig, trainable: boolean, seed: number): void {
+    this.requireEnabled();
     this.checkName(name, config);
     const modules = this.modules();
     const targets = selectTargets(modules, config, this.modelType);
     const whole = selectSavedModules(modules, config);
+    this.checkSavedModules(whole);
     if (this.adapters.size === 0) this.freeze();
     const layers = targets.map(({ module }) => (module instanceof LoraLinear ? module : this.wrap(module)));
-    for (const layer of layers) {
-      const { a, b } = layer.addAdapter(name, config);
-      for (const matrix of [a, b]) matrix.initialize(seed);
-    }
     const saved = whole.map((module) => this.save(module));
+    this.adapters.set(name, { config, trainable, layers, saved });
+    for (const layer of layers) layer.addAdapter(name, config);
     for (const module of saved) module.addAdapter(name);
-    const adapter = { config, trainable, layers, saved };
-    this.adapters.set(name, adapter);
+    try {
+      for (const layer of layers) layer.initialize(name, seed);
+    } catch (error) {
+      this.remove(name);
+      throw error;
+    }
     this.setTrainable(name, false);
-    return adapter;
   }
 
   /** Takes an adapter out; what no adapter uses any more is as it was before, trainability included. */
@@ -77,7 +81,10 @@ export class AdaptedNetwork {
       layer.removeAdapter(name);
       if (layer.adapterNames.length === 0) this.replace(layer, layer.base);
     }
-    for (const module of adapter.saved) module.removeAdapter(name);
+    for (const saved of adapter.saved) {
+      saved.removeAdapter(name);
+      if (!saved.isUsed) this.savedModules.delete(saved.module);
+    }
     if (this.adapters.size === 0) for (const parameter of this.frozen) parameter.trainable = true;
   }
 
@@ -191,19 +198,22 @@ export class AdaptedNetwork {
     for (const one of [...this.adapterParameters(name), ...this.trainedBiases(name)]) one.trainable = trainable;
   }
 
-  private save(module: Module): SavedModule {
-    const known = this.savedModules.get(module);
-    if (known) return known;
-    const within = (a: Module, b: Module): boolean => `${a.path}.`.startsWith(`${b.path}.`);
-    const other = [...this.savedModules.keys()].find((one) => within(one, module) || within(module, one));
-    if (other) {
+  /** A copy within another adapter's copy would have two owners. */
+  private checkSavedModules(wanted: readonly Module[]): void {
+    const isBelow = (a: Module, b: Module): boolean => a.path.startsWith(`${b.path}.`);
+    for (const module of wanted) {
+      const other = [...this.savedModules.keys()].find((one) => isBelow(one, module) || isBelow(module, one));
+      if (!other) continue;
       throw new GraftError(
         "unsupported",
         `one adapter saves ${other.path} whole, another one ${module.path}`,
         "Let all adapters of a model save the same modules.",
       );
     }
-    const saved = new SavedModule(module);
+  }
+
+  private save(module: Module): SavedModule {
+    const saved = this.savedModules.get(module) ?? new SavedModule(module);
     this.savedModules.set(module, saved);
     return saved;
   }

@@ -45,6 +45,11 @@ export class SavedModule {
     this.copies.delete(name);
   }
 
+  /** Whether an adapter has copies. */
+  get isUsed(): boolean {
+    return this.copies.size > 0;
+  }
+
   /** An adapter's copies; none where it does not save this module. */
   adapter(name: string): Parameter[] {
     return [...(this.copies.get(name)?.values() ?? [])];

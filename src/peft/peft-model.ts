@@ -269,9 +269,13 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
 
   /**
    * Multiplies the acting adapter's update: 1 is loraAlpha / r as configured, 0 is none. No new program is compiled.
-   * @throws GraftError `invalid-argument` while merged
+   * @throws GraftError `invalid-argument` while merged or disabled, and for a scale that is not finite
    */
   setScale(scale: number): void {
+    this.adapted.requireEnabled();
+    if (!Number.isFinite(scale)) {
+      throw new GraftError("invalid-argument", `the adapter's scale cannot be ${scale}`, "Give a finite number.");
+    }
     const layers = this.adapted.layers().filter((layer) => layer.activeMatrices);
     if (layers.some((layer) => layer.merged)) {
       throw new GraftError(

@@ -217,10 +217,47 @@ describe("what cannot be done is refused", () => {
 
   test("changes while adapters are disabled or merged", async () => {
     const model = getPeftModel(await bert(), config());
-    const inside = await refusal(() => model.disableAdapter(() => model.mergeAdapter()));
-    expect(inside.code).toBe("invalid-argument");
+    const changes: (() => unknown)[] = [
+      () => model.mergeAdapter(),
+      () => model.setScale(2),
+      () => model.addAdapter("other", config()),
+    ];
+    for (const change of changes) {
+      const inside = await refusal(() => model.disableAdapter(async () => change()));
+      expect(inside.code).toBe("invalid-argument");
+      expect(inside.message).toContain("disabled");
+    }
+    expect((await refusal(() => model.setScale(Number.NaN))).message).toContain("NaN");
     await model.mergeAdapter();
     expect((await refusal(() => model.setScale(2))).message).toContain("merged");
+  });
+
+  test("an adapter that cannot be added leaves the model as it was", async () => {
+    const base = await loadGoldenModel("roberta_seqcls");
+    models.push(base);
+    const trainable = () => base.namedParameters().filter(([, parameter]) => parameter.trainable).length;
+    const modules = [...base.network.modules()];
+    const all = trainable();
+    expect((await refusal(() => getPeftModel(base, config(), { seed: 1.5 }))).message).toContain("1.5");
+    expect([...base.network.modules()]).toEqual(modules);
+    expect(trainable()).toBe(all);
+
+    const model = getPeftModel(base, config({ targetModules: ["query"] }));
+    const inner = config({ taskType: null, targetModules: ["key"], modulesToSave: ["out_proj"] });
+    expect((await refusal(() => model.addAdapter("inner", inner))).message).toContain("classifier.out_proj");
+    expect(model.network.find("roberta.encoder.layer.0.attention.self.key")?.constructor.name).toBe("Linear");
+
+    await model.deleteAdapter("default");
+    expect(trainable()).toBe(all);
+    model.addAdapter("inner", inner);
+    expect(model.activeAdapters).toEqual(["inner"]);
+  });
+
+  test("saving the base model while an adapter is in it", async () => {
+    const model = getPeftModel(await bert(), config());
+    const error = await refusal(() => model.getBaseModel().savePretrained("/nowhere"));
+    expect(error.code).toBe("invalid-argument");
+    expect(error.message).toContain("lora_A");
   });
 
   test("saving a model without weights", async () => {

@@ -19,11 +19,16 @@ export class LoraLinear extends Module implements LinearLike {
     this.path = base.path;
   }
 
-  /** Adds an adapter; it does not act before `activate`. */
-  addAdapter(name: string, config: LoraConfig): LoraMatrices {
-    const matrices = createMatrices(this.path, this.base.inFeatures, this.base.outFeatures, config);
-    this.adapters.set(name, matrices);
-    return matrices;
+  /** Adds an adapter whose matrices have no elements yet; it does not act before `activate`. */
+  addAdapter(name: string, config: LoraConfig): void {
+    this.adapters.set(name, createMatrices(this.path, this.base.inFeatures, this.base.outFeatures, config));
+  }
+
+  /** Gives an adapter's matrices the elements that they begin with; the same for the same seed. */
+  initialize(name: string, seed: number): void {
+    const matrices = this.adapters.get(name);
+    matrices?.a.initialize(seed);
+    matrices?.b.initialize(seed);
   }
 
   removeAdapter(name: string): void {
