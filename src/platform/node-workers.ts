@@ -10,9 +10,13 @@ const STACK_MIB = 64;
 
 /** A worker thread behind the common interface. */
 export function spawnWorker(url: URL): WorkerHandle {
-  // `node --input-type=module -e "..."` is how the program was given, and would forbid a module file here.
-  const execArgv = process.execArgv.filter((option) => !option.startsWith("--input-type"));
-  const worker = new Worker(url, { execArgv, resourceLimits: { stackSizeMb: STACK_MIB } });
+  // `node --input-type=module -e "..."` is how the program was given, and would forbid a module file here. Otherwise Node's
+  // options are inherited: named, V8's own among them (--max-old-space-size) would be refused.
+  const isTyped = process.execArgv.some((option) => option.startsWith("--input-type"));
+  const worker = new Worker(url, {
+    ...(isTyped && { execArgv: [] }),
+    resourceLimits: { stackSizeMb: STACK_MIB },
+  });
   let ended = false;
   return {
     postMessage: (message, transfer = []) => worker.postMessage(message, [...transfer]),

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fillDropoutMask } from "#graft/random";
@@ -217,6 +218,13 @@ describe("the worker", () => {
     const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], {
       timeout: 30_000,
     });
+    expect(stdout.trim()).toBe("ready cpu");
+  });
+
+  it("starts in a process with options of V8's own", async () => {
+    const script = fileURLToPath(new URL("./start-engine.mjs", import.meta.url));
+    const options = ["--max-old-space-size=2048", "--expose-gc", script];
+    const { stdout } = await promisify(execFile)(process.execPath, options, { timeout: 30_000 });
     expect(stdout.trim()).toBe("ready cpu");
   });
 
