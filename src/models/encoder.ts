@@ -42,14 +42,18 @@ export class BertEmbeddings extends Module {
   readonly tokenTypeEmbeddings: Embedding;
   readonly layerNorm: LayerNorm;
 
-  constructor(readonly config: EncoderConfig) {
+  /** @param paddingPosition the position of padding (RoBERTa's), whose vector starts at zero; null: there is none */
+  constructor(
+    readonly config: EncoderConfig,
+    paddingPosition: number | null = null,
+  ) {
     super();
     const { hiddenSize, initializerRange, vocabSize, maxPositionEmbeddings, typeVocabSize, padTokenId } = config;
     const initializer = normal(initializerRange);
     this.wordEmbeddings = this.child("word_embeddings", new Embedding(vocabSize, hiddenSize, initializer, padTokenId));
     this.positionEmbeddings = this.child(
       "position_embeddings",
-      new Embedding(maxPositionEmbeddings, hiddenSize, initializer),
+      new Embedding(maxPositionEmbeddings, hiddenSize, initializer, paddingPosition),
     );
     this.tokenTypeEmbeddings = this.child(
       "token_type_embeddings",

@@ -48,7 +48,7 @@ export class RobertaModel extends Network {
   ) {
     super();
     this.inputs = textInputs(config, config.maxPositionEmbeddings - config.padTokenId - 1);
-    this.embeddings = this.child("embeddings", new BertEmbeddings(config));
+    this.embeddings = this.child("embeddings", new BertEmbeddings(config, config.padTokenId));
     this.encoder = this.child("encoder", new BertEncoder(config));
     this.pooler = withPooler ? this.child("pooler", new Pooler(config)) : null;
   }

@@ -7,9 +7,9 @@ import {
   formatLoadingReport,
   type LoadingReport,
 } from "graft-peft";
+import { describe, expect, it, vi } from "vitest";
 import { writeSafetensors } from "#graft/safetensors/write";
 import { fromFloat32, type TensorData, toFloat32 } from "#graft/tensor-data";
-import { describe, expect, it, vi } from "vitest";
 import { copyOf, temporaryFolder } from "./folder.js";
 import { goldenFolder, inputsOf, maxDifference, readTensors } from "./golden.js";
 
@@ -62,6 +62,22 @@ describe("what does not fit", () => {
     expect((await head(1))[0]).not.toEqual((await head(2))[0]);
     expect((await head(1))[0]).toHaveLength(7 * 32);
     expect((await head(1))[1]).toEqual([0, 0, 0, 0, 0, 0, 0]);
+  });
+
+  it("fresh vectors of padding are zero: BERT's token, RoBERTa's token and position", () => {
+    const zeroRows = (type: string, table: string): number[] => {
+      const config = { model_type: type, vocab_size: 8, hidden_size: 4, num_attention_heads: 1, num_hidden_layers: 1 };
+      const model = AutoModel.fromConfig({ ...config, max_position_embeddings: 8, pad_token_id: 3 });
+      const { source } = model.namedParameters().find(([name]) => name === `embeddings.${table}.weight`)![1];
+      const data = source.kind === "memory" ? toFloat32(source.data) : new Float32Array(0);
+      return Array.from({ length: data.length / 4 }, (_, row) => row).filter((row) =>
+        data.subarray(4 * row, 4 * row + 4).every((value) => value === 0),
+      );
+    };
+    expect(zeroRows("bert", "word_embeddings")).toEqual([3]);
+    expect(zeroRows("bert", "position_embeddings")).toEqual([]);
+    expect(zeroRows("roberta", "word_embeddings")).toEqual([3]);
+    expect(zeroRows("roberta", "position_embeddings")).toEqual([3]);
   });
 
   it("another number of labels is refused, or with ignoreMismatchedSizes answered by a fresh head", async () => {
