@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
 import { cropImage, flipHorizontally } from "#graft/data/images/geometry";
 import { loadImage } from "#graft/data/images/load-image";
 import { ImageProcessor } from "#graft/data/images/processor";
@@ -9,7 +10,6 @@ import type { Resample } from "#graft/data/images/resample-filters";
 import { resizeImage } from "#graft/data/images/resize";
 import { centerCrop, compose, normalize, resize, toTensor } from "#graft/data/images/transforms";
 import { CounterRng } from "#graft/random";
-import { describe, expect, it } from "vitest";
 
 interface Picture {
   height: number;
@@ -68,6 +68,7 @@ describe("ImageProcessor", () => {
     expect(() => ImageProcessor.fromJson({ size: { height: -3, width: 4 } })).toThrow(/size/);
     expect(() => ImageProcessor.fromJson({ resample: "cubic" })).toThrow(/resample/);
     expect(() => ImageProcessor.fromJson({ image_mean: [0.1, 0.2] })).toThrow(/image_mean has 2 values/);
+    expect(() => ImageProcessor.fromJson({ image_std: [0, 1, 1] })).toThrow(/divided by 0\s.*image_std/);
   });
 });
 

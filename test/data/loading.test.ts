@@ -14,7 +14,7 @@ import {
 import type { Batch, BatchTensors } from "#graft/data/loading/batch";
 import { type DataLoader, dataLoader } from "#graft/data/loading/data-loader";
 import { collateImages, imageDataset } from "#graft/data/loading/images";
-import { groupByLength, samplers } from "#graft/data/loading/samplers";
+import { groupByLength, type SamplingStrategy, samplers } from "#graft/data/loading/samplers";
 import { collateText, tokenizeDataset } from "#graft/data/loading/text";
 import { validateBatch } from "#graft/data/loading/validate-batch";
 import { Tokenizer } from "#graft/data/tokenizing/tokenizer";
@@ -103,9 +103,15 @@ describe("dataLoader", () => {
     await expect(iterator.next()).rejects.toThrow("row 5");
   });
 
-  it("refuses no rows and a batch size of 0", () => {
+  it("refuses no rows, counts out of range and unknown samplers", () => {
     expect(() => dataLoader({ ...base, dataset: numbers(0) })).toThrow(/no rows/);
-    expect(() => dataLoader({ ...base, batchSize: 0 })).toThrow(/batch size 0/);
+    const counts = [{ batchSize: 0 }, { prefetch: -1 }, { skipBatches: 0.5 }, { samplingBatchSize: 0 }];
+    for (const count of counts) {
+      const [[name, value]] = Object.entries(count) as [[string, number]];
+      expect(() => dataLoader({ ...base, ...count })).toThrow(`${name} is ${value}`);
+    }
+    const sampler = "shuffled" as SamplingStrategy;
+    expect(() => dataLoader({ ...base, sampler })).toThrow('there is no sampling strategy "shuffled"');
   });
 });
 

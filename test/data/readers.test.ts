@@ -1,11 +1,12 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
 import { parseRowRange, selectRows, splitDataset } from "#graft/data/dataset";
 import { readImageFolder } from "#graft/data/readers/image-folder";
 import { labelNames } from "#graft/data/readers/labels";
 import { readTextDataset, textDatasetFrom } from "#graft/data/readers/text-dataset";
-import { afterAll, describe, expect, it } from "vitest";
+import { GraftError } from "#graft/errors";
 
 const folder = mkdtempSync(join(tmpdir(), "graft-readers-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -52,6 +53,14 @@ describe("delimited text", () => {
     expect((await readTextDataset(pairs, { labelColumn: null, textPairColumn: null })).examples).toEqual([
       { text: "a" },
     ]);
+  });
+
+  it("takes class numbers that no data set has for a mistake", async () => {
+    const path = file("ids.csv", "text,label\na,17\nb,4294967295\n");
+    const error = await readTextDataset(path).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(GraftError);
+    expect((error as GraftError).message).toContain("ids.csv:3: the label 4294967295");
+    expect((await readTextDataset(path, { problemType: "regression" })).examples[1]?.label).toBe(4294967295);
   });
 
   it("reads a range of rows", async () => {

@@ -2,6 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { Tokenizer } from "#graft/data/tokenizing/tokenizer";
+import type { TruncationStrategy } from "#graft/data/tokenizing/truncation";
+import { GraftError } from "#graft/errors";
 
 interface Answers {
   vocabSize: number;
@@ -99,4 +101,31 @@ it("gives the unknown token's id for words that a WordLevel vocabulary lacks", (
   const model = { type: "WordLevel", unk_token: "[UNK]", vocab: { "[PAD]": 0, "[UNK]": 1, A: 2, C: 3 } };
   const files = { tokenizer: { version: "1.0", pre_tokenizer: letters, model }, config: {}, specialTokensMap: {} };
   expect(Array.from(Tokenizer.fromFiles(files).encode("AXCx").inputIds)).toEqual([2, 1, 3, 1]);
+});
+
+describe("what cannot be tokenised is refused", () => {
+  const tokenizer = Tokenizer.fromFolder(`${folder}tiny-wordpiece`);
+  const five = 5 as unknown as string;
+  const cases: [string, (tokenizer: Tokenizer) => unknown, string][] = [
+    ["a number for a text", (it) => it.encode(five), "5 is no text"],
+    ["a length that is no number", (it) => it.encode("a", undefined, { maxLength: Number.NaN }), "maxLength is NaN"],
+    ["half a token", (it) => it.encode("a", undefined, { maxLength: 4.5 }), "maxLength is 4.5"],
+    ["no room", (it) => it.encode("a", undefined, { maxLength: 1 }), "less than the 2 special tokens"],
+    [
+      "an unknown strategy",
+      (it) => it.encode("a", undefined, { truncation: "both" as TruncationStrategy }),
+      'there is no truncation strategy "both"',
+    ],
+    [
+      "padding to multiples of 0",
+      (it) => it.padBatch([it.encode("a")], { padToMultipleOf: 0 }),
+      "padToMultipleOf is 0",
+    ],
+    ["padding to half a token", (it) => it.padBatch([it.encode("a")], { maxLength: 7.5 }), "maxLength is 7.5"],
+  ];
+  it.each(cases)("%s", async (_, run, message) => {
+    const loaded = await tokenizer;
+    expect(() => run(loaded)).toThrow(message);
+    expect(() => run(loaded)).toThrow(GraftError);
+  });
 });

@@ -24,6 +24,7 @@ const edge = z.int().positive();
 const square = edge.transform((side) => ({ height: side, width: side }));
 const rectangle = z.object({ height: edge, width: edge });
 const statistics = z.union([z.array(z.number()).min(1), z.number().transform((value) => [value])]);
+const deviations = statistics.refine((values) => !values.includes(0), "pixels cannot be divided by 0");
 
 const schema = z.object({
   do_resize: z.boolean().default(true),
@@ -41,7 +42,7 @@ const schema = z.object({
   rescale_factor: z.number().default(1 / 255),
   do_normalize: z.boolean().default(true),
   image_mean: statistics.default([0.5, 0.5, 0.5]),
-  image_std: statistics.default([0.5, 0.5, 0.5]),
+  image_std: deviations.default([0.5, 0.5, 0.5]),
 });
 
 /** Steps that Graft does or that change nothing for it (pictures are always made RGB first). */

@@ -1,5 +1,6 @@
 import { GraftError } from "../../errors.js";
 import type { Dataset } from "../dataset.js";
+import { requireCount } from "../require-count.js";
 import type { Batch, BatchTensors } from "./batch.js";
 import { type Sampler, type SamplingStrategy, samplers } from "./samplers.js";
 
@@ -35,8 +36,8 @@ export interface DataLoader extends AsyncIterable<Batch> {
  * Batches of a dataset, made ahead while the last one is used: reading, decoding and tokenising overlap with training.
  * The batches are a function of (dataset, options) alone.
  *
- * @throws GraftError `invalid-argument` for a batch size below 1, `empty-dataset` for no rows; while iterating, whatever
- * making a row throws, at the batch that holds it.
+ * @throws GraftError `invalid-argument` for counts out of range and unknown samplers, `empty-dataset` for no rows; while
+ * iterating, whatever making a row throws, at the batch that holds it.
  */
 export function dataLoader<Row>(options: DataLoaderOptions<Row>): DataLoader {
   const {
@@ -47,22 +48,21 @@ export function dataLoader<Row>(options: DataLoaderOptions<Row>): DataLoader {
     seed = 0,
     epoch = 0,
     skipBatches = 0,
+    prefetch = 2,
+    samplingBatchSize = batchSize,
   } = options;
-  if (!Number.isInteger(batchSize) || batchSize < 1) {
-    throw new GraftError(
-      "invalid-argument",
-      `batch size ${batchSize}`,
-      "A batch has an integer number of rows, at least 1.",
-    );
-  }
+  requireCount("batchSize", batchSize);
+  requireCount("samplingBatchSize", samplingBatchSize);
+  requireCount("skipBatches", skipBatches, 0);
+  requireCount("prefetch", prefetch, 0);
   if (dataset.length === 0) {
     throw new GraftError("empty-dataset", "the dataset has no rows", "Check the path, the split and the row range.");
   }
   const batches = dropLast ? Math.floor(dataset.length / batchSize) : Math.ceil(dataset.length / batchSize);
-  const order = (typeof sampler === "function" ? sampler : samplers[sampler])({
+  const order = samplerOf(sampler)({
     length: dataset.length,
     ...(dataset.lengths !== undefined && { lengths: dataset.lengths }),
-    batchSize: options.samplingBatchSize ?? batchSize,
+    batchSize: samplingBatchSize,
     seed: options.samplerSeed ?? seed,
     epoch,
   });
@@ -73,8 +73,18 @@ export function dataLoader<Row>(options: DataLoaderOptions<Row>): DataLoader {
   };
   return {
     length: Math.max(0, batches - skipBatches),
-    [Symbol.asyncIterator]: () => ahead(make, skipBatches, batches, options.prefetch ?? 2),
+    [Symbol.asyncIterator]: () => ahead(make, skipBatches, batches, prefetch),
   };
+}
+
+function samplerOf(sampler: SamplingStrategy | Sampler): Sampler {
+  if (typeof sampler === "function") return sampler;
+  if (Object.hasOwn(samplers, sampler)) return samplers[sampler];
+  throw new GraftError(
+    "invalid-argument",
+    `there is no sampling strategy ${JSON.stringify(sampler)}`,
+    `Take ${Object.keys(samplers).join(", ")}, or a function.`,
+  );
 }
 
 async function* ahead(

@@ -41,14 +41,27 @@ export function label2idOf(names: Iterable<string>): Label2Id {
 
 const classNumber = /^(0|[1-9]\d*)$/;
 
+/** Larger class numbers are another column's: row ids, years, telephone numbers. */
+const MOST_INFERRED_CLASSES = 100_000;
+
 /**
  * The label2id of a file that came without one: if all labels are class numbers, "LABEL_0" ... as transformers names
  * them; else the sorted names.
+ * @throws GraftError `invalid-label` for a class number that no data set has
  */
 export function inferLabel2id(labels: readonly RawLabel[]): Label2Id {
   const values = labels.map(({ value }) => String(value));
   if (!values.every((value) => classNumber.test(value))) return label2idOf(values);
   const count = values.reduce((max, value) => Math.max(max, Number(value) + 1), 0);
+  if (count > MOST_INFERRED_CLASSES) {
+    const largest = labels.find(({ value }) => Number(value) + 1 === count);
+    throw new GraftError(
+      "invalid-label",
+      `${largest?.place}: the label ${largest?.value} would make a task of ${count} classes`,
+      "Check the label column (it looks like numbers of another kind); for values to predict use problemType " +
+        '"regression", for that many classes give a label2id.',
+    );
+  }
   return Object.fromEntries(Array.from({ length: count }, (_, id) => [`LABEL_${id}`, id]));
 }
 

@@ -1,5 +1,6 @@
 import { GraftError } from "../../errors.js";
 import { type TensorData, tensorData } from "../../tensor-data.js";
+import { requireCount } from "../require-count.js";
 
 /** Names of the tensors that a text model takes, in camelCase. */
 export type TextInputName = "inputIds" | "attentionMask" | "tokenTypeIds";
@@ -31,7 +32,7 @@ export interface PaddingTokens {
 
 /**
  * Stacks encodings into [batch, sequence], filling up with the pad token (mask 0).
- * @throws GraftError `invalid-argument` for no rows, or a row longer than `maxLength`.
+ * @throws GraftError `invalid-argument` for no rows, a row longer than `maxLength`, or options that are no whole numbers.
  */
 export function padEncodings(
   encodings: readonly Encoding[],
@@ -39,6 +40,8 @@ export function padEncodings(
   tokens: PaddingTokens,
   { padToMultipleOf = 1, maxLength }: PaddingOptions,
 ): PaddedBatch {
+  requireCount("padToMultipleOf", padToMultipleOf);
+  requireCount("maxLength", maxLength);
   if (encodings.length === 0) {
     throw new GraftError("invalid-argument", "a batch of no rows cannot be padded", "Give at least one encoding.");
   }

@@ -1,5 +1,6 @@
 import { Tokenizer as StagedTokenizer } from "@huggingface/tokenizers";
 import { GraftError, messageOf } from "../../errors.js";
+import { requireCount } from "../require-count.js";
 import { exactNormalizer, exactPreTokenizer } from "./exact-components.js";
 import { type Encoding, type PaddedBatch, type PaddingOptions, padEncodings, type TextInputName } from "./padding.js";
 import { saveTokenizerFiles } from "./save-tokenizer.js";
@@ -12,7 +13,7 @@ import {
   type TokenizerFiles,
   wordLevelUnknown,
 } from "./tokenizer-files.js";
-import { type TruncationSide, type TruncationStrategy, truncate } from "./truncation.js";
+import { type TruncationSide, type TruncationStrategy, truncate, truncationStrategies } from "./truncation.js";
 
 export interface EncodeOptions {
   /** Most tokens in a row, special ones included. Default: the tokenizer's `modelMaxLength` when truncating. */
@@ -132,7 +133,8 @@ export class Tokenizer {
 
   /**
    * Token ids of a text or a pair, with special tokens.
-   * @throws GraftError `invalid-argument` if `maxLength` has no room for the special tokens.
+   * @throws GraftError `invalid-argument` if `maxLength` has no room for the special tokens, for an unknown strategy and
+   *   for what is no text; `invalid-token` for a piece that the vocabulary lacks, where there is no unknown token.
    */
   encode(text: string, pair?: string, options: EncodeOptions = {}): Encoding {
     const template = (options.addSpecialTokens ?? true) ? this.template : bareTemplate;
@@ -140,6 +142,7 @@ export class Tokenizer {
     let first = this.idsOf(text);
     let second = pair === undefined ? undefined : this.idsOf(pair);
     const maxLength = options.maxLength ?? this.modelMaxLength;
+    requireCount("maxLength", maxLength);
     const strategy = strategyOf(options);
     if (strategy !== "do_not_truncate" && maxLength !== undefined) {
       const budget = maxLength - specialTokenCount(parts);
@@ -192,6 +195,9 @@ export class Tokenizer {
   }
 
   private idsOf(text: string): number[] {
+    if (typeof text !== "string") {
+      throw new GraftError("invalid-argument", `${String(text)} is no text to tokenise`, "Give strings.");
+    }
     const pieces = this.stages.encode(text.replace(/\p{Surrogate}/gu, "\ufffd"), { add_special_tokens: false }).ids;
     const ids = this.unknownId === undefined ? pieces : pieces.map((id) => id ?? this.unknownId);
     if (!ids.every((id) => id !== undefined)) {
@@ -217,7 +223,14 @@ const bareTemplate: Template = {
 };
 
 function strategyOf({ truncation, maxLength }: EncodeOptions): TruncationStrategy {
-  if (typeof truncation === "string") return truncation;
+  if (typeof truncation === "string") {
+    if (truncationStrategies.includes(truncation)) return truncation;
+    throw new GraftError(
+      "invalid-argument",
+      `there is no truncation strategy ${JSON.stringify(truncation)}`,
+      `Take true, false, or one of ${truncationStrategies.join(", ")}.`,
+    );
+  }
   return (truncation ?? maxLength !== undefined) ? "longest_first" : "do_not_truncate";
 }
 

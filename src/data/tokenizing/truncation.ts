@@ -20,6 +20,8 @@ const strategies: {
   do_not_truncate: (first, second = 0) => ({ first, second }),
 };
 
+export const truncationStrategies = Object.keys(strategies) as TruncationStrategy[];
+
 /** The shorter text stays whole if it leaves room for the other; else both end near half of the budget. */
 function longestFirst(first: number, second: number | undefined, budget: number): PairLengths {
   if (second === undefined) return { first: Math.min(first, budget), second: 0 };
