@@ -1,3 +1,4 @@
+import { GraftError } from "../errors.js";
 import { add, matMul, mul, type Tensor } from "../graph/index.js";
 import { defineProgram, kaimingUniform, Parameter, parameterRandom, Trace, uniform, zeros } from "../nn/index.js";
 import { Engine, type EngineOptions, type Program } from "../runtime/index.js";
@@ -55,7 +56,10 @@ export class Linear {
   private isMerged = false;
   private calls = 0;
 
-  /** @throws GraftError `invalid-config` for options out of range */
+  /**
+   * @param inFeatures, outFeatures whole numbers from 1
+   * @throws GraftError `invalid-config` for sizes and options out of range
+   */
   constructor(
     readonly inFeatures: number,
     readonly outFeatures: number,
@@ -63,6 +67,7 @@ export class Linear {
   ) {
     const { r = 0, loraAlpha = 1, loraDropout = 0, fanInFanOut = false, mergeWeights = true, bias = true } = options;
     const { seed = 0, ...engineOptions } = options;
+    checkSizes(inFeatures, outFeatures);
     const checked = new LoraConfig({ r: r === 0 ? 1 : r, loraAlpha, loraDropout });
     this.r = r;
     this.scaling = r === 0 ? 0 : checked.scaling;
@@ -192,6 +197,15 @@ export class Linear {
     const data = weight.map((value, index) => value + sign * (laidOut[index] as number));
     this.weight.setData({ dtype: "float32", shape, data });
   }
+}
+
+function checkSizes(inFeatures: number, outFeatures: number): void {
+  if ([inFeatures, outFeatures].every((size) => Number.isSafeInteger(size) && size > 0)) return;
+  throw new GraftError(
+    "invalid-config",
+    `a linear layer from ${inFeatures} to ${outFeatures} features`,
+    "Both sizes are whole numbers from 1.",
+  );
 }
 
 /** A parameter's elements; they are in memory always here. */

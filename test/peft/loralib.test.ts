@@ -103,4 +103,8 @@ test("a program is compiled once for each mode, whatever the rows and weights, a
 
 test("options out of range are refused", () => {
   expect(() => new Linear(4, 4, { r: -1 })).toThrow("r is -1");
+  for (const size of [0, -1, 2.5, Number.NaN]) {
+    expect(() => new Linear(size, 3)).toThrow(`a linear layer from ${size} to 3 features`);
+    expect(() => new Linear(3, size)).toThrow(`a linear layer from 3 to ${size} features`);
+  }
 });
