@@ -165,7 +165,8 @@ function rulesOf(network: Network): readonly (readonly [InputName, InputRule])[]
 
 function checkNames(network: Network, inputs: ModelInputs): void {
   const known = [...rulesOf(network).map(([name]) => name), ...(network.hasHead ? ["labels"] : [])];
-  const unknown = Object.keys(inputs).filter((name) => !known.includes(name));
+  const given = Object.entries(inputs).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  const unknown = given.filter((name) => !known.includes(name));
   const missing = rulesOf(network).filter(([name, rule]) => rule.required && inputs[name] === undefined);
   if (unknown.length === 0 && missing.length === 0) return;
   const faults = [...unknown.map((name) => `${name} is unknown`), ...missing.map(([name]) => `${name} is missing`)];

@@ -4,8 +4,8 @@ import {
   AutoModelForSequenceClassification,
   type ModelInputs,
 } from "graft-peft";
-import type { TensorData } from "#graft/tensor-data";
 import { afterAll, describe, expect, it } from "vitest";
+import type { TensorData } from "#graft/tensor-data";
 import { goldenFolder, inputsOf, maxDifference, readTensors } from "./golden.js";
 
 const silent = { threads: 1, onReport: () => {} };
@@ -67,6 +67,14 @@ describe("inputs that do not fit are refused before the engine sees them", () =>
 });
 
 describe("inputs in other forms", () => {
+  it("an input that is undefined is not there", () => {
+    const ids = [[9, 8]];
+    const names = (inputs: ModelInputs) => Object.keys(bert.prepareInputs(inputs).feeds);
+    const absent = { inputIds: ids, labels: undefined, pixelValues: undefined } as unknown as ModelInputs;
+    expect(names(absent)).toEqual(names({ inputIds: ids }));
+    expect(() => bert.prepareInputs({ inputIds: undefined } as unknown as ModelInputs)).toThrow("inputIds is missing");
+  });
+
   it("nested lists, int64 and int32 give the same logits", async () => {
     const io = await readTensors(`${goldenFolder("bert_seqcls")}/io.safetensors`);
     const ids = io.get("input_ids")!;
