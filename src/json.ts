@@ -1,5 +1,12 @@
 import { GraftError, messageOf } from "./errors.js";
 
+/** What a JSON text in braces is. */
+export type JsonObject = { readonly [key: string]: unknown };
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** Where and why a text stops being JSON. */
 export interface JsonFault {
   readonly offset: number;
@@ -165,4 +172,26 @@ export function parseJson(text: string, what: string): unknown {
       { cause: error },
     );
   }
+}
+
+/** `parseJson` for a text that must hold an object. @throws GraftError `invalid-json` */
+export function parseJsonObject(text: string, what: string): JsonObject {
+  const value = parseJson(text, what);
+  if (isJsonObject(value)) return value;
+  throw new GraftError(
+    "invalid-json",
+    `${what} holds ${Array.isArray(value) ? "a list" : JSON.stringify(value).slice(0, 40)}, not an object`,
+    "Check that it is the file you meant.",
+  );
+}
+
+/**
+ * Indented JSON as Python reads it with the same types: a whole number stays one however large it is (model_max_length
+ * is 10^30 in many tokenizers, which JavaScript would write as the float 1e+30).
+ */
+export function stringifyPython(value: JsonObject): string {
+  const text = JSON.stringify(value, null, 2).replace(/: (-?\d(?:\.\d+)?e\+\d+)(?=,?$)/gm, (_, digits: string) => {
+    return `: ${BigInt(Number(digits))}`;
+  });
+  return `${text}\n`;
 }

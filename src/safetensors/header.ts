@@ -1,5 +1,5 @@
 import { GraftError } from "../errors.js";
-import { findJsonFault, parseJson } from "../json.js";
+import { findJsonFault, isJsonObject, parseJson } from "../json.js";
 import { bytesPerElement, type DType } from "../tensor-data.js";
 import { dtypeOfName, unsupportedNames } from "./dtypes.js";
 
@@ -30,10 +30,6 @@ export function formatError(path: string, fault: string, hint = FETCH_AGAIN): Gr
   return new GraftError("invalid-safetensors", `${path} is not a valid safetensors file: ${fault}`, hint);
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
@@ -41,7 +37,7 @@ function isCount(value: unknown): value is number {
 function readMetadata(value: unknown, path: string): Record<string, string> {
   // Some writers (MLX) spell "no metadata" as null, and the reference reader takes it.
   if (value === null) return {};
-  if (!isObject(value)) throw formatError(path, `${METADATA_KEY} is not an object`);
+  if (!isJsonObject(value)) throw formatError(path, `${METADATA_KEY} is not an object`);
   for (const [key, text] of Object.entries(value)) {
     if (typeof text !== "string") throw formatError(path, `${METADATA_KEY}.${key} is not a string`);
   }
@@ -80,7 +76,7 @@ function sizeInBytes(shape: readonly number[], dtype: DType): number | undefined
 }
 
 function readEntry(name: string, value: unknown, path: string, dataStart: number): SafetensorsEntry {
-  if (!isObject(value)) throw formatError(path, `the description of tensor ${name} is not an object`);
+  if (!isJsonObject(value)) throw formatError(path, `the description of tensor ${name} is not an object`);
   const dtype = readDtype(value.dtype, name, path);
   const shape = readShape(value.shape, name, path);
   const offsets = value.data_offsets;

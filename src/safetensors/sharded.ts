@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
-import { parseJson } from "../json.js";
+import { isJsonObject, parseJson } from "../json.js";
 import type { SafetensorsEntry } from "./header.js";
 import { openSafetensors, type SafetensorsFile } from "./read.js";
 
@@ -14,8 +14,8 @@ function indexError(path: string, fault: string): GraftError {
 
 /** Tensor name -> file name, checked. */
 function readWeightMap(index: unknown, path: string): Map<string, string> {
-  const map = typeof index === "object" && index !== null && "weight_map" in index ? index.weight_map : undefined;
-  if (typeof map !== "object" || map === null || Array.isArray(map)) throw indexError(path, "it has no weight_map");
+  const map = isJsonObject(index) ? index.weight_map : undefined;
+  if (!isJsonObject(map)) throw indexError(path, "it has no weight_map");
   const checked = new Map<string, string>();
   for (const [name, file] of Object.entries(map)) {
     if (typeof file !== "string" || !/^[^/\\]+\.safetensors$/.test(file)) {

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { readJson, readJsonObject, writeJson } from "#graft/hub/json-file";
+import { readJsonObject, writeJson } from "#graft/hub/json-file";
 import { requireFile, resolveModelFolder, weightsFile } from "#graft/hub/model-folder";
 
 let root: string;
@@ -88,7 +88,7 @@ describe("JSON files", () => {
   test("a fault is placed by file, line and column", async () => {
     const path = join(root, "broken.json");
     await writeFile(path, '{\n  "model_type": "bert",\n  "layers": 2,\n}\n');
-    await expect(readJson(path, "the model's config")).rejects.toMatchObject({
+    await expect(readJsonObject(path, "the model's config")).rejects.toMatchObject({
       code: "invalid-json",
       message: `${path} (the model's config) is not valid JSON: line 4, column 1: "}" where key should be`,
     });
@@ -102,11 +102,11 @@ describe("JSON files", () => {
       message: expect.stringMatching(/holds a list/),
     });
     await writeFile(path, new Uint8Array([0x7b, 0xff, 0x7d]));
-    await expect(readJson(path, "labels")).rejects.toMatchObject({
+    await expect(readJsonObject(path, "labels")).rejects.toMatchObject({
       code: "file-access",
       message: expect.stringMatching(/not UTF-8/),
     });
-    await expect(readJson(join(root, "no.json"), "labels")).rejects.toMatchObject({ code: "file-not-found" });
+    await expect(readJsonObject(join(root, "no.json"), "labels")).rejects.toMatchObject({ code: "file-not-found" });
   });
 
   test("what is written is read back", async () => {

@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { type JsonObject, parseJsonObject, readJsonObject, stringifyPython } from "../json-file.js";
+import { readJsonObject } from "../../hub/json-file.js";
+import { type JsonObject, parseJsonObject, stringifyPython } from "../../json.js";
 import type { Size } from "./geometry.js";
 import { type Resample, resampleByNumber } from "./resample-filters.js";
 
@@ -123,9 +124,9 @@ export async function readProcessorFolder(folder: string): Promise<ProcessorFold
     );
   }
   const text = await platform.readText(path);
-  const config = parseProcessorConfig(parseJsonObject(text, path, "invalid-config"), path);
+  const config = parseProcessorConfig(parseJsonObject(text, path), path);
   const modelPath = platform.join(folder, "config.json");
-  const model = (await platform.exists(modelPath)) ? await readJsonObject(modelPath, "invalid-config") : {};
+  const model = (await platform.exists(modelPath)) ? await readJsonObject(modelPath, "the model's config") : {};
   const channels = model.num_channels ?? (config.imageMean.length === 1 ? 1 : 3);
   if (channels !== 1 && channels !== 3) {
     throw new GraftError(

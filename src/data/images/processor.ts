@@ -1,5 +1,5 @@
 import { platform } from "#platform";
-import { stringifyPython } from "../json-file.js";
+import { stringifyPython } from "../../json.js";
 import { cropImage, type Size, shortestEdgeSize } from "./geometry.js";
 import { loadImage } from "./load-image.js";
 import { type PixelTensor, perChannel, planesThroughTables } from "./pixel-tensor.js";

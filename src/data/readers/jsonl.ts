@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { GraftError, messageOf } from "../../errors.js";
-import { isJsonObject } from "../json-file.js";
+import { isJsonObject } from "../../json.js";
 import type { Table, TableRow } from "./table.js";
 
 /**

@@ -1,6 +1,5 @@
 import { platform } from "#platform";
-import type { JsonObject } from "../json-file.js";
-import { stringifyPython } from "../json-file.js";
+import { type JsonObject, stringifyPython } from "../../json.js";
 import type { TextInputName } from "./padding.js";
 import {
   inputNamesInFiles,

@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { isJsonObject, type JsonObject, parseJsonObject } from "../json-file.js";
+import { isJsonObject, type JsonObject, parseJsonObject } from "../../json.js";
 import type { TextInputName } from "./padding.js";
 
 export const tokenizerFileNames = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"] as const;
@@ -31,7 +31,7 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
     if (!(await platform.exists(file))) return {};
     const text = await platform.readText(file);
     texts[name] = text;
-    return parseJsonObject(text, file, "invalid-tokenizer");
+    return parseJsonObject(text, file);
   };
   const tokenizer = await read("tokenizer.json");
   if (!isJsonObject(tokenizer.model)) {
