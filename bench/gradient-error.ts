@@ -1,19 +1,51 @@
-// How far int8's gradients are from float32's, tensor by tensor, on the first batch of a folder that
-// reference/train_curve.py --export wrote, after a few float32 steps:  node dist-bench/gradient-error.js FOLDER
-import { createTrainingSession, type PeftModel, type TensorData } from "graft-peft";
+// How far int8's gradients are from float32's, tensor by tensor, on batches of a folder that reference/train_curve.py
+// --export wrote, with the guard's decisions on the run's first batch and after a few float32 steps:
+//   node dist-bench/gradient-error.js FOLDER
+import { createTrainingSession, type FrozenPrecisionReport, type PeftModel, type TensorData } from "graft-peft";
 import { type Curve, curveBatch, curveModel, readCurve } from "./curve-data.js";
+import { mean } from "./statistics.js";
 
 /** Steps before the comparison: with B still zero, A has no gradient. */
 const WARM_UP = 10;
+/** The batches compared; the guard saw the first one. */
+const COMPARED = [0, 11, 12, 13, 14];
 
-async function gradients(model: PeftModel, folder: string, precision: "f32" | "int8") {
-  // All products in int8, whatever probe and guard would say on this machine.
-  const knownPrecision = async () => ({ used: precision, reason: "", products: [] });
-  const session = createTrainingSession(model, { optimizer: "adamw", frozenPrecision: precision, knownPrecision });
+type Gradients = Readonly<Record<string, TensorData>>;
+
+/** What a run that begins with the first batch decides. */
+async function decisions(model: PeftModel, folder: string): Promise<FrozenPrecisionReport> {
+  let report: FrozenPrecisionReport | undefined;
+  const onPrecision = (decided: FrozenPrecisionReport) => {
+    report = decided;
+  };
+  const session = createTrainingSession(model, { optimizer: "adamw", frozenPrecision: "int8", onPrecision });
   await session.forwardBackward(await curveBatch(folder, 0));
-  const result = await session.gradients();
-  await session.zeroGrad();
-  return result;
+  await session.dispose();
+  if (!report) throw new Error("the session told nothing of its precision");
+  return report;
+}
+
+async function warmUp(model: PeftModel, folder: string, { learningRate, maxGradNorm }: Curve): Promise<void> {
+  await model.runner.setFrozenPrecision(undefined);
+  const session = createTrainingSession(model, { optimizer: "adamw" });
+  for (let step = 1; step <= WARM_UP; step++) {
+    await session.forwardBackward(await curveBatch(folder, step));
+    await session.optimizerStep({ learningRate, maxGradNorm });
+  }
+  await session.dispose();
+}
+
+async function gradients(model: PeftModel, folder: string, report?: FrozenPrecisionReport): Promise<Gradients[]> {
+  const frozen = report ? ({ frozenPrecision: "int8", knownPrecision: async () => report } as const) : {};
+  const session = createTrainingSession(model, { optimizer: "adamw", ...frozen });
+  const results: Gradients[] = [];
+  for (const step of COMPARED) {
+    await session.forwardBackward(await curveBatch(folder, step));
+    results.push(await session.gradients());
+    await session.zeroGrad();
+  }
+  await session.dispose();
+  return results;
 }
 
 function compare({ data: exact }: TensorData, { data: rounded }: TensorData) {
@@ -28,23 +60,45 @@ function compare({ data: exact }: TensorData, { data: rounded }: TensorData) {
   return { error: Math.sqrt(difference / exactSquare), cosine: dot / Math.sqrt(exactSquare * roundedSquare) };
 }
 
-async function warmUp(model: PeftModel, folder: string, { learningRate, maxGradNorm }: Curve): Promise<void> {
-  const session = createTrainingSession(model, { optimizer: "adamw" });
-  for (let step = 1; step <= WARM_UP; step++) {
-    await session.forwardBackward(await curveBatch(folder, step));
-    await session.optimizerStep({ learningRate, maxGradNorm });
-  }
+/** `base_model.model.bert.encoder.layer.3.attention.self.query.lora_A.weight` as row `3` and column `query A`. */
+function placeOf(name: string): { row: string; column: string } {
+  const match = /\.(\d+)\.(?:.*\.)?(\w+)\.lora_([AB])/.exec(name);
+  if (match) return { row: match[1] as string, column: `${match[2]} ${match[3]}` };
+  const [module = "", tensor = ""] = name.split(".").slice(-2);
+  return { row: module, column: tensor };
 }
 
 const [folder = ""] = process.argv.slice(2);
 const curve = await readCurve(folder);
 const model = await curveModel(folder, curve);
+const report = await decisions(model, folder);
+console.log(`${curve.job}: ${report.reason}`);
 await warmUp(model, folder, curve);
-const exact = await gradients(model, folder, "f32");
-const rounded = await gradients(model, folder, "int8");
+const exact = await gradients(model, folder);
+const rounded = await gradients(model, folder, report);
 await model.dispose();
-console.log("| tensor | relative L2 error | cosine |\n|---|---|---|");
-for (const [name, gradient] of Object.entries(exact)) {
-  const { error, cosine } = compare(gradient, rounded[name] as TensorData);
-  console.log(`| ${name} | ${(100 * error).toFixed(2)} % | ${cosine.toFixed(5)} |`);
+
+const worst = COMPARED.map(() => ({ cosine: 1, name: "" }));
+const rows = new Map<string, Map<string, string>>();
+for (const name of Object.keys(exact[0] as Gradients)) {
+  const each = exact.map((batch, at) =>
+    compare(batch[name] as TensorData, (rounded[at] as Gradients)[name] as TensorData),
+  );
+  for (const [at, { cosine }] of each.entries()) if (cosine < (worst[at]?.cosine ?? 1)) worst[at] = { cosine, name };
+  const { row, column } = placeOf(name);
+  const smallest = Math.min(...each.map(({ cosine }) => cosine));
+  const text = `${(100 * mean(each.map(({ error }) => error))).toFixed(1)} % (${smallest.toFixed(4)})`;
+  rows.set(row, (rows.get(row) ?? new Map<string, string>()).set(column, text));
+}
+console.log("\nrelative L2 error, mean of the batches (smallest cosine of any batch)");
+for (const [row, cells] of [...rows].reverse()) {
+  console.log(
+    `| ${row} | ${[...cells]
+      .sort()
+      .map(([column, text]) => `${column}: ${text}`)
+      .join(" | ")} |`,
+  );
+}
+for (const [at, { cosine, name }] of worst.entries()) {
+  console.log(`batch ${COMPARED[at]}: smallest cosine ${cosine.toFixed(4)} (${name})`);
 }
