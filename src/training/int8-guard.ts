@@ -7,8 +7,8 @@ import type { TrainableModel } from "./model.js";
 /** Products with a larger relative error stay float32. Ordinary products are near 1 %. */
 export const largestError = 0.05;
 
-/** Rows of the first batch that the guard looks at. */
-const probedRows = 2;
+/** Tokens of the first batch that the guard looks at: of a text batch as many rows as hold them, of pictures one. */
+const probedTokens = 128;
 
 /** Outliers are set apart where that cuts the product's error to this share of it or less. */
 const worthwhile = 0.9;
@@ -69,9 +69,10 @@ export async function applyDecisions(model: TrainableModel, decisions: readonly 
 }
 
 function firstRows({ feeds, rules }: PreparedInputs): PreparedInputs {
+  const wanted = Math.ceil(probedTokens / (feeds.input_ids?.shape[1] ?? probedTokens));
   const rows = Object.entries(feeds).map(([name, { dtype, shape, data }]): [string, TensorData] => {
     const [batch = 1, ...rest] = shape;
-    const kept = Math.min(batch, probedRows);
+    const kept = Math.min(batch, wanted);
     return [name, tensorData(dtype, [kept, ...rest], data.slice(0, (data.length / batch) * kept))];
   });
   return { feeds: Object.fromEntries(rows), rules };
