@@ -2,7 +2,6 @@ import { add, type Tensor } from "../graph/index.js";
 import {
   type ActivationName,
   activations,
-  attend,
   Embedding,
   LayerNorm,
   Linear,
@@ -12,6 +11,7 @@ import {
   normal,
   type Trace,
 } from "../nn/index.js";
+import { SelfAttention } from "./self-attention.js";
 
 /** Sizes of a BERT-like encoder; BERT's and RoBERTa's configs both are of this form. */
 export interface EncoderConfig {
@@ -79,31 +79,6 @@ export class BertEmbeddings extends Module {
   }
 }
 
-class SelfAttention extends Module {
-  readonly query: LinearLike;
-  readonly key: LinearLike;
-  readonly value: LinearLike;
-
-  constructor(readonly config: EncoderConfig) {
-    super();
-    const { hiddenSize } = config;
-    this.query = this.child("query", bertLinear(config, hiddenSize, hiddenSize));
-    this.key = this.child("key", bertLinear(config, hiddenSize, hiddenSize));
-    this.value = this.child("value", bertLinear(config, hiddenSize, hiddenSize));
-  }
-
-  forward(trace: Trace, x: Tensor, bias: Tensor | null): Tensor {
-    return this.scoped(() => {
-      const [query, key, value] = [this.query, this.key, this.value].map((layer) => layer.forward(trace, x));
-      return attend(trace, query as Tensor, key as Tensor, value as Tensor, {
-        heads: this.config.numAttentionHeads,
-        bias,
-        dropout: this.config.attentionProbsDropoutProb,
-      });
-    });
-  }
-}
-
 /** Projection, dropout, and LayerNorm(x + residual): the end of both halves of a layer. */
 class ResidualOutput extends Module {
   readonly dense: LinearLike;
@@ -132,8 +107,10 @@ class Attention extends Module {
 
   constructor(config: EncoderConfig) {
     super();
-    this.self = this.child("self", new SelfAttention(config));
-    this.output = this.child("output", new ResidualOutput(config, config.hiddenSize));
+    const { hiddenSize, numAttentionHeads: heads, attentionProbsDropoutProb: dropout } = config;
+    const projection = () => bertLinear(config, hiddenSize, hiddenSize);
+    this.self = this.child("self", new SelfAttention({ heads, dropout, projection }));
+    this.output = this.child("output", new ResidualOutput(config, hiddenSize));
   }
 
   forward(trace: Trace, x: Tensor, bias: Tensor | null): Tensor {

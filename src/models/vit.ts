@@ -2,7 +2,6 @@ import * as z from "zod";
 import { add, concat, type Dim, expand, type Tensor } from "../graph/index.js";
 import {
   activations,
-  attend,
   LayerNorm,
   Linear,
   type LinearLike,
@@ -17,6 +16,7 @@ import { firstPosition, headOutputs, requireInput } from "./heads.js";
 import type { InputRules } from "./inputs.js";
 import { Network, type NetworkInputs, type NetworkOutputs } from "./network.js";
 import { PatchEmbeddings } from "./patch-embeddings.js";
+import { SelfAttention } from "./self-attention.js";
 
 const schema = z.object({
   ...transformerFields,
@@ -84,31 +84,6 @@ class VitEmbeddings extends Module {
   }
 }
 
-class SelfAttention extends Module {
-  readonly query: LinearLike;
-  readonly key: LinearLike;
-  readonly value: LinearLike;
-
-  constructor(readonly config: VitConfig) {
-    super();
-    const { hiddenSize, qkvBias } = config;
-    this.query = this.child("query", vitLinear(config, hiddenSize, hiddenSize, qkvBias));
-    this.key = this.child("key", vitLinear(config, hiddenSize, hiddenSize, qkvBias));
-    this.value = this.child("value", vitLinear(config, hiddenSize, hiddenSize, qkvBias));
-  }
-
-  forward(trace: Trace, x: Tensor): Tensor {
-    return this.scoped(() => {
-      const [query, key, value] = [this.query, this.key, this.value].map((layer) => layer.forward(trace, x));
-      return attend(trace, query as Tensor, key as Tensor, value as Tensor, {
-        heads: this.config.numAttentionHeads,
-        bias: null,
-        dropout: this.config.attentionProbsDropoutProb,
-      });
-    });
-  }
-}
-
 /** A Linear named "dense", as three places of a layer hold one. */
 class Dense extends Module {
   readonly dense: LinearLike;
@@ -129,12 +104,14 @@ class Attention extends Module {
 
   constructor(config: VitConfig) {
     super();
-    this.attention = this.child("attention", new SelfAttention(config));
-    this.output = this.child("output", new Dense(config, config.hiddenSize, config.hiddenSize));
+    const { hiddenSize, qkvBias, numAttentionHeads: heads, attentionProbsDropoutProb: dropout } = config;
+    const projection = () => vitLinear(config, hiddenSize, hiddenSize, qkvBias);
+    this.attention = this.child("attention", new SelfAttention({ heads, dropout, projection }));
+    this.output = this.child("output", new Dense(config, hiddenSize, hiddenSize));
   }
 
   forward(trace: Trace, x: Tensor): Tensor {
-    return this.output.forward(trace, this.attention.forward(trace, x));
+    return this.output.forward(trace, this.attention.forward(trace, x, null));
   }
 }
 
