@@ -53,6 +53,12 @@ export interface TensorData<D extends DType = DType> {
   readonly data: DTypeArrays[D];
 }
 
+/** Numbers with a fraction. */
+export const floatDTypes: readonly DType[] = ["float32", "float64", "float16", "bfloat16"];
+
+/** Whole numbers; bool holds 0 and 1. */
+export const integerDTypes: readonly DType[] = ["int64", "int32", "int16", "int8", "uint8", "bool"];
+
 /** Number of elements of a shape; 1 for a scalar (`[]`). */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, dim) => product * dim, 1);

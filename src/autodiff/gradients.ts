@@ -1,9 +1,7 @@
 import { GraftError } from "../errors.js";
 import { add, describeType, type Node, type OpName, ops, scalar, type Tensor, withScope } from "../graph/index.js";
-import type { DType } from "../tensor-data.js";
+import { floatDTypes } from "../tensor-data.js";
 import { nodesInOrder } from "./topology.js";
-
-const floatingPoint: ReadonlySet<DType> = new Set(["float32", "float64", "float16", "bfloat16"]);
 
 /**
  * Writes the gradients of a scalar with respect to some tensors: one reverse walk that visits only what lies
@@ -26,7 +24,7 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): (Tensor | null)
   for (const node of nodes) {
     if (!node.inputs.some((input) => trainable.has(input))) continue;
     // Integers and conditions are piecewise constant: no gradient passes through them.
-    for (const output of node.outputs) if (floatingPoint.has(output.dtype)) trainable.add(output);
+    for (const output of node.outputs) if (floatDTypes.includes(output.dtype)) trainable.add(output);
   }
   const gradientOf = new Map<Tensor, Tensor>([[loss, scalar(1)]]);
   for (const node of nodes.reverse()) {

@@ -127,12 +127,3 @@ export function evaluateDim(dim: Dim, bindings: DimBindings): number {
 export function evaluateShape(shape: readonly Dim[], bindings: DimBindings): number[] {
   return shape.map((dim) => evaluateDim(dim, bindings));
 }
-
-/** A dimension with some of its names replaced by their values. */
-export function bindDim(dim: Dim, bindings: DimBindings): Dim {
-  if (typeof dim === "number") return dim;
-  return dimTerms(dim).reduce<Dim>((sum, { coefficient, names }) => {
-    const term = names.map((name): Dim => bindings[name] ?? name).reduce<Dim>(multiplyDims, coefficient);
-    return addDims(sum, term);
-  }, 0);
-}

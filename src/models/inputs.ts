@@ -28,9 +28,6 @@ export type NestedNumbers = readonly number[] | readonly NestedNumbers[];
 /** What a model is called with. Integers may be of any integer dtype, floats of any float dtype. */
 export type ModelInputs = { readonly [K in InputName]?: TensorData | NestedNumbers };
 
-/** Inputs as the engine takes them. */
-export type Feeds = { readonly [K in InputName]?: TensorData };
-
 /** What an input must be. */
 export interface InputRule {
   readonly dtype: "int32" | "float32";

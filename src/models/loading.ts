@@ -5,7 +5,7 @@ import type { Parameter, ParameterSource } from "../nn/index.js";
 import type { SafetensorsEntry } from "../safetensors/header.js";
 import { readTensor } from "../safetensors/read.js";
 import { openCheckpoint } from "../safetensors/sharded.js";
-import { type DType, toFloat32 } from "../tensor-data.js";
+import { floatDTypes, toFloat32 } from "../tensor-data.js";
 import { matchNames } from "./checkpoint-names.js";
 import { type LoadingReport, listSome, type MismatchedKey } from "./loading-report.js";
 import type { Network } from "./network.js";
@@ -17,8 +17,6 @@ export interface WeightOptions {
   readonly seed?: number;
 }
 
-const floatTypes: readonly DType[] = ["float32", "float16", "bfloat16", "float64"];
-
 /** No fresh tensor is larger: a config that claims more is broken. */
 const LARGEST_FRESH = 2 ** 30;
 
@@ -28,7 +26,7 @@ const LARGEST_FRESH = 2 ** 30;
  */
 async function sourceOf(entry: SafetensorsEntry): Promise<ParameterSource> {
   const { file: path, offset, byteLength, dtype, shape, name } = entry;
-  if (!floatTypes.includes(dtype)) {
+  if (!floatDTypes.includes(dtype)) {
     throw new GraftError(
       "dtype-mismatch",
       `tensor ${name} of ${path} holds ${dtype}, the model needs floats`,

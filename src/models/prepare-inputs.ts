@@ -1,5 +1,5 @@
 import { GraftError } from "../errors.js";
-import { allocate, type DType, elementCount, type TensorData, toFloat32 } from "../tensor-data.js";
+import { allocate, elementCount, floatDTypes, integerDTypes, type TensorData, toFloat32 } from "../tensor-data.js";
 import { labelRule, resolveProblemType } from "./heads.js";
 import { type InputName, type InputRule, inputNames, type ModelInputs, type NestedNumbers } from "./inputs.js";
 import type { Network } from "./network.js";
@@ -11,9 +11,6 @@ export interface PreparedInputs {
   /** What each input is, in the order of the network's rules. */
   readonly rules: readonly (readonly [InputName, InputRule])[];
 }
-
-const integerTypes: readonly DType[] = ["int64", "int32", "int16", "int8", "uint8", "bool"];
-const floatTypes: readonly DType[] = ["float32", "float64", "float16", "bfloat16"];
 
 function isTensor(value: TensorData | NestedNumbers): value is TensorData {
   return !Array.isArray(value) && typeof value === "object" && value !== null && "data" in value && "shape" in value;
@@ -57,13 +54,13 @@ function flatten(name: InputName, value: NestedNumbers): TensorData<"float64"> {
 
 function isWhole(tensor: TensorData): boolean {
   return (
-    integerTypes.includes(tensor.dtype) ||
+    integerDTypes.includes(tensor.dtype) ||
     (tensor.dtype === "float64" && tensor.data.every((x) => Number.isInteger(Number(x))))
   );
 }
 
 function toInt32(name: InputName, tensor: TensorData, fromLists: boolean): TensorData<"int32"> {
-  if (!(integerTypes.includes(tensor.dtype) || (fromLists && isWhole(tensor)))) {
+  if (!(integerDTypes.includes(tensor.dtype) || (fromLists && isWhole(tensor)))) {
     throw new GraftError("dtype-mismatch", `${name} holds ${tensor.dtype}, not whole numbers`, "Give an int32 tensor.");
   }
   const data = allocate("int32", tensor.data.length);
@@ -76,7 +73,7 @@ function toInt32(name: InputName, tensor: TensorData, fromLists: boolean): Tenso
 }
 
 function toFloats(name: InputName, tensor: TensorData): TensorData<"float32"> {
-  if (name !== "labels" && !floatTypes.includes(tensor.dtype)) {
+  if (name !== "labels" && !floatDTypes.includes(tensor.dtype)) {
     throw new GraftError(
       "dtype-mismatch",
       `${name} holds ${tensor.dtype}, not floats`,

@@ -1,4 +1,5 @@
 import { GraftError } from "../errors.js";
+import { listSome } from "../models/index.js";
 import type { Parameter } from "../nn/index.js";
 import type { SafetensorsEntry } from "../safetensors/header.js";
 import { readTensor, type SafetensorsFile } from "../safetensors/read.js";
@@ -7,9 +8,6 @@ import type { AdaptedNetwork } from "./adapted-network.js";
 
 /** What PEFT puts before every name of a model's parameters. */
 const PREFIX = "base_model.model.";
-
-/** How many tensors an error lists of each kind. */
-const LISTED = 5;
 
 /** The parameters that an adapter's file holds: matrices, copies of saved modules, trained biases. */
 export function fileParameters(network: AdaptedNetwork, adapterName: string): Parameter[] {
@@ -33,9 +31,6 @@ const isRedundant = (key: string): boolean => /\.(modules_to_save|original_modul
 function parameterName(key: string, toV4: (name: string) => string): string {
   return toV4(key.startsWith(PREFIX) ? key.slice(PREFIX.length) : key).replace(".base_layer.", ".");
 }
-
-const list = (names: readonly string[]): string =>
-  names.slice(0, LISTED).join(", ") + (names.length > LISTED ? `, and ${names.length - LISTED} more` : "");
 
 /**
  * Reads the tensors of an adapter's file for its parameters, strictly: nothing may be missing, left over, or of
@@ -62,9 +57,9 @@ export async function readAdapterTensors(
       : [],
   );
   const faults = [
-    ...(missing.length > 0 ? [`missing: ${list(missing)}`] : []),
-    ...(unexpected.length > 0 ? [`without a place in the model: ${list(unexpected)}`] : []),
-    ...(mismatched.length > 0 ? [`of another shape: ${list(mismatched)}`] : []),
+    ...(missing.length > 0 ? [`missing: ${listSome(missing)}`] : []),
+    ...(unexpected.length > 0 ? [`without a place in the model: ${listSome(unexpected)}`] : []),
+    ...(mismatched.length > 0 ? [`of another shape: ${listSome(mismatched)}`] : []),
   ];
   if (faults.length > 0) {
     throw new GraftError(

@@ -1,6 +1,6 @@
 import { GraftError } from "../../errors.js";
 import { checkedFields, type LoraConfigFields, loraKeys } from "./lora-fields.js";
-import { allHeadNames, headNames } from "./task-types.js";
+import { headNames } from "./task-types.js";
 import { unsupportedFields, unsupportedSettings } from "./unsupported-fields.js";
 
 export type LoraConfigOptions = Partial<LoraConfigFields>;
@@ -161,9 +161,4 @@ function withHeads({ modulesToSave, taskType }: LoraConfigFields): string[] | nu
 
 function sortedNames(names: string[] | string | null): string[] | string | null {
   return Array.isArray(names) ? [...names].sort() : names;
-}
-
-/** The names in `modulesToSave` that the user asked for, beyond the heads that task types add. */
-export function requestedModules(config: LoraConfig): string[] {
-  return (config.modulesToSave ?? []).filter((name) => !allHeadNames.has(name));
 }

@@ -22,6 +22,3 @@ export const headNames: { readonly [T in TaskType]: readonly string[] } = {
   QUESTION_ANS: ["qa_outputs"],
   FEATURE_EXTRACTION: [],
 };
-
-/** Every name in the table above. */
-export const allHeadNames: ReadonlySet<string> = new Set(Object.values(headNames).flat());
