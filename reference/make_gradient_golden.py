@@ -3,6 +3,7 @@
     python reference/make_gradient_golden.py --out test/golden/gradients
 
 Inputs and labels are those of test/golden/models/<model>/io.safetensors; no dropout. Names are those of the checkpoint.
+padding.safetensors holds what padding tokens get that attention sees (no mask): nothing, in tables with a padding_idx.
 """
 
 import argparse
@@ -26,6 +27,22 @@ def gradients(name: str, models: Path) -> dict[str, torch.Tensor]:
     return {rename(key): parameter.grad for key, parameter in model.named_parameters()}
 
 
+def padding_gradients() -> dict[str, torch.Tensor]:
+    """Gradients of the embedding tables for rows that end with padding, without a mask; "<model>.<parameter>" each."""
+    labels = torch.tensor([0, 2])
+    written: dict[str, torch.Tensor] = {}
+    for name in ["bert_seqcls", "roberta_seqcls"]:
+        model = build(name)
+        pad = model.config.pad_token_id
+        ids = torch.tensor([[9, 8, 7, pad], [5, pad, pad, pad]])
+        model(input_ids=ids, labels=labels).loss.backward()
+        written[f"{name}.input_ids"] = ids.int()
+        for key, parameter in model.named_parameters():
+            if key.endswith("_embeddings.weight"):
+                written[f"{name}.{key}"] = parameter.grad
+    return written | {"labels": labels.int()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=Path, default=Path("test/golden/models"))
@@ -36,6 +53,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name in CLASSIFIERS:
         save_file(gradients(name, arguments.models), arguments.out / f"{name}.safetensors")
+    save_file(padding_gradients(), arguments.out / "padding.safetensors")
 
 
 if __name__ == "__main__":

@@ -71,8 +71,11 @@ export interface OpAttributes {
   /** The adjoint of slice: zeros before and after along one axis. */
   pad: { readonly axis: number; readonly before: Dim; readonly after: Dim };
 
-  /** Slices of the first input picked along an axis by an integer tensor of any rank. */
-  gather: AxisAttributes;
+  /**
+   * Slices of the first input picked along an axis by an integer tensor of any rank. The slice at `paddingIndex` gets no
+   * gradient (PyTorch's padding_idx); null: all do.
+   */
+  gather: AxisAttributes & { readonly paddingIndex: number | null };
   /** The adjoint of gather: (indices, updates) added into zeros of a shape; repeated indices accumulate. */
   gatherGradient: { readonly axis: number; readonly shape: readonly Dim[] };
   gatherElements: AxisAttributes;

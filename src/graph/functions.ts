@@ -100,9 +100,12 @@ export const slice = (x: Tensor, axis: number, start: Dim, end: Dim): Tensor =>
 export const pad = (x: Tensor, axis: number, before: Dim, after: Dim): Tensor =>
   single("pad", [x], { axis: normalizeAxis(axis, x.shape.length), before, after });
 
-/** Slices picked along `axis` by integer `indices` of any rank: an embedding look-up for axis 0. */
-export const gather = (x: Tensor, indices: Tensor, axis = 0): Tensor =>
-  single("gather", [x, indices], { axis: normalizeAxis(axis, x.shape.length) });
+/**
+ * Slices picked along `axis` by integer `indices` of any rank: an embedding look-up for axis 0. The slice at
+ * `paddingIndex` gets no gradient.
+ */
+export const gather = (x: Tensor, indices: Tensor, axis = 0, paddingIndex: number | null = null): Tensor =>
+  single("gather", [x, indices], { axis: normalizeAxis(axis, x.shape.length), paddingIndex });
 /** Updates added into zeros of `shape` at `indices` along `axis`; repeated indices accumulate. */
 export const gatherGradient = (indices: Tensor, updates: Tensor, axis: number, shape: readonly Dim[]): Tensor =>
   single("gatherGradient", [indices, updates], { axis, shape });

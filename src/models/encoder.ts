@@ -42,7 +42,7 @@ export class BertEmbeddings extends Module {
   readonly tokenTypeEmbeddings: Embedding;
   readonly layerNorm: LayerNorm;
 
-  /** @param paddingPosition the position of padding (RoBERTa's), whose vector starts at zero; null: there is none */
+  /** @param paddingPosition the position of padding (RoBERTa's), whose vector is not trained; null: there is none */
   constructor(
     readonly config: EncoderConfig,
     paddingPosition: number | null = null,

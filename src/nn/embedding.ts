@@ -10,13 +10,13 @@ export class Embedding extends Module {
 
   /**
    * @param initializer of the table; default N(0, 1)
-   * @param paddingIndex a row that starts at zero
+   * @param paddingIndex a row that starts at zero and gets no gradient (PyTorch's padding_idx)
    */
   constructor(
     readonly numEmbeddings: number,
     readonly embeddingDim: number,
     initializer: Initializer = normal(1),
-    paddingIndex: number | null = null,
+    private readonly paddingIndex: number | null = null,
   ) {
     super();
     this.weight = this.parameter("weight", new Parameter([numEmbeddings, embeddingDim]));
@@ -29,7 +29,7 @@ export class Embedding extends Module {
 
   /** ids: int32 [...], each below numEmbeddings; returns [..., embeddingDim]. */
   forward(trace: Trace, ids: Tensor): Tensor {
-    return this.scoped(() => gather(trace.parameter(this.weight), ids, 0));
+    return this.scoped(() => gather(trace.parameter(this.weight), ids, 0, this.paddingIndex));
   }
 
   /** The first rows, as positions 0, 1, ... of a sequence: [count, embeddingDim]. */

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { AutoModelForImageClassification, AutoModelForSequenceClassification } from "graft-peft";
-import { toFloat32 } from "#graft/tensor-data";
 import { expect, onTestFinished, test } from "vitest";
+import { toFloat32 } from "#graft/tensor-data";
 import { copyOf } from "./folder.js";
 import { inputsOf, readTensors } from "./golden.js";
 
@@ -12,6 +12,8 @@ const classifiers = {
   roberta_seqcls: AutoModelForSequenceClassification,
   vit_imgcls: AutoModelForImageClassification,
 };
+const goldenFile = (name: string) =>
+  readTensors(fileURLToPath(new URL(`../golden/gradients/${name}.safetensors`, import.meta.url)));
 const withoutDropout = { hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 };
 const norm = (values: Float32Array) => Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
 
@@ -20,7 +22,7 @@ test.each(Object.entries(classifiers))("%s: the gradient of every parameter is P
   const model = await Auto.fromPretrained(folder, { threads: 1 });
   onTestFinished(() => model.dispose());
   const io = await readTensors(`${folder}/io.safetensors`);
-  const golden = await readTensors(fileURLToPath(new URL(`../golden/gradients/${name}.safetensors`, import.meta.url)));
+  const golden = await goldenFile(name);
   const { feeds, rules } = model.prepareInputs({ ...inputsOf(io), labels: io.get("labels")! });
   const program = await model.runner.trainingProgram(rules);
   await program.accumulate(feeds);
@@ -35,3 +37,27 @@ test.each(Object.entries(classifiers))("%s: the gradient of every parameter is P
     expect(error, key).toBeLessThan(1e-5 * norm(expected) + 1e-6 * total);
   }
 });
+
+test.each(["bert_seqcls", "roberta_seqcls"])(
+  "%s: padding that attention sees trains no vector of padding",
+  async (name) => {
+    const model = await AutoModelForSequenceClassification.fromPretrained(await copyOf(name, withoutDropout), {
+      threads: 1,
+    });
+    onTestFinished(() => model.dispose());
+    const golden = await goldenFile("padding");
+    const inputs = { inputIds: golden.get(`${name}.input_ids`)!, labels: golden.get("labels")! };
+    const { feeds, rules } = model.prepareInputs(inputs);
+    const program = await model.runner.trainingProgram(rules);
+    await program.accumulate(feeds);
+    const gradients = await program.gradients();
+    const tables = [...golden.keys()].filter((key) => key.startsWith(`${name}.`) && key.endsWith("weight"));
+    expect(tables).toHaveLength(3);
+    for (const key of tables) {
+      const actual = toFloat32(gradients[key.slice(name.length + 1)]!);
+      const expected = toFloat32(golden.get(key)!);
+      const error = norm(actual.map((value, i) => value - (expected[i] as number)));
+      expect(error, key).toBeLessThan(1e-5 * norm(expected));
+    }
+  },
+);

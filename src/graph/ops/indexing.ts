@@ -1,4 +1,15 @@
-import { expand, gather, gatherElements, gatherGradient, scatterElementsAdd } from "../functions.js";
+import type { Dim } from "../dim.js";
+import {
+  cast,
+  equal,
+  expand,
+  gather,
+  gatherElements,
+  gatherGradient,
+  reshape,
+  scatterElementsAdd,
+  where,
+} from "../functions.js";
 import { type OpTable, TypeRuleError } from "../op.js";
 import { scalar, type Tensor, type TensorType } from "../tensor.js";
 import { checkAxis, commonDType, floats, integers } from "./rules.js";
@@ -19,9 +30,14 @@ export const indexingOps: OpTable<"gather" | "gatherGradient" | "gatherElements"
       checkAxis(axis, x.shape.length);
       return [{ dtype: x.dtype, shape: [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)] }];
     },
-    gradient({ inputs, outputGradients, attributes: { axis } }) {
+    gradient({ inputs, outputGradients, attributes: { axis, paddingIndex } }) {
       const [x, indices] = inputs as [Tensor, Tensor];
-      return [gatherGradient(indices, outputGradients[0] as Tensor, axis, x.shape), null];
+      const dy = outputGradients[0] as Tensor;
+      if (paddingIndex === null) return [gatherGradient(indices, dy, axis, x.shape), null];
+      const ones = (count: number): Dim[] => new Array(count).fill(1);
+      const shape = [...ones(axis), ...indices.shape, ...ones(x.shape.length - axis - 1)];
+      const isPadding = reshape(equal(cast(indices, "int32"), scalar(paddingIndex, "int32")), shape);
+      return [gatherGradient(indices, where(isPadding, 0, dy), axis, x.shape), null];
     },
   },
   gatherGradient: {
