@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { AutoModel, AutoModelForImageClassification } from "graft-peft";
-import type { TensorData } from "#graft/tensor-data";
 import { expect, test } from "vitest";
+import type { TensorData } from "#graft/tensor-data";
 import { maxDifference, readTensors } from "./golden.js";
 
 const assets = fileURLToPath(new URL("../../../shared/assets/models", import.meta.url));

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { AutoModelForImageClassification } from "graft-peft";
-import { toV4Name, toV5Name } from "#graft/models/index";
 import { describe, expect, it } from "vitest";
+import { toV4Name, toV5Name } from "#graft/models/index";
 import { goldenFolder, readTensors } from "./golden.js";
 
 describe("names of transformers 4 and 5", () => {

@@ -1,6 +1,6 @@
 import { AutoModelForImageClassification, type PreTrainedModel } from "graft-peft";
-import type { TensorData } from "#graft/tensor-data";
 import { describe, expect, it, onTestFinished } from "vitest";
+import type { TensorData } from "#graft/tensor-data";
 import { temporaryFolder } from "./folder.js";
 import { goldenFolder, inputsOf, maxDifference, readTensors } from "./golden.js";
 

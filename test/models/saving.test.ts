@@ -1,8 +1,8 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AutoModel, AutoModelForImageClassification, AutoModelForSequenceClassification } from "graft-peft";
-import { bytesOf } from "#graft/tensor-data";
 import { describe, expect, it } from "vitest";
+import { bytesOf } from "#graft/tensor-data";
 import { copyOf, temporaryFolder } from "./folder.js";
 import { goldenFolder, inputsOf, maxDifference, readTensors } from "./golden.js";
 
