@@ -230,6 +230,11 @@ describe("what cannot be done is refused", () => {
     expect((await refusal(() => model.setScale(Number.NaN))).message).toContain("NaN");
     await model.mergeAdapter();
     expect((await refusal(() => model.setScale(2))).message).toContain("merged");
+    const { rules } = model.prepareInputs(inputsFor(model.getBaseModel(), io, true));
+    const training = await refusal(() => model.runner.trainingProgram(rules));
+    expect(training.message).toContain("query.weight, so it cannot be trained");
+    model.unmergeAdapter();
+    await model.runner.trainingProgram(rules);
   });
 
   test("an adapter that cannot be added leaves the model as it was", async () => {

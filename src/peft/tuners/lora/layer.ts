@@ -1,3 +1,4 @@
+import { GraftError } from "../../../errors.js";
 import { add, matMul, mul, type Tensor } from "../../../graph/index.js";
 import { type Linear, type LinearLike, Module, type Parameter, type Trace } from "../../../nn/index.js";
 import type { LoraConfig } from "../../config/lora-config.js";
@@ -84,10 +85,20 @@ export class LoraLinear extends Module implements LinearLike {
     this.isMerged = false;
   }
 
-  /** x: [..., inFeatures]; returns [..., outFeatures]. */
+  /**
+   * x: [..., inFeatures]; returns [..., outFeatures].
+   * @throws GraftError `invalid-argument` for training a merged adapter, which would get no gradient
+   */
   forward(trace: Trace, x: Tensor): Tensor {
     const result = this.base.forward(trace, x);
     const matrices = this.activeMatrices;
+    if (this.isMerged && trace.mode === "train" && matrices?.a.trainable) {
+      throw new GraftError(
+        "invalid-argument",
+        `the adapter is merged into ${this.base.weight.name}, so it cannot be trained`,
+        "Call unmergeAdapter first.",
+      );
+    }
     if (!matrices || this.isMerged) return result;
     return this.scoped(() => {
       const down = matMul(trace.dropout(x, matrices.dropout), trace.parameter(matrices.a), { transposeB: true });
