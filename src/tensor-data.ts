@@ -49,7 +49,9 @@ const arrayConstructors: { [D in DType]: ArrayConstructor<D> } = {
 /** A dense row-major tensor in memory. */
 export interface TensorData<D extends DType = DType> {
   readonly dtype: D;
+  /** Sizes, outermost first; [] for a scalar. */
   readonly shape: readonly number[];
+  /** Elements, the last axis running fastest. */
   readonly data: DTypeArrays[D];
 }
 

@@ -23,9 +23,11 @@ export interface ExampleContext {
 
 /** Rows by number. */
 export interface Dataset<Row> {
+  /** Number of rows. */
   readonly length: number;
   /** Length of each row (tokens), where it is known without making the row: what grouping by length sorts by. */
   readonly lengths?: ArrayLike<number>;
+  /** Makes row `index`, 0 <= index < length. */
   get(index: number, context: ExampleContext): Row | Promise<Row>;
 }
 

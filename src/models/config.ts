@@ -9,9 +9,11 @@ export type ProblemType = (typeof problemTypes)[number];
 
 /** What every model's config holds: the parsed view, and the JSON that it came from, unknown keys included. */
 export interface ModelConfig extends LabelMaps {
+  /** `model_type` of config.json. */
   readonly modelType: string;
   /** null: decided by the labels that a batch brings. */
   readonly problemType: ProblemType | null;
+  /** Standard deviation of fresh weights. */
   readonly initializerRange: number;
   /** The file's own keys; written back by savePretrained. */
   readonly raw: Readonly<Record<string, unknown>>;

@@ -7,7 +7,9 @@ export interface MismatchedKey {
 
 /** How a model and a checkpoint fitted, in transformers' terms. Names are the model's, unexpected ones the file's. */
 export interface LoadingReport {
+  /** Parameters that the file lacks. */
   readonly missingKeys: readonly string[];
+  /** Tensors of the file that belong to no parameter. */
   readonly unexpectedKeys: readonly string[];
   /** Not empty only with ignoreMismatchedSizes. */
   readonly mismatchedKeys: readonly MismatchedKey[];

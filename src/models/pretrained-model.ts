@@ -52,6 +52,7 @@ export class PreTrainedModel<Outputs extends ModelOutputs = ModelOutputs> extend
   ModelInputs,
   Promise<Outputs>
 > {
+  /** Compiles and runs the network's programs; owns the engine. */
   readonly runner: Runner;
 
   /**
@@ -68,6 +69,7 @@ export class PreTrainedModel<Outputs extends ModelOutputs = ModelOutputs> extend
     this.runner = new Runner(network, engineOptions);
   }
 
+  /** config.json as it was read, with the labels and problem type in force. */
   get config(): ModelConfig {
     return this.network.config;
   }

@@ -4,6 +4,7 @@ import type { AdaptedNetwork } from "./adapted-network.js";
 import type { LoraLinear } from "./tuners/lora/layer.js";
 import { mergedWeight, requireFinite } from "./tuners/lora/matrices.js";
 
+/** Options of `mergeAdapter` and `mergeAndUnload`. */
 export interface MergeOptions {
   /** Check that every merged weight is finite before any is put in place. Default false, as in PEFT. */
   readonly safeMerge?: boolean;

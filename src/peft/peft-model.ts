@@ -27,6 +27,7 @@ import { LoraLinear } from "./tuners/lora/layer.js";
 /** The name of an adapter that was given none. */
 const DEFAULT_ADAPTER = "default";
 
+/** Options of `getPeftModel` and `addAdapter`. */
 export interface PeftOptions {
   /** Default "default". */
   readonly adapterName?: string;
@@ -36,6 +37,7 @@ export interface PeftOptions {
   readonly onWarning?: OnWarning;
 }
 
+/** Options of `PeftModel.fromPretrained` and `loadAdapter`. */
 export interface LoadAdapterOptions extends Omit<PeftOptions, "seed"> {
   /** Whether training goes on; false (default): for prediction. */
   readonly isTrainable?: boolean;
@@ -94,12 +96,15 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     return peftModel;
   }
 
+  /** The module tree, with the adapters in it. */
   get network(): Network {
     return this.baseModel.network;
   }
+  /** The base model's config. */
   get config(): ModelConfig {
     return this.baseModel.config;
   }
+  /** The base model's: compiles and runs programs. */
   get runner(): Runner {
     return this.baseModel.runner;
   }
@@ -124,6 +129,7 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   forward(inputs: ModelInputs, options: { readonly signal?: AbortSignal } = {}): Promise<Outputs> {
     return this.baseModel.forward(inputs, options);
   }
+  /** Inputs checked and converted as `forward` does it. */
   prepareInputs(inputs: ModelInputs): PreparedInputs {
     return this.baseModel.prepareInputs(inputs);
   }
@@ -131,6 +137,7 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   namedParameters(): [string, Parameter][] {
     return this.baseModel.namedParameters();
   }
+  /** Ends the engine and frees its memory. */
   dispose(): Promise<void> {
     return this.baseModel.dispose();
   }

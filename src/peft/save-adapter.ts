@@ -8,6 +8,7 @@ import type { ModuleNames, NamedModule } from "./matching/select.js";
 import { writtenTargets } from "./matching/written-targets.js";
 import { modelCard } from "./model-card.js";
 
+/** Options of `PeftModel.savePretrained`. */
 export interface SaveOptions {
   /**
    * How module names are spelled, where transformers 4 and 5 differ (ViT). "v5" (default) is what current transformers

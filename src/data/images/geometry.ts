@@ -1,6 +1,7 @@
 import { GraftError } from "../../errors.js";
 import type { RawImage } from "./raw-image.js";
 
+/** In pixels. */
 export interface Size {
   readonly height: number;
   readonly width: number;

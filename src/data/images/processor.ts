@@ -25,6 +25,7 @@ export class ImageProcessor {
   /** preprocessor_config.json, where the processor was made from one. */
   private text: string | undefined;
 
+  /** @throws GraftError `invalid-config` where image_mean or image_std do not fit the channels */
   constructor(config: ImageProcessorConfig, channels: 1 | 3 = 3) {
     this.config = config;
     this.channels = channels;

@@ -2,7 +2,9 @@ import { GraftError } from "../../errors.js";
 
 /** Decoded pixels, 8 bits a channel, rows from the top, channels interleaved: data[(y * width + x) * channels + c]. */
 export interface RawImage {
+  /** Pixels. */
   readonly width: number;
+  /** Pixels. */
   readonly height: number;
   /** 3: RGB, 1: grey. */
   readonly channels: 1 | 3;

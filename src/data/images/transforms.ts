@@ -39,6 +39,7 @@ export function convert(channels: 1 | 3): Transform<RawImage, RawImage> {
   return channels === 1 ? toGrey : toRgb;
 }
 
+/** Options of `randomResizedCrop`; defaults are torchvision's. */
 export interface RandomResizedCropOptions {
   /** Range of the crop's area as a share of the picture's. Default [0.08, 1]. */
   readonly scale?: readonly [number, number];

@@ -4,9 +4,12 @@ import { requireCount } from "../require-count.js";
 import type { Batch, BatchTensors } from "./batch.js";
 import { type Sampler, type SamplingStrategy, samplers } from "./samplers.js";
 
+/** Options of `dataLoader`. */
 export interface DataLoaderOptions<Row> {
   readonly dataset: Dataset<Row>;
+  /** Rows of a batch, at least 1; the last batch may have fewer. */
   readonly batchSize: number;
+  /** Stacks rows to a model's inputs: `collateText(...)`, `collateImages(...)`. */
   readonly collate: (rows: readonly Row[]) => BatchTensors;
   /** Default "sequential". */
   readonly sampler?: SamplingStrategy | Sampler;

@@ -15,6 +15,7 @@ export interface PreparedImage {
   readonly label?: number;
 }
 
+/** Options of `imageDataset`. */
 export interface ImageDatasetOptions {
   /** Decoded pictures are kept in memory up to so many bytes, so that later epochs need not decode. Default 256 MiB. */
   readonly cacheBytes?: number;

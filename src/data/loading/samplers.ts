@@ -4,6 +4,7 @@ import { CounterRng } from "../../random.js";
 /** Orders of rows, by the names of transformers' train_sampling_strategy. */
 export type SamplingStrategy = "sequential" | "random" | "group_by_length";
 
+/** What an order of rows may depend on. */
 export interface SamplerInput {
   readonly length: number;
   /** Needed by "group_by_length". */
@@ -24,6 +25,7 @@ function shuffled({ length, seed, epoch }: SamplerInput): Int32Array {
   return new CounterRng([seed, epoch, SHUFFLE_STREAM]).permutation(length);
 }
 
+/** The orders by name. */
 export const samplers: { readonly [S in SamplingStrategy]: Sampler } = {
   sequential: ({ length }) => Int32Array.from({ length }, (_, index) => index),
   random: shuffled,

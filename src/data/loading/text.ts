@@ -39,6 +39,7 @@ function tokenizeExample(
   };
 }
 
+/** Options of `collateText`. */
 export interface CollateTextOptions extends PaddingOptions {
   /** Default "single_label_classification". */
   readonly problemType?: ProblemType;

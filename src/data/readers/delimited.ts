@@ -2,6 +2,7 @@ import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
 import type { Table, TableRow } from "./table.js";
 
+/** How a CSV or TSV file is written. */
 export interface DelimitedOptions {
   /** One character. Default "," for CSV, a tab for TSV. */
   readonly delimiter?: string;

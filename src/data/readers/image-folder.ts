@@ -3,6 +3,7 @@ import { GraftError } from "../../errors.js";
 import { type ImageExample, type RowRange, requireRows, selectRows } from "../dataset.js";
 import { type Label2Id, label2idOf, labelId, labelNames } from "./labels.js";
 
+/** Options of `readImageFolder`. */
 export interface ReadImageFolderOptions extends RowRange {
   /** A folder below `folder`, such as "train" or "test". Default: the class folders lie in `folder` itself. */
   readonly split?: string;
@@ -10,9 +11,11 @@ export interface ReadImageFolderOptions extends RowRange {
   readonly label2id?: Label2Id;
 }
 
+/** The pictures of a folder with their classes. */
 export interface ImageDataset {
   /** Sorted by class name, then by file name; `image` is the path. */
   readonly examples: readonly ImageExample[];
+  /** Class ids by name. */
   readonly label2id: Label2Id;
   /** Class names by id. */
   readonly labels: readonly string[];

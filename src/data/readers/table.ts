@@ -10,6 +10,7 @@ export interface TableRow {
 
 /** A table as a reader gives it. Columns without a header are named "0", "1", ... */
 export interface Table {
+  /** Path, for messages. */
   readonly file: string;
   readonly columns: readonly string[];
   readonly rows: readonly TableRow[];

@@ -14,6 +14,7 @@ export interface TextColumns {
   readonly labelColumn?: string | number | null;
 }
 
+/** How labels are read. */
 export interface TextLabels {
   /** Class ids. Default: class numbers as they are, or the sorted class names of this file. */
   readonly label2id?: Label2Id;
@@ -21,11 +22,13 @@ export interface TextLabels {
   readonly problemType?: "single_label_classification" | "regression";
 }
 
+/** Options of `readTextDataset`. */
 export interface ReadTextOptions extends TextColumns, TextLabels, DelimitedOptions, RowRange {
   /** Default: by the file's extension. */
   readonly format?: TableFormat;
 }
 
+/** The rows of a text task with their classes. */
 export interface TextDataset {
   readonly examples: readonly TextExample[];
   /** Empty for regression and for rows without labels. */

@@ -8,7 +8,9 @@ export type TextInputName = "inputIds" | "attentionMask" | "tokenTypeIds";
 /** One tokenised text or pair; all arrays have the same length. */
 export interface Encoding {
   readonly inputIds: Int32Array;
+  /** 1 for every token; only padding, which `padBatch` adds, has 0. */
   readonly attentionMask?: Int32Array;
+  /** 0 for the first text, 1 for the second, where the model tells them apart. */
   readonly tokenTypeIds?: Int32Array;
 }
 
@@ -17,6 +19,7 @@ export type PaddedBatch = { readonly inputIds: TensorData<"int32"> } & {
   readonly [name in TextInputName]?: TensorData<"int32">;
 };
 
+/** How long padded rows are. */
 export interface PaddingOptions {
   /** Rounds the sequence length up to a multiple, e.g. 8. */
   readonly padToMultipleOf?: number;

@@ -15,6 +15,7 @@ import {
 } from "./tokenizer-files.js";
 import { type TruncationSide, type TruncationStrategy, truncate, truncationStrategies } from "./truncation.js";
 
+/** Options of `encode`. */
 export interface EncodeOptions {
   /** Most tokens in a row, special ones included. Default: the tokenizer's `modelMaxLength` when truncating. */
   readonly maxLength?: number;
@@ -24,6 +25,7 @@ export interface EncodeOptions {
   readonly addSpecialTokens?: boolean;
 }
 
+/** Options of `Tokenizer.fromFolder`. */
 export interface TokenizerOptions {
   /** Pad token by its text, for tokenizers that have none (GPT-2: "<|endoftext|>"). */
   readonly padToken?: string;

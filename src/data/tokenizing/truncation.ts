@@ -3,6 +3,7 @@ import { GraftError } from "../../errors.js";
 /** How a text that is too long is cut, by transformers' names (`true` there is `longest_first`). */
 export type TruncationStrategy = "longest_first" | "only_first" | "only_second" | "do_not_truncate";
 
+/** The end at which tokens are cut off. */
 export type TruncationSide = "right" | "left";
 
 interface PairLengths {

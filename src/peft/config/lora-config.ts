@@ -3,6 +3,7 @@ import { checkedFields, type LoraConfigFields, loraKeys } from "./lora-fields.js
 import { headNames } from "./task-types.js";
 import { unsupportedFields, unsupportedSettings } from "./unsupported-fields.js";
 
+/** What `new LoraConfig` takes; `LoraConfig` says what each option means and what its default is. */
 export type LoraConfigOptions = Partial<LoraConfigFields>;
 
 /** Tells transformers which class the base model is; PEFT writes it where there is no task type. */
@@ -30,9 +31,12 @@ const PEFT_VERSION = "0.21.0";
  * @throws GraftError `invalid-config`
  */
 export class LoraConfig {
+  /** PEFT's name of the method. */
   readonly peftType = "LORA";
+  /** All options, defaults filled in. */
   readonly fields: LoraConfigFields;
 
+  /** @param autoMapping written as it is where there is no task type */
   constructor(
     options: LoraConfigOptions = {},
     readonly autoMapping: AutoMapping | null = null,
