@@ -50,14 +50,15 @@ export const transformerFields = {
   hidden_act: fields.activation("gelu"),
 };
 
-const number = z.union([z.int(), z.string().regex(/^\d+$/).transform(Number)]);
+const labelIds = z.record(z.string(), z.union([z.int(), z.string().regex(/^\d+$/).transform(Number)]));
 
 const commonSchema = z.object({
   model_type: z.string(),
   problem_type: z.enum(problemTypes).nullish(),
   initializer_range: z.number().gt(0).default(0.02),
-  id2label: z.record(z.string(), z.string()).nullish(),
-  label2id: z.record(z.string(), number).nullish(),
+  id2label: z.record(z.string(), z.union([z.string(), z.number().transform(String)])).nullish(),
+  // Checked only where it is used: beside an id2label published configs hold anything.
+  label2id: z.unknown(),
   num_labels: z.int().nullish(),
 });
 
@@ -76,15 +77,17 @@ function camelCase(name: string): string {
   return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
+/** transformers' order: a num_labels that differs goes before id2label, and that before label2id. */
+function labelOptions(raw: z.output<typeof commonSchema>, what: string): LabelOptions {
+  const { id2label, label2id, num_labels: numLabels } = raw;
+  const named = Object.keys(id2label ?? label2id ?? {}).length;
+  if (typeof numLabels === "number" && numLabels !== named) return { numLabels };
+  if (id2label) return { id2label };
+  return label2id ? { label2id: check(z.object({ label2id: labelIds }), raw, what).label2id } : { numLabels: 2 };
+}
+
 function readLabels(raw: z.output<typeof commonSchema>, what: string): LabelMaps {
-  const { id2label, num_labels: numLabels } = raw;
-  // A label2id that says something else than id2label occurs in published configs; transformers goes by id2label.
-  const options: LabelOptions = id2label
-    ? { id2label }
-    : raw.label2id
-      ? { label2id: raw.label2id }
-      : { numLabels: numLabels ?? 2 };
-  return labelMaps(options, what) as LabelMaps;
+  return labelMaps(labelOptions(raw, what), what) as LabelMaps;
 }
 
 /**

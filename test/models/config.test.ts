@@ -89,6 +89,32 @@ describe("labels", () => {
     expect(config({ id2label: ["p", "q", "p"] })).toMatchObject({ numLabels: 3, label2id: { p: 2, q: 1 } });
   });
 
+  it.each<[string, object, Record<number, string>]>([
+    ["numbers for names", { id2label: { 0: 7, 1: 3 }, label2id: { 7: 0, 3: 1 } }, { 0: "7", 1: "3" }],
+    ["ids as texts", { label2id: { x: "0", y: "1" } }, { 0: "x", 1: "y" }],
+    [
+      "a label2id that is none beside id2label",
+      { id2label: { 0: "x", 1: "y" }, label2id: { 0: "x" } },
+      { 0: "x", 1: "y" },
+    ],
+    ["another num_labels than id2label's", { id2label: { 0: "x", 1: "y" }, num_labels: 1 }, { 0: "LABEL_0" }],
+    ["num_labels alone", { num_labels: 1 }, { 0: "LABEL_0" }],
+    ["nothing", {}, { 0: "LABEL_0", 1: "LABEL_1" }],
+  ])("in config.json: %s, as transformers reads it", (_, fields, id2label) => {
+    const model = AutoModelForSequenceClassification.fromConfig({ model_type: "bert", ...fields }, shapes);
+    expect(model.config.id2label).toEqual(id2label);
+  });
+
+  it.each<[string, object]>([
+    ["a gap", { id2label: { 0: "x", 2: "y" } }],
+    ["no label", { id2label: {} }],
+    ["no number", { label2id: { x: "first" } }],
+    ["no class", { num_labels: 0 }],
+  ])("in config.json: %s is refused", (_, fields) => {
+    const build = () => AutoModelForSequenceClassification.fromConfig({ model_type: "bert", ...fields }, shapes);
+    expect(build).toThrow(expect.objectContaining({ code: "invalid-config" }));
+  });
+
   it("that contradict each other are refused", () => {
     for (const options of [
       { numLabels: 0 },
