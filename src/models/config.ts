@@ -58,7 +58,7 @@ const commonSchema = z.object({
   initializer_range: z.number().gt(0).default(0.02),
   id2label: z.record(z.string(), z.union([z.string(), z.number().transform(String)])).nullish(),
   // Checked only where it is used: beside an id2label published configs hold anything.
-  label2id: z.unknown(),
+  label2id: z.unknown().optional(),
   num_labels: z.int().nullish(),
 });
 
@@ -80,10 +80,10 @@ function camelCase(name: string): string {
 /** transformers' order: a num_labels that differs goes before id2label, and that before label2id. */
 function labelOptions(raw: z.output<typeof commonSchema>, what: string): LabelOptions {
   const { id2label, label2id, num_labels: numLabels } = raw;
-  const named = Object.keys(id2label ?? label2id ?? {}).length;
-  if (typeof numLabels === "number" && numLabels !== named) return { numLabels };
-  if (id2label) return { id2label };
-  return label2id ? { label2id: check(z.object({ label2id: labelIds }), raw, what).label2id } : { numLabels: 2 };
+  const maps = id2label ?? label2id;
+  if (!maps) return { numLabels: numLabels ?? 2 };
+  if (typeof numLabels === "number" && numLabels !== Object.keys(maps).length) return { numLabels };
+  return id2label ? { id2label } : { label2id: check(z.object({ label2id: labelIds }), raw, what).label2id };
 }
 
 function readLabels(raw: z.output<typeof commonSchema>, what: string): LabelMaps {

@@ -35,7 +35,7 @@ const hostile: [string, () => unknown, string, string][] = [
   ["padding outside the vocabulary", () => bert({ pad_token_id: 30522 }), "invalid-config", "pad_token_id"],
   ["patches larger than the image", () => vit({ image_size: 8 }), "invalid-config", "patch_size"],
   ["labels with a gap", () => bert({ id2label: { 0: "a", 2: "b" } }), "invalid-config", '"2"'],
-  ["labels that are no text", () => bert({ id2label: { 0: 1 } }), "invalid-config", "id2label"],
+  ["labels that are no text", () => bert({ id2label: { 0: ["x"] } }), "invalid-config", "id2label"],
   ["a problem type unknown here", () => bert({ problem_type: "ranking" }), "invalid-config", "problem_type"],
   ["no labels", () => bert({ id2label: {} }), "invalid-config", "id2label"],
   [
