@@ -44,6 +44,6 @@ test("so does the worker's, which brings onnxruntime-web", async () => {
   const worker = await bundle('import "graft-peft/worker";');
   expect(worker.own).toContain("dist/runtime/backends/web.js");
   expect(worker.own.filter((path) => forNode.test(path))).toEqual([]);
-  expect(worker.packages).toEqual(["onnxruntime-web"]);
+  expect(worker.packages).toEqual(["onnxruntime-web", "pbf"]);
   expect(worker.external).toEqual([]);
 });
