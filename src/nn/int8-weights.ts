@@ -1,5 +1,5 @@
 import type { Node, Tensor, TensorSource } from "../graph/index.js";
-import type { FrozenProduct, Int8Weights, OutlierFeature, QuantizedWeight } from "../onnx/index.js";
+import type { FrozenProduct, Int8Weights, OutlierFeature, QuantizedWeight, WeightType } from "../onnx/index.js";
 import type { QuantizedData, QuantizedForm } from "../runtime/definition.js";
 
 /** Large features of the left operands, by product. */
@@ -24,6 +24,7 @@ export class FrozenWeights implements Int8Weights {
   constructor(
     private readonly keepFloat32: ReadonlySet<string>,
     private readonly outliers: OutliersByProduct = new Map(),
+    private readonly dtype: WeightType = "int8",
   ) {}
 
   productOf(node: Node<"matMul">): FrozenProduct | null {
@@ -39,11 +40,11 @@ export class FrozenWeights implements Int8Weights {
     const path = `int8/${product}/${alpha}`;
     if (!this.declared.has(path)) {
       this.declared.add(path);
-      const matrix = this.matrices.get(tensor) ?? { source, rows, columns, forms: [] };
+      const matrix = this.matrices.get(tensor) ?? { source, rows, columns, dtype: this.dtype, forms: [] };
       this.matrices.set(tensor, matrix);
       matrix.forms.push({ path, transposed, factor: alpha, outliers });
     }
-    return { values: `${path}/values`, scales: `${path}/scales` };
+    return { values: `${path}/values`, scales: `${path}/scales`, dtype: this.dtype };
   }
 }
 

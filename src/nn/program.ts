@@ -12,6 +12,7 @@ import {
   modelOf,
   type ProductMeasurement,
   standardLowering,
+  type WeightType,
   webgpuLowering,
 } from "../onnx/index.js";
 import type { BackendName, ProgramDefinition, Purpose } from "../runtime/definition.js";
@@ -40,6 +41,8 @@ export interface FrozenPrecision {
   readonly keepFloat32: ReadonlySet<string>;
   /** Large features of the left operands, by product. */
   readonly outliers?: OutliersByProduct;
+  /** What the CPU multiplies exactly; int8 by default. */
+  readonly weightType?: WeightType;
 }
 
 const lowerings: { readonly [B in BackendName]: LoweringTable } = {
@@ -74,7 +77,7 @@ export function defineProgram(request: ProgramRequest): ProgramDefinition {
   const tensors = applyPeepholes(Object.values(outputs));
   const external = new ExternalData(filesOf(trace));
   const frozen = request.frozenPrecision;
-  const weights = new FrozenWeights(frozen?.keepFloat32 ?? new Set(), frozen?.outliers);
+  const weights = new FrozenWeights(frozen?.keepFloat32 ?? new Set(), frozen?.outliers, frozen?.weightType);
   const probes: ProductMeasurement[] = [];
   const table = frozen
     ? frozenLowerings[frozen.kind](lowerings[backend], weights, (probe) => probes.push(probe))

@@ -1,6 +1,6 @@
 import type { Dim } from "../graph/dim.js";
 import type { TensorSource } from "../graph/tensor.js";
-import type { OutlierFeature, ProductMeasurement } from "../onnx/index.js";
+import type { OutlierFeature, ProductMeasurement, WeightType } from "../onnx/index.js";
 import type { DType } from "../tensor-data.js";
 
 /** Who computes: onnxruntime-node's CPU, WebGPU and CUDA providers, or onnxruntime-web's WASM and WebGPU. */
@@ -39,10 +39,11 @@ export interface QuantizedData {
   readonly source: TensorSource;
   readonly rows: number;
   readonly columns: number;
+  readonly dtype: WeightType;
   readonly forms: readonly QuantizedForm[];
 }
 
-/** One int8 weight. It becomes the initialisers `path/values` (int8) and `path/scales` (float32, one per column). */
+/** One int8 weight. It becomes the initialisers `path/values` (int8 or uint8) and `path/scales` (float32, one per column). */
 export interface QuantizedForm {
   readonly path: string;
   /** Whether the int8 matrix is [columns, rows]. */

@@ -4,7 +4,7 @@ import { readJsonObject, writeJson } from "../hub/json-file.js";
 import type { PreparedInputs } from "../models/index.js";
 import type { MaskKey } from "../runtime/index.js";
 import { applyDecisions, judgeProducts, largestError, type ProductDecision } from "./int8-guard.js";
-import { int8Speedup } from "./int8-speed.js";
+import { exactWeightType, int8Speedup } from "./int8-kernels.js";
 import type { TrainableModel } from "./model.js";
 
 /** What was asked for, what is used, and why. */
@@ -33,9 +33,10 @@ export async function writePrecisionReport(folder: string, report: FrozenPrecisi
   await writeJson(platform.join(folder, precisionFile), report as unknown as Record<string, unknown>);
 }
 
-/** Applies the decisions of an earlier run. */
+/** Applies the decisions of an earlier run, in the form that is exact on this CPU: the integers are the same. */
 export async function reusePrecision(model: TrainableModel, report: FrozenPrecisionReport): Promise<void> {
-  if (report.used === "int8") await applyDecisions(model, report.products);
+  if (report.used !== "int8") return;
+  await applyDecisions(model, report.products, await exactWeightType(await model.runner.engine()));
 }
 
 /**
@@ -58,7 +59,8 @@ export async function useInt8(
   }
   const shape = probedShape(model);
   const rows = rowsOf(batch);
-  const speedup = await int8Speedup(engine, rows, shape);
+  const weightType = await exactWeightType(engine);
+  const speedup = await int8Speedup(engine, rows, shape, weightType);
   if (speedup <= 1) {
     const reason = `int8 products are not faster here (${speedup.toFixed(2)}x at ${rows} x ${shape.join(" x ")}); f32 is used`;
     return { used: "f32", reason, speedup, products: [] };
@@ -75,7 +77,7 @@ export async function useInt8(
       products,
     };
   }
-  await applyDecisions(model, products);
+  await applyDecisions(model, products, weightType);
   const inFirstLayer = products.filter(({ firstLayer }) => firstLayer).length;
   const inaccurate = products.filter(({ keptFloat32, firstLayer }) => keptFloat32 && !firstLayer);
   const first = inFirstLayer === 0 ? "" : `; ${inFirstLayer} of the first layer stay f32`;

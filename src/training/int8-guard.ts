@@ -1,5 +1,5 @@
 import type { PreparedInputs } from "../models/index.js";
-import type { OutlierFeature } from "../onnx/index.js";
+import type { OutlierFeature, WeightType } from "../onnx/index.js";
 import type { MaskKey } from "../runtime/index.js";
 import { type TensorData, tensorData } from "../tensor-data.js";
 import type { TrainableModel } from "./model.js";
@@ -62,10 +62,14 @@ function firstBlockOf(products: readonly string[]): string | undefined {
 }
 
 /** Lets the model's training programs follow decisions. */
-export async function applyDecisions(model: TrainableModel, decisions: readonly ProductDecision[]): Promise<void> {
+export async function applyDecisions(
+  model: TrainableModel,
+  decisions: readonly ProductDecision[],
+  weightType: WeightType,
+): Promise<void> {
   const kept = decisions.filter(({ keptFloat32 }) => keptFloat32).map(({ product }) => product);
   const outliers = new Map(decisions.flatMap(({ product, outliers }) => (outliers ? [[product, outliers]] : [])));
-  await model.runner.setFrozenPrecision({ kind: "int8", keepFloat32: new Set(kept), outliers });
+  await model.runner.setFrozenPrecision({ kind: "int8", keepFloat32: new Set(kept), outliers, weightType });
 }
 
 function firstRows({ feeds, rules }: PreparedInputs): PreparedInputs {

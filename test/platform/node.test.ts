@@ -54,8 +54,12 @@ describe("reading", () => {
 
   test("what is not there, or not of that kind, is a GraftError with the path", async () => {
     const missing = join(folder, "missing");
-    for (const attempt of [platform.readFile(missing), platform.readRange(missing, 0, 1), platform.fileSize(missing)]) {
-      await expect(attempt).rejects.toMatchObject({
+    for (const attempt of [
+      () => platform.readFile(missing),
+      () => platform.readRange(missing, 0, 1),
+      () => platform.fileSize(missing),
+    ]) {
+      await expect(attempt()).rejects.toMatchObject({
         code: "file-not-found",
         message: expect.stringContaining(missing),
       });

@@ -1,30 +1,35 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { gelu, matMul, type Tensor } from "#graft/graph/index";
 import { defineProgram, Parameter, Trace } from "#graft/nn/index";
-import type { OutlierFeature } from "#graft/onnx/index";
+import type { OutlierFeature, WeightType } from "#graft/onnx/index";
 import { CounterRng } from "#graft/random";
 import { quantizedTensors } from "#graft/runtime/core/quantized-weights";
 import { Engine, type QuantizedForm } from "#graft/runtime/index";
+import { exactWeightType } from "#graft/training/int8-kernels";
 
 const [rows, inner, outer] = [6, 128, 96];
 const rng = new CounterRng([7]);
 const normals = (length: number): Float32Array => Float32Array.from({ length }, () => rng.normal());
 
 let engine: Engine;
+/** What this CPU multiplies exactly. */
+let exactHere: WeightType;
 beforeAll(async () => {
   engine = await Engine.create({ threads: 1 });
+  exactHere = await exactWeightType(engine);
 });
 afterAll(() => engine.dispose());
 
 interface Variant {
   readonly outliers?: readonly OutlierFeature[];
+  readonly weightType?: WeightType;
   /** What is done to x before the product, in the graph. */
   readonly before?: (x: Tensor) => Tensor;
 }
 
 /** x W' (forward) or x W (backward) in int8, and in float64 here (where nothing is done before). */
 async function products(x: Float32Array, weight: Float32Array, forward: boolean, variant: Variant = {}) {
-  const { before = (tensor) => tensor, outliers = [] } = variant;
+  const { before = (tensor) => tensor, outliers = [], weightType = exactHere } = variant;
   const parameter = new Parameter([outer, inner]);
   parameter.name = `weight ${rng.nextWord()}`;
   parameter.setData({ dtype: "float32", shape: [outer, inner], data: weight });
@@ -40,6 +45,7 @@ async function products(x: Float32Array, weight: Float32Array, forward: boolean,
     frozenPrecision: {
       kind: "int8",
       keepFloat32: new Set(),
+      weightType,
       outliers: new Map([[`${parameter.name} (${forward ? "forward" : "backward"})`, outliers]]),
     },
   });
@@ -82,6 +88,26 @@ describe("int8 products with frozen weights", () => {
     expect(error).toBeLessThan(0.02);
     // Exactly zero would mean that nothing was rounded.
     expect(error).toBeGreaterThan(1e-4);
+  });
+
+  it.each([
+    ["forward", true],
+    ["backward", false],
+  ])("are the same to the bit with uint8 weights, which every CPU multiplies exactly, %s", async (_, forward) => {
+    const [x, weight] = [normals(rows * (forward ? inner : outer)), normals(outer * inner)];
+    const here = await products(x, weight, forward);
+    const everywhere = await products(x, weight, forward, { weightType: "uint8" });
+    expect(everywhere.rounded).toEqual(here.rounded);
+    expect(relativeError(everywhere.rounded, everywhere.exact)).toBeLessThan(0.02);
+  });
+
+  it("are exact where all operands are the largest there are", async () => {
+    const { rounded, exact } = await products(
+      new Float32Array(rows * inner).fill(127),
+      new Float32Array(outer * inner).fill(127),
+      true,
+    );
+    expect(relativeError(rounded, exact)).toBeLessThan(1e-6);
   });
 
   it("give zeros for rows of zeros and keep a huge value from spoiling other rows", async () => {
@@ -185,11 +211,18 @@ describe("int8 products with GELU's output", () => {
 
 describe("quantizedTensors", () => {
   const straight = { path: "w", transposed: false, factor: 1, outliers: [] };
-  const quantized = (values: readonly number[], rows: number, columns: number, forms: readonly QuantizedForm[]) =>
+  const quantized = (
+    values: readonly number[],
+    rows: number,
+    columns: number,
+    forms: readonly QuantizedForm[],
+    dtype: WeightType = "int8",
+  ) =>
     quantizedTensors({
       source: { kind: "memory", data: { dtype: "float32", shape: [rows, columns], data: Float32Array.from(values) } },
       rows,
       columns,
+      dtype,
       forms,
     });
 
@@ -201,6 +234,21 @@ describe("quantizedTensors", () => {
     }
     const halves = await quantized([127, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5], 7, 1, [straight]);
     expect([...halves["w/values"]!.data]).toEqual([127, 0, 0, 2, -2, 2, -2]);
+  });
+
+  it("are larger by 128 in uint8", async () => {
+    const tensors = await quantized(
+      [1, -10, 0, 0.5, 2.5, 0],
+      2,
+      3,
+      [straight, { ...straight, path: "half", factor: 0.5 }],
+      "uint8",
+    );
+    for (const path of ["w", "half"]) {
+      expect(tensors[`${path}/values`]!.dtype).toBe("uint8");
+      expect([...tensors[`${path}/values`]!.data]).toEqual([255, 1, 128, 192, 160, 128]);
+    }
+    expect(tensors["w/scales"]!.data[0]).toBeCloseTo(1 / 127, 7);
   });
 
   it("make both forms of a matrix that fills no whole number of blocks", async () => {

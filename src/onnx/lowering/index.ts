@@ -1,5 +1,12 @@
 export { cpuLowering } from "./cpu.js";
-export { type FrozenProduct, type Int8Weights, int8Lowering, type QuantizedWeight } from "./int8.js";
+export {
+  type FrozenProduct,
+  type Int8Weights,
+  int8Lowering,
+  type QuantizedWeight,
+  type WeightType,
+  weightZeroPoint,
+} from "./int8.js";
 export { type OutlierFeature, outlierFeatures } from "./int8-outliers.js";
 export { int8ProbeLowering, type ProductMeasurement } from "./int8-probe.js";
 export { type LoweringRequest, lowerGraph } from "./lower.js";

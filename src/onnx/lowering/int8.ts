@@ -6,6 +6,9 @@ import type { LoweringRule, LoweringTable } from "./table.js";
 
 const microsoft = "com.microsoft";
 
+/** What stands for 0 in a uint8 weight. */
+export const weightZeroPoint = 128;
+
 /** A product with a frozen weight that is to be computed in int8. */
 export interface FrozenProduct {
   /** The weight and the direction, e.g. `encoder.layer.0.output.dense.weight (backward)`. */
@@ -14,10 +17,14 @@ export interface FrozenProduct {
   readonly outliers: readonly OutlierFeature[];
 }
 
+/** uint8 weights are int8 ones plus 128: the same integers for kernels that are inexact with int8. */
+export type WeightType = "int8" | "uint8";
+
 /** The right operand in int8: names of values [inner, columns] and of scales, one per column. */
 export interface QuantizedWeight {
   readonly values: string;
   readonly scales: string;
+  readonly dtype: WeightType;
 }
 
 /** Decides which products are int8 and names their weights. */
@@ -73,9 +80,9 @@ export function int8Lowering(base: LoweringTable, weights: Int8Weights): Lowerin
 /** The product without the row scales: float32 [rows, columns]. */
 function integerProduct(rows: QuantizedRows, weight: QuantizedWeight, e: Emitter): string {
   const zeroPoint = e.constant("uint8", [], [rows.zeroPoint]);
-  return e.emit("MatMulIntegerToFloat", [rows.values, weight.values, e.number(1), weight.scales, zeroPoint], {
-    domain: microsoft,
-  });
+  const operands = [rows.values, weight.values, e.number(1), weight.scales, zeroPoint];
+  if (weight.dtype === "uint8") operands.push(e.constant("uint8", [], [weightZeroPoint]));
+  return e.emit("MatMulIntegerToFloat", operands, { domain: microsoft });
 }
 
 /** What brings a tensor's outlier features down; null where there are none. */

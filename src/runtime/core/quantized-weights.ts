@@ -1,5 +1,6 @@
 import { platform } from "#platform";
-import { arrayFromBytes, type TensorData, toFloat32 } from "../../tensor-data.js";
+import { weightZeroPoint } from "../../onnx/index.js";
+import { arrayFromBytes, type TensorData, tensorData, toFloat32 } from "../../tensor-data.js";
 import type { QuantizedData, QuantizedForm } from "../definition.js";
 
 interface Matrix {
@@ -35,7 +36,7 @@ const wholeNumbersOnly = 6755399441055744;
 const nearest = (value: number): number => value + wholeNumbersOnly - wholeNumbersOnly;
 
 /** Each column times its factor, rounded: int8 [rows, columns]. */
-function roundedColumns({ elements, rows, columns }: Matrix, factors: Float32Array): Int8Array {
+function roundedColumns({ elements, rows, columns }: Matrix, factors: Float32Array): Int8Array<ArrayBuffer> {
   const values = new Int8Array(rows * columns);
   for (let row = 0, at = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++, at++) {
@@ -46,7 +47,7 @@ function roundedColumns({ elements, rows, columns }: Matrix, factors: Float32Arr
 }
 
 /** Each row times its factor, rounded, the rows as columns: int8 [columns, rows]. In blocks that stay in the cache. */
-function roundedRows({ elements, rows, columns }: Matrix, factors: Float32Array): Int8Array {
+function roundedRows({ elements, rows, columns }: Matrix, factors: Float32Array): Int8Array<ArrayBuffer> {
   const values = new Int8Array(rows * columns);
   const block = 64;
   for (let top = 0; top < rows; top += block) {
@@ -61,6 +62,13 @@ function roundedRows({ elements, rows, columns }: Matrix, factors: Float32Array)
       }
     }
   }
+  return values;
+}
+
+/** The same integers plus 128, in the same memory. */
+function unsigned({ buffer }: Int8Array<ArrayBuffer>): Uint8Array {
+  const values = new Uint8Array(buffer);
+  for (let at = 0; at < values.length; at++) values[at] = (values[at] as number) ^ weightZeroPoint;
   return values;
 }
 
@@ -81,26 +89,29 @@ async function elementsOf({ source }: QuantizedData): Promise<Float32Array> {
 
 /**
  * The initialisers that hold a matrix in int8, by name: each column of each form rounded to -127..127 with a scale of its
- * own. A column of zeros has scale 0.
+ * own. A column of zeros has scale 0. In uint8 all values are larger by 128.
  */
 export async function quantizedTensors(data: QuantizedData): Promise<Record<string, TensorData>> {
-  const { rows, columns, forms } = data;
+  const { rows, columns, dtype, forms } = data;
   const matrix = { elements: await elementsOf(data), rows, columns };
   const plain = largestMagnitudes(matrix);
   // Forms that differ in their factors alone share their values.
-  const rounded = new Map<boolean, Int8Array>();
+  const rounded = new Map<boolean, Int8Array | Uint8Array>();
+  const round = (matrix: Matrix, transposed: boolean, largest: Float32Array) => {
+    const values = (transposed ? roundedRows : roundedColumns)(matrix, inverses(largest));
+    return dtype === "uint8" ? unsigned(values) : values;
+  };
   const tensors: Record<string, TensorData> = {};
   for (const form of forms) {
     const { path, transposed, factor } = form;
     const apart = form.outliers.length > 0 ? withOutliers(matrix, form) : null;
     const { byRow, byColumn } = apart ? largestMagnitudes(apart) : plain;
     const largest = transposed ? byRow : byColumn;
-    const round = transposed ? roundedRows : roundedColumns;
-    const values = (apart ? undefined : rounded.get(transposed)) ?? round(apart ?? matrix, inverses(largest));
+    const values = (apart ? undefined : rounded.get(transposed)) ?? round(apart ?? matrix, transposed, largest);
     if (!apart) rounded.set(transposed, values);
     const scales = largest.map((magnitude) => (magnitude / 127) * factor);
     const shape = transposed ? [columns, rows] : [rows, columns];
-    tensors[`${path}/values`] = { dtype: "int8", shape, data: values };
+    tensors[`${path}/values`] = tensorData(dtype, shape, values);
     tensors[`${path}/scales`] = { dtype: "float32", shape: [largest.length], data: scales };
   }
   return tensors;
