@@ -4,7 +4,7 @@ import { type ChildResult, jsonOf, runReference, runSide } from "./child.js";
 import { cacheFolder, type JobFolders, jobFolders } from "./folders.js";
 import type { StepJobName } from "./jobs.js";
 import type { BenchOptions } from "./options.js";
-import { alternate, type SideName, sideTitles, skippedLines } from "./sides.js";
+import { alternate, chosenSides, type SideName, sideTitles, skippedLines } from "./sides.js";
 import { median, seconds, times } from "./statistics.js";
 
 const jobs = ["vit-base", "minilm"] as const satisfies readonly StepJobName[];
@@ -33,10 +33,11 @@ function runColdSide(side: ColdSide, job: StepJobName, folders: JobFolders, thre
 
 /** Seconds from the start of a process to the loss that it prints after its first step; the first round warms the file cache. */
 export async function coldStart(options: BenchOptions): Promise<ColdStartReport> {
+  const wanted = chosenSides(sides, options.sides);
   const reports: Record<string, ColdStartReport["jobs"][string]> = {};
   for (const job of jobs) {
     const folders = await jobFolders(job, cacheFolder(options.cache));
-    const { results, skipped } = await alternate(sides, options.rounds + 1, async (side) => {
+    const { results, skipped } = await alternate(wanted, options.rounds + 1, async (side) => {
       const child = await runColdSide(side, job, folders, options.threads);
       return { loss: jsonOf<number>(child), seconds: child.firstOutputSeconds };
     });

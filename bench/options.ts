@@ -10,7 +10,8 @@ export interface BenchOptions {
   /** Step benchmarks: where the time of Graft's steps goes, instead of the sides' timings. */
   readonly profile?: boolean;
   readonly seeds: readonly number[];
-  readonly sides: readonly string[];
+  /** The sides that run; all of the benchmark's where left out. */
+  readonly sides?: readonly string[];
   readonly rows: number | "all";
   readonly randomBatches?: boolean;
   readonly decodeOnce?: boolean;

@@ -6,13 +6,13 @@ import { renderTable } from "#graft/cli/shell/table";
 import { jsonOf, runChild, runReference, SkippedSide } from "./child.js";
 import { assetsFolder } from "./folders.js";
 import type { BenchOptions } from "./options.js";
-import { alternate, skippedLines } from "./sides.js";
+import { alternate, chosenSides, skippedLines } from "./sides.js";
 import { mean, percent } from "./statistics.js";
 
 export const realJobNames = ["food101", "sst2"] as const;
 export type RealJobName = (typeof realJobNames)[number];
-export const realSides = ["graft-f32", "graft-int8", "peft"] as const;
-export type RealSide = (typeof realSides)[number];
+const realSides = ["graft-f32", "graft-int8", "peft"] as const;
+type RealSide = (typeof realSides)[number];
 
 /** One training run with its evaluation. */
 interface RealRun {
@@ -108,7 +108,7 @@ export interface RealReport {
 
 /** Whole training runs of each side, seed after seed. */
 export async function realJob(job: RealJobName, options: BenchOptions): Promise<RealReport> {
-  const sides = realSides.filter((side) => options.sides.includes(side));
+  const sides = chosenSides(realSides, options.sides);
   const { results, skipped } = await alternate(sides, options.seeds.length, (side, round) => {
     const seed = options.seeds[round]!;
     return side === "peft" ? runPeft(job, seed, options) : runGraft(job, side.replace("graft-", ""), seed, options);

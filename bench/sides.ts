@@ -15,6 +15,16 @@ export interface Rounds<S extends string, R> {
   readonly skipped: Map<S, string>;
 }
 
+/**
+ * The sides of a benchmark that were asked for.
+ * @throws Error for a side that it does not have
+ */
+export function chosenSides<S extends string>(all: readonly S[], asked: readonly string[] = all): readonly S[] {
+  const unknown = asked.find((name) => !all.some((side) => side === name));
+  if (unknown !== undefined) throw new Error(`--sides: "${unknown}" is none of ${all.join(", ")}`);
+  return all.filter((side) => asked.includes(side));
+}
+
 /** Runs the sides in turn, several times over; a side that cannot run is left out from then on. */
 export async function alternate<S extends string, R>(
   sides: readonly S[],

@@ -9,7 +9,7 @@ import { cacheFolder, type JobFolders, jobFolders } from "./folders.js";
 import { type StepJobName, sequenceLength, stepJobs, WARM_UP } from "./jobs.js";
 import type { BenchOptions } from "./options.js";
 import type { GraftStepResult, StepResult } from "./sides/step.js";
-import { alternate, type Rounds, type SideName, sideTitles, skippedLines } from "./sides.js";
+import { alternate, chosenSides, type Rounds, type SideName, sideTitles, skippedLines } from "./sides.js";
 import { median, percent, seconds, sum, times } from "./statistics.js";
 
 type SideResult = StepResult & Partial<GraftStepResult> & { readonly sgemmGflops?: Readonly<Record<string, number>> };
@@ -77,13 +77,13 @@ export function asAsked<R extends Pick<SideResult, "frozenPrecision">>(result: R
 
 /** One of the four jobs: every side in processes of its own, in turn. */
 export async function stepBenchmark(job: StepJobName, options: BenchOptions): Promise<StepReport> {
+  const sides = chosenSides(Object.keys(sideTitles) as SideName[], options.sides);
   const folders = await jobFolders(job, cacheFolder(options.cache));
   const config = JSON.parse(await readFile(join(folders.model, "config.json"), "utf8")) as Record<string, unknown>;
   const shape = modelShape(config, sequenceLength[job]);
   const shapes = layerProducts(shape, stepJobs[job].batch);
   const sgemm = async () => jsonOf<Rates>(await runSide("sgemm", { threads: options.threads, shapes }));
   const before = await sgemm();
-  const sides = Object.keys(sideTitles) as SideName[];
   const { results, skipped }: Rounds<SideName, SideResult> = await alternate(sides, options.rounds, async (side) =>
     asAsked(jsonOf<SideResult>(await runStepSide(side, job, folders, options))),
   );
