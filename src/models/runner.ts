@@ -142,13 +142,14 @@ export class Runner {
   /**
    * Runs one training pass in float32 and compares each product with a frozen weight with its int8 form.
    * @param masks key of the dropout masks
-   * @returns empty where nothing is frozen
+   * @returns empty where nothing of some size is frozen
    */
   async probeFrozenProducts({ feeds, rules }: PreparedInputs, masks: MaskKey): Promise<ProductProbe[]> {
     await this.setFrozenPrecision({ kind: "int8-probe", keepFloat32: new Set() });
     const program = await this.trainingProgram(rules);
     const { probes } = program;
-    const measured = await program.run(feeds, { masks, fetch: measuredOutputs(probes) });
+    const fetch = measuredOutputs(probes);
+    const measured = fetch.length > 0 ? await program.run(feeds, { masks, fetch }) : {};
     await this.setFrozenPrecision(undefined);
     const numbers = (output: string) => (measured[output] as TensorData<"float32">).data;
     return probes.map(({ product, error, outliers }) => {

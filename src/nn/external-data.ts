@@ -23,9 +23,17 @@ export class ExternalData {
   readonly folder: string | undefined;
   readonly mounts: MountedData[] = [];
 
-  /** @param files real paths (`/` between parts) of all files that initialisers refer to */
-  constructor(files: readonly string[]) {
-    this.folder = files.length > 0 ? commonFolder(files) : undefined;
+  /**
+   * @param files real paths (`/` between parts) of all files that initialisers refer to
+   * @param engineAddsFiles whether the engine is to add others, wherever they lie
+   */
+  constructor(
+    files: readonly string[],
+    private readonly engineAddsFiles = false,
+  ) {
+    const [first] = files;
+    if (first === undefined) return;
+    this.folder = engineAddsFiles ? first.slice(0, first.indexOf("/") + 1) : commonFolder(files);
   }
 
   /** The initialiser's declaration in the model. */
@@ -40,7 +48,8 @@ export class ExternalData {
     }
     const bytes = bytesOf(source.data);
     // ONNX Runtime looks for no file on disk once one is mounted, so beside files everything else is written inline.
-    if (bytes.byteLength <= inlineBytes || this.folder !== undefined) return { ...proto, rawData: bytes };
+    if (bytes.byteLength <= inlineBytes || this.folder !== undefined || this.engineAddsFiles)
+      return { ...proto, rawData: bytes };
     const path = `memory/${name}`;
     this.mounts.push({ path, data: bytes });
     return { ...proto, external: { location: path, offset: 0, length: bytes.byteLength } };

@@ -75,8 +75,8 @@ export function defineProgram(request: ProgramRequest): ProgramDefinition {
   }
   const names = Object.keys(outputs);
   const tensors = applyPeepholes(Object.values(outputs));
-  const external = new ExternalData(filesOf(trace));
   const frozen = request.frozenPrecision;
+  const external = new ExternalData(filesOf(trace), frozen?.kind === "int8");
   const weights = new FrozenWeights(frozen?.keepFloat32 ?? new Set(), frozen?.outliers, frozen?.weightType);
   const probes: ProductMeasurement[] = [];
   const table = frozen

@@ -103,7 +103,7 @@ export const nodeWriting: FileWriting = {
   makeTemporaryDirectory: (prefix) => explained("create", tmpdir(), () => mkdtemp(join(tmpdir(), prefix))),
   writeFileAtomic,
   writeFolderAtomic,
-  appendFile: (path, text) => explained("write", path, () => appendFile(path, text)),
+  appendFile: (path, contents) => explained("write", path, () => appendFile(path, contents)),
   remove: (path) => explained("remove", path, () => rm(path, { recursive: true, force: true })),
   mountFile(path) {
     throw new GraftError(

@@ -73,8 +73,8 @@ export interface FileWriting {
    * A folder that was there is replaced with all it held, and stays untouched when `fill` fails. Parents are created.
    */
   writeFolderAtomic(path: string, fill: (temporaryPath: string) => Promise<void>): Promise<void>;
-  /** Appends text; creates the file. */
-  appendFile(path: string, text: string): Promise<void>;
+  /** Appends text or bytes; creates the file. */
+  appendFile(path: string, contents: string | Uint8Array): Promise<void>;
   /** Removes a file or a folder with all it holds; one that is not there is fine. */
   remove(path: string): Promise<void>;
   /**

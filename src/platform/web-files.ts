@@ -142,11 +142,11 @@ export const webWriting: FileWriting = {
     files.set(normalise(path), await collect(contents));
   },
   writeFolderAtomic,
-  appendFile: async (given, text) => {
+  appendFile: async (given, contents) => {
     const path = normalise(given);
     const stored = files.get(path);
     const before = stored ? await bytesOf(stored, path) : new Uint8Array(0);
-    files.set(path, await collect([before, new TextEncoder().encode(text)]));
+    files.set(path, await collect([before, await collect(contents)]));
   },
   remove: async (path) => remove(path),
   mountFile: (path, contents) => {

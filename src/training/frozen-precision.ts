@@ -66,6 +66,13 @@ export async function useInt8(
     return { used: "f32", reason, speedup, products: [] };
   }
   const products = await judgeProducts(model, batch, masks);
+  if (products.length === 0) {
+    return {
+      used: "f32",
+      reason: "this model's frozen matrices are too small to gain from int8; f32 is used",
+      products,
+    };
+  }
   // What the probes left behind would count with the step's own memory.
   platform.collectGarbage();
   const kept = products.filter(({ keptFloat32 }) => keptFloat32).map(({ product }) => product);
@@ -78,9 +85,9 @@ export async function useInt8(
     };
   }
   await applyDecisions(model, products, weightType);
-  const inFirstLayer = products.filter(({ firstLayer }) => firstLayer).length;
-  const inaccurate = products.filter(({ keptFloat32, firstLayer }) => keptFloat32 && !firstLayer);
-  const first = inFirstLayer === 0 ? "" : `; ${inFirstLayer} of the first layer stay f32`;
+  const byPlace = products.filter(({ place }) => place !== undefined).length;
+  const inaccurate = products.filter(({ keptFloat32, place }) => keptFloat32 && place === undefined);
+  const first = byPlace === 0 ? "" : `; ${byPlace} of the first layer or outside the layers stay f32`;
   const names = inaccurate.map(({ product }) => product).join(", ");
   const rest =
     inaccurate.length === 0 ? "" : `; ${inaccurate.length} stay f32 (error above ${largestError * 100} %): ${names}`;

@@ -13,6 +13,12 @@ const probedTokens = 128;
 /** Outliers are set apart where that cuts the product's error to this share of it or less. */
 const worthwhile = 0.9;
 
+/**
+ * Forward products of the first layer: an error there passes through all others while the residual stream is still short.
+ * Products outside the layers: heads and poolers, whose incoming gradients hold few large values among tiny ones.
+ */
+export type ProductPlace = "first layer" | "outside the layers";
+
 /** The guard's measurement of one product and what it decided. */
 export interface ProductDecision {
   /** The weight and the direction: `encoder.layer.0.output.dense.weight (backward)`. */
@@ -20,8 +26,8 @@ export interface ProductDecision {
   /** Relative L2 error of the int8 product on the first batch. */
   readonly error: number;
   readonly keptFloat32: boolean;
-  /** Whether it is a forward product of the first layer, which stays float32 whatever its error. */
-  readonly firstLayer?: boolean;
+  /** Why it stays float32 whatever its error; left out where the error decides. */
+  readonly place?: ProductPlace;
   /** Large features of the left operand that are divided by a power of two before rounding; none where left out. */
   readonly outliers?: readonly OutlierFeature[];
 }
@@ -36,30 +42,25 @@ export async function judgeProducts(
   masks: MaskKey,
 ): Promise<ProductDecision[]> {
   const probes = await model.runner.probeFrozenProducts(firstRows(batch), masks);
-  const firstBlock = firstBlockOf(probes.map(({ product }) => product));
+  const firstLayer = probes.map(({ product }) => layerOf(product)).find((layer) => layer !== undefined);
   return probes.map(({ product, error, outliers: found }) => {
     const apart = found && found.error <= worthwhile * error ? found : undefined;
     const remaining = apart?.error ?? error;
-    const firstLayer = firstBlock !== undefined && product.startsWith(firstBlock) && product.endsWith("(forward)");
+    const layer = layerOf(product);
+    const isFirst = layer === firstLayer && product.endsWith("(forward)");
+    const place = layer === undefined ? "outside the layers" : isFirst ? "first layer" : undefined;
     return {
       product,
       error: remaining,
-      keptFloat32: firstLayer || !(remaining <= largestError),
-      ...(firstLayer && { firstLayer }),
+      keptFloat32: place !== undefined || !(remaining <= largestError),
+      ...(place && { place }),
       ...(apart && { outliers: apart.features }),
     };
   });
 }
 
-/**
- * The path of the first of a stack of layers, `encoder.layer.0.`. An error in its output passes through all others
- * while the residual stream is still short: kept out, it halves the error of the most inaccurate gradients.
- */
-function firstBlockOf(products: readonly string[]): string | undefined {
-  const blocks = products.map((product) => /^.*?\.\d+\./.exec(product)?.[0]);
-  const [first] = blocks;
-  return blocks.some((block) => block !== undefined && block !== first) ? first : undefined;
-}
+/** The path of the layer of a stack that a product belongs to, `encoder.layer.0.`. */
+const layerOf = (product: string): string | undefined => /^.*?\.\d+\./.exec(product)?.[0];
 
 /** Lets the model's training programs follow decisions. */
 export async function applyDecisions(

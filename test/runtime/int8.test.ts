@@ -1,4 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { mkdtemp, readdir, realpath, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { gelu, matMul, type Tensor } from "#graft/graph/index";
 import { defineProgram, Parameter, Trace } from "#graft/nn/index";
 import type { OutlierFeature, WeightType } from "#graft/onnx/index";
@@ -14,25 +17,36 @@ const normals = (length: number): Float32Array => Float32Array.from({ length }, 
 let engine: Engine;
 /** What this CPU multiplies exactly. */
 let exactHere: WeightType;
+/** The temporary folder of this file's engine. */
+let temporary: string;
 beforeAll(async () => {
+  temporary = await realpath(await mkdtemp(join(tmpdir(), "graft-test-")));
+  vi.stubEnv("TMPDIR", temporary);
   engine = await Engine.create({ threads: 1 });
   exactHere = await exactWeightType(engine);
 });
-afterAll(() => engine.dispose());
+afterAll(async () => {
+  await engine.dispose();
+  vi.unstubAllEnvs();
+  await rm(temporary, { recursive: true });
+});
 
 interface Variant {
   readonly outliers?: readonly OutlierFeature[];
   readonly weightType?: WeightType;
+  /** Where the weight lies; in memory where left out. */
+  readonly file?: string;
   /** What is done to x before the product, in the graph. */
   readonly before?: (x: Tensor) => Tensor;
 }
 
 /** x W' (forward) or x W (backward) in int8, and in float64 here (where nothing is done before). */
 async function products(x: Float32Array, weight: Float32Array, forward: boolean, variant: Variant = {}) {
-  const { before = (tensor) => tensor, outliers = [], weightType = exactHere } = variant;
+  const { before = (tensor) => tensor, outliers = [], weightType = exactHere, file } = variant;
   const parameter = new Parameter([outer, inner]);
   parameter.name = `weight ${rng.nextWord()}`;
   parameter.setData({ dtype: "float32", shape: [outer, inner], data: weight });
+  if (file) parameter.source = { kind: "file", path: file, offset: 0, byteLength: weight.byteLength };
   const trace = new Trace("eval", true);
   const width = forward ? inner : outer;
   const left = before(trace.input("x", "float32", ["rows", width]));
@@ -99,6 +113,21 @@ describe("int8 products with frozen weights", () => {
     const everywhere = await products(x, weight, forward, { weightType: "uint8" });
     expect(everywhere.rounded).toEqual(here.rounded);
     expect(relativeError(everywhere.rounded, everywhere.exact)).toBeLessThan(0.02);
+  });
+
+  it("are the same from a file of weights, and leave no file behind", async () => {
+    const file = join(temporary, "weights");
+    const [x, weight] = [normals(rows * inner), normals(outer * inner)];
+    await writeFile(file, new Uint8Array(weight.buffer));
+    const fromMemory = await products(x, weight, true);
+    const fromFile = await products(x, weight, true, { file });
+    expect(fromFile.rounded).toEqual(fromMemory.rounded);
+    expect((await readdir(temporary)).filter((name) => name.startsWith("graft-"))).toEqual([]);
+  });
+
+  it("are refused where a weight holds NaN", async () => {
+    const weight = normals(outer * inner).fill(Number.NaN, 7, 8);
+    await expect(products(normals(rows * inner), weight, true)).rejects.toMatchObject({ code: "not-finite" });
   });
 
   it("are exact where all operands are the largest there are", async () => {
@@ -228,12 +257,12 @@ describe("quantizedTensors", () => {
 
   it("use the whole range of each column and round to nearest, halves to even", async () => {
     const tensors = await quantized([1, -10, 0, 0.5, 2.5, 0], 2, 3, [straight]);
-    expect([...tensors["w/values"]!.data]).toEqual([127, -127, 0, 64, 32, 0]);
+    expect([...tensors.w!.values.data]).toEqual([127, -127, 0, 64, 32, 0]);
     for (const [column, scale] of [1 / 127, 10 / 127, 0].entries()) {
-      expect(tensors["w/scales"]!.data[column]).toBeCloseTo(scale, 7);
+      expect(tensors.w!.scales.data[column]).toBeCloseTo(scale, 7);
     }
     const halves = await quantized([127, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5], 7, 1, [straight]);
-    expect([...halves["w/values"]!.data]).toEqual([127, 0, 0, 2, -2, 2, -2]);
+    expect([...halves.w!.values.data]).toEqual([127, 0, 0, 2, -2, 2, -2]);
   });
 
   it("are larger by 128 in uint8", async () => {
@@ -245,10 +274,10 @@ describe("quantizedTensors", () => {
       "uint8",
     );
     for (const path of ["w", "half"]) {
-      expect(tensors[`${path}/values`]!.dtype).toBe("uint8");
-      expect([...tensors[`${path}/values`]!.data]).toEqual([255, 1, 128, 192, 160, 128]);
+      expect(tensors[path]!.values.dtype).toBe("uint8");
+      expect([...tensors[path]!.values.data]).toEqual([255, 1, 128, 192, 160, 128]);
     }
-    expect(tensors["w/scales"]!.data[0]).toBeCloseTo(1 / 127, 7);
+    expect(tensors.w!.scales.data[0]).toBeCloseTo(1 / 127, 7);
   });
 
   it("make both forms of a matrix that fills no whole number of blocks", async () => {
@@ -256,7 +285,7 @@ describe("quantizedTensors", () => {
     const values = normals(rows * columns);
     const turned = { path: "t", transposed: true, factor: 1, outliers: [] };
     const tensors = await quantized([...values], rows, columns, [straight, turned]);
-    expect(tensors["t/values"]!.shape).toEqual([columns, rows]);
+    expect(tensors.t!.values.shape).toEqual([columns, rows]);
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++) {
         const exact = values[row * columns + column]!;
@@ -264,8 +293,8 @@ describe("quantizedTensors", () => {
           ["w", row * columns + column, column],
           ["t", column * rows + row, row],
         ] as const) {
-          const scale = Number(tensors[`${path}/scales`]!.data[scaleAt]);
-          const rounded = Number(tensors[`${path}/values`]!.data[at]) * scale;
+          const scale = Number(tensors[path]!.scales.data[scaleAt]);
+          const rounded = Number(tensors[path]!.values.data[at]) * scale;
           if (!(Math.abs(rounded - exact) <= 0.5001 * scale))
             throw new Error(`${path} at ${row}, ${column}: ${rounded}`);
         }
@@ -275,8 +304,8 @@ describe("quantizedTensors", () => {
 
   it("multiply the factor into the scales alone", async () => {
     const tensors = await quantized([1, 2], 1, 2, [straight, { ...straight, path: "half", factor: 0.5 }]);
-    expect(tensors["half/values"]).toEqual(tensors["w/values"]);
-    expect(tensors["half/scales"]!.data[1]).toBeCloseTo(Number(tensors["w/scales"]!.data[1]) / 2, 7);
+    expect(tensors.half!.values).toEqual(tensors.w!.values);
+    expect(tensors.half!.scales.data[1]).toBeCloseTo(Number(tensors.w!.scales.data[1]) / 2, 7);
   });
 
   it.each([

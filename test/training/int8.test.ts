@@ -113,14 +113,73 @@ describe("frozenPrecision int8", () => {
     expect(kept.gradients).toEqual(exact.gradients);
   });
 
-  it("keeps the first layer's forward products in float32, and no others of this model", async () => {
+  it("keeps the first layer's forward products in float32, and no other products of the layers of this model", async () => {
     const peft = model();
     const decisions = await judgeProducts(peft, peft.prepareInputs(batch), { seed: 0, step: 0, microStep: 0 });
     await peft.dispose();
-    const kept = decisions.filter(({ keptFloat32 }) => keptFloat32);
-    expect(kept.every(({ product, firstLayer }) => firstLayer && /layer\.0\..*forward/.test(product))).toBe(true);
+    const kept = decisions.filter(({ place }) => place === "first layer");
+    expect(kept.every(({ product, keptFloat32 }) => keptFloat32 && /layer\.0\..*forward/.test(product))).toBe(true);
     expect(kept).toHaveLength(6);
+    expect(decisions.filter(({ place, keptFloat32 }) => keptFloat32 && place === undefined)).toEqual([]);
     expect(decisions.length).toBeGreaterThan(18);
+  });
+
+  it("keeps heads and poolers in float32, however large", async () => {
+    const base = AutoModelForSequenceClassification.fromConfig(config, { numLabels: 70, seed: 3, threads: 1 });
+    const peft = getPeftModel(base, new LoraConfig({ r: 4, targetModules: ["query", "value"] }), { seed: 5 });
+    const decisions = await judgeProducts(peft, peft.prepareInputs(batch), { seed: 0, step: 0, microStep: 0 });
+    await peft.dispose();
+    const outside = decisions.filter(({ place }) => place === "outside the layers");
+    expect(outside.map(({ product }) => product.split(" ")[0])).toContain("classifier.weight");
+    expect(outside.map(({ product }) => product.split(" ")[0])).toContain("bert.pooler.dense.weight");
+    expect(outside.every(({ keptFloat32 }) => keptFloat32)).toBe(true);
+  });
+
+  it("keeps a product in float32 where int8 is too inaccurate, and says so", async () => {
+    const peft = model();
+    const weight = [...peft.network.parameters()].find(({ name }) =>
+      name.endsWith("layer.1.attention.output.dense.weight"),
+    )!;
+    // One column holds a value beside which int8 rounds all others to zero.
+    const data = Float32Array.from(
+      { length: 64 * 64 },
+      (_, at) => (at % 64 === 0 ? 1e4 : 1) * (((at * 7919) % 13) - 6),
+    );
+    weight.setData({ dtype: "float32", shape: [64, 64], data });
+    const masks = { seed: 0, step: 0, microStep: 0 };
+    const decisions = await judgeProducts(peft, peft.prepareInputs(batch), masks);
+    const decision = decisions.find(({ product }) => product === `${weight.name} (backward)`)!;
+    expect(decision.error).toBeGreaterThan(0.05);
+    expect(decision).toMatchObject({ keptFloat32: true });
+    expect(decision.place).toBeUndefined();
+    await peft.dispose();
+  });
+
+  it("keeps products in float32 whose error is no number", async () => {
+    const peft = model();
+    const weight = [...peft.network.parameters()].find(({ name }) =>
+      name.endsWith("layer.1.attention.output.dense.weight"),
+    )!;
+    weight.setData({
+      dtype: "float32",
+      shape: [64, 64],
+      data: new Float32Array(64 * 64).fill(1).fill(Number.NaN, 9, 10),
+    });
+    const decisions = await judgeProducts(peft, peft.prepareInputs(batch), { seed: 0, step: 0, microStep: 0 });
+    const decision = decisions.find(({ product }) => product === `${weight.name} (forward)`)!;
+    expect(decision.error).toBeNaN();
+    expect(decision.keptFloat32).toBe(true);
+    await peft.dispose();
+  });
+
+  it("uses float32 where all frozen matrices are small, and says so", async () => {
+    const small = { ...config, hidden_size: 32, intermediate_size: 48 };
+    const base = AutoModelForSequenceClassification.fromConfig(small, { numLabels: 2, seed: 3, threads: 1 });
+    const peft = getPeftModel(base, new LoraConfig({ taskType: "SEQ_CLS", r: 4, targetModules: ["query"] }));
+    const report = await useInt8(peft, peft.prepareInputs(batch), { seed: 0, step: 0, microStep: 0 });
+    await peft.dispose();
+    expect(report.used).toBe("f32");
+    expect(report.reason).toMatch(/too small|not faster/);
   });
 
   it("sets outlier features apart where that makes a product more accurate", async () => {

@@ -10,8 +10,8 @@ const columns: readonly Column[] = [
   { title: "why" },
 ];
 
-function why({ error, keptFloat32, firstLayer, outliers }: ProductDecision): string {
-  if (firstLayer) return "first layer";
+function why({ error, keptFloat32, place, outliers }: ProductDecision): string {
+  if (place) return place;
   if (!keptFloat32)
     return `at most ${formatLimit()}${outliers ? `, ${outliers.length} outlier features set apart` : ""}`;
   return error > largestError ? `above ${formatLimit()}` : "int8 gives no finite numbers";

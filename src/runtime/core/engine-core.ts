@@ -4,11 +4,11 @@ import { GraftError } from "../../errors.js";
 import { type OptimizerName, type OptimizerSettings, optimizers } from "../../optim/index.js";
 import type { Backend } from "../backends/types.js";
 import { copyTensor } from "../copy-tensor.js";
-import type { BackendName } from "../definition.js";
+import type { BackendName, ProgramDefinition } from "../definition.js";
 import type { OptimizerOptions, Params, Protocol, QuantizeProgress, Result, TensorRecord } from "../protocol.js";
 import { GradientAccumulators } from "./accumulators.js";
 import { checkDefinition } from "./check-definition.js";
-import { withInt8Weights } from "./int8-model.js";
+import { withInt8Weights } from "./int8-weights-file.js";
 import { OptimizerCore } from "./optimizer.js";
 import { ProgramCore } from "./program.js";
 import { ResidentTensors } from "./residents.js";
@@ -38,9 +38,10 @@ export class EngineCore {
       const folder = definition.externalFolder;
       const resolved =
         folder === undefined ? definition : { ...definition, externalFolder: await platform.realPath(folder) };
-      const session = await this.backend.createSession(await withInt8Weights(resolved, report));
-      // The int8 weights are in the session now. Their buffers would be the larger part of what int8 saves.
-      if (definition.quantizedData) platform.collectGarbage();
+      const { backend } = this;
+      const session = await withInt8Weights(resolved, report, (complete) => backend.createSession(complete));
+      // Weights that came in memory are in the session now. The request that holds them ends with this call.
+      if (holdsWeights(definition)) setTimeout(() => platform.collectGarbage());
       try {
         checkDefinition(definition, session);
       } catch (error) {
@@ -126,6 +127,10 @@ export class EngineCore {
     if (optimizer === undefined) throw gone("optimiser");
     return optimizer;
   }
+}
+
+function holdsWeights({ externalData = [], quantizedData = [] }: ProgramDefinition): boolean {
+  return externalData.length > 0 || quantizedData.length > 0;
 }
 
 async function prepareProfiles(backend: BackendName, folder: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { platform } from "#platform";
+import { GraftError } from "../../errors.js";
 import { weightZeroPoint } from "../../onnx/index.js";
 import { arrayFromBytes, type TensorData, tensorData, toFloat32 } from "../../tensor-data.js";
 import type { QuantizedData, QuantizedForm } from "../definition.js";
@@ -9,18 +10,30 @@ interface Matrix {
   readonly columns: number;
 }
 
-/** The largest magnitudes of each row and of each column, in one pass. */
+/**
+ * The largest magnitudes of each row and of each column, in one pass.
+ * @throws GraftError `not-finite`: rounding would make a number of NaN
+ */
 function largestMagnitudes({ elements, rows, columns }: Matrix): { byRow: Float32Array; byColumn: Float32Array } {
+  let total = 0;
   const byRow = new Float32Array(rows);
   const byColumn = new Float32Array(columns);
   for (let row = 0, at = 0; row < rows; row++) {
     let largest = 0;
     for (let column = 0; column < columns; column++, at++) {
       const magnitude = Math.abs(elements[at] as number);
+      total += magnitude;
       if (magnitude > largest) largest = magnitude;
       if (magnitude > (byColumn[column] as number)) byColumn[column] = magnitude;
     }
     byRow[row] = largest;
+  }
+  if (!Number.isFinite(total)) {
+    throw new GraftError(
+      "not-finite",
+      `a frozen weight of shape [${rows}, ${columns}] holds NaN or infinity`,
+      "Load an intact copy of the model.",
+    );
   }
   return { byRow, byColumn };
 }
@@ -87,11 +100,18 @@ async function elementsOf({ source }: QuantizedData): Promise<Float32Array> {
   return arrayFromBytes("float32", await platform.readRange(source.path, source.offset, source.byteLength));
 }
 
+/** A matrix in int8: float32 element = scale of its column x value. */
+export interface QuantizedTensors {
+  readonly values: TensorData;
+  /** float32 [columns] */
+  readonly scales: TensorData;
+}
+
 /**
- * The initialisers that hold a matrix in int8, by name: each column of each form rounded to -127..127 with a scale of its
+ * The forms of a matrix in int8, by path: each column of each form rounded to -127..127 with a scale of its
  * own. A column of zeros has scale 0. In uint8 all values are larger by 128.
  */
-export async function quantizedTensors(data: QuantizedData): Promise<Record<string, TensorData>> {
+export async function quantizedTensors(data: QuantizedData): Promise<Record<string, QuantizedTensors>> {
   const { rows, columns, dtype, forms } = data;
   const matrix = { elements: await elementsOf(data), rows, columns };
   const plain = largestMagnitudes(matrix);
@@ -101,7 +121,7 @@ export async function quantizedTensors(data: QuantizedData): Promise<Record<stri
     const values = (transposed ? roundedRows : roundedColumns)(matrix, inverses(largest));
     return dtype === "uint8" ? unsigned(values) : values;
   };
-  const tensors: Record<string, TensorData> = {};
+  const tensors: Record<string, QuantizedTensors> = {};
   for (const form of forms) {
     const { path, transposed, factor } = form;
     const apart = form.outliers.length > 0 ? withOutliers(matrix, form) : null;
@@ -111,8 +131,10 @@ export async function quantizedTensors(data: QuantizedData): Promise<Record<stri
     if (!apart) rounded.set(transposed, values);
     const scales = largest.map((magnitude) => (magnitude / 127) * factor);
     const shape = transposed ? [columns, rows] : [rows, columns];
-    tensors[`${path}/values`] = tensorData(dtype, shape, values);
-    tensors[`${path}/scales`] = { dtype: "float32", shape: [largest.length], data: scales };
+    tensors[path] = {
+      values: tensorData(dtype, shape, values),
+      scales: tensorData("float32", [largest.length], scales),
+    };
   }
   return tensors;
 }
