@@ -49,7 +49,8 @@ async function profiledSteps(plain: GraftSideOptions, knownPrecision: FrozenPrec
   const profileFolder = await mkdtemp(join(tmpdir(), "graft-profile-"));
   try {
     const { stepSeconds } = await stepSide({ ...plain, profileFolder, ...(knownPrecision && { knownPrecision }) });
-    const files = await readdir(profileFolder);
+    // Small probes, too, write profiles; theirs are of purpose "prediction".
+    const files = (await readdir(profileFolder)).filter((name) => name.startsWith("training"));
     if (files.length !== 1)
       throw new Error(`one program was expected to be profiled, not ${files.join(", ") || "none"}`);
     const trace = JSON.parse(await readFile(join(profileFolder, files[0]!), "utf8")) as TraceEvent[];

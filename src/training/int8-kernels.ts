@@ -71,7 +71,7 @@ function product(engine: Engine, x: Parameter, weight: Parameter, frozenPrecisio
     defineProgram({
       trace,
       outputs: { sum: reduceSum(y) },
-      purpose: "training",
+      purpose: "prediction",
       backend: engine.backend,
       ...(frozenPrecision && { frozenPrecision }),
     }),
