@@ -194,7 +194,8 @@ export class OptimizerHandle {
   /**
    * Clips, updates the resident tensors that have gradients, and clears their sums.
    * @returns the global norm before clipping.
-   * @throws GraftError `not-finite` when the norm or a loss since the last step is not; parameters, state and sums stay.
+   * @throws GraftError `not-finite` when the norm or a loss since the last step is not, `invalid-argument` for options
+   * that are no finite numbers of zero or more, or without gradients; parameters, state and sums stay.
    */
   step({ learningRate, maxGradNorm = 0 }: StepOptions): Promise<{ gradNorm: number }> {
     return this.client.call("step", { optimizer: this.id, learningRate, maxGradNorm });
@@ -210,7 +211,11 @@ export class OptimizerHandle {
     return this.client.call("optimizerState", { optimizer: this.id });
   }
 
-  /** @throws GraftError `invalid-argument` for a state of another optimiser or of other parameters. */
+  /**
+   * Goes on from a state.
+   * @throws GraftError `invalid-argument` for one of another optimiser, of other parameters or of some alone, or with a
+   * step that is no count; the state then stays as it was.
+   */
   async loadState(state: OptimizerState): Promise<void> {
     const tensors = packTensors(state.tensors, false) as OptimizerState["tensors"];
     await this.client.call("loadOptimizerState", { optimizer: this.id, state: { ...state, tensors } });

@@ -1,6 +1,13 @@
 import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
-import { Engine, type OptimizerHandle, type OptimizerOptions, type Program } from "#graft/runtime/index";
+import {
+  Engine,
+  type OptimizerHandle,
+  type OptimizerOptions,
+  type OptimizerState,
+  type Program,
+  type StepOptions,
+} from "#graft/runtime/index";
 import { f32, regression } from "./graphs.js";
 
 interface Step {
@@ -142,11 +149,32 @@ describe("a step that cannot be taken", () => {
     await expectPyTorchsRun(golden.adamw, program, optimizer, 0.5);
   });
 
+  it.each([
+    ["no learning rate", { lr: 1e-3 }, /learningRate is undefined/],
+    ["a learning rate that is not finite", { learningRate: Number.NaN }, /learningRate is NaN/],
+    ["a learning rate below 0", { learningRate: -1 }, /learningRate is -1/],
+    ["a norm that is not finite", { learningRate: 1, maxGradNorm: Number.NaN }, /maxGradNorm is NaN/],
+    ["a norm below 0", { learningRate: 1, maxGradNorm: -1 }, /maxGradNorm is -1/],
+  ])("is refused with %s, and leaves the parameters alone", async (_, options, message) => {
+    const { program, optimizer } = await start(golden.adamw, adamw);
+    await accumulateStep(program, 0);
+    const step = optimizer.step(options as unknown as StepOptions);
+    await expect(step).rejects.toMatchObject({ code: "invalid-argument", message: expect.stringMatching(message) });
+    expectClose(await values("weight"), golden.adamw.initial.weight, 1e-9);
+    expect((await optimizer.state()).step).toBe(0);
+    await optimizer.zeroGrad();
+    await expectPyTorchsRun(golden.adamw, program, optimizer, 0.5);
+  });
+
   it("is refused for unknown settings before anything is trained", async () => {
     await start(golden.adamw, adamw);
     const unknown = { ...adamw, optimizer: "adagrad" } as unknown as OptimizerOptions;
     await expect(engine.createOptimizer(unknown)).rejects.toMatchObject({ code: "invalid-argument" });
     await expect(engine.createOptimizer({ ...adamw, epsilon: -1 })).rejects.toMatchObject({ code: "invalid-argument" });
+    for (const setting of [{ weightDecay: Number.NaN }, { weightDecay: 0, learningRateScale: Number.NaN }]) {
+      const options: OptimizerOptions = { ...adamw, parameters: [{ name: "weight", ...setting }] };
+      await expect(engine.createOptimizer(options)).rejects.toThrow(/of "weight" is NaN/);
+    }
     const parameters = [{ name: "nothing", weightDecay: 0 }];
     await expect(engine.createOptimizer({ ...adamw, parameters })).rejects.toMatchObject({ code: "missing-tensor" });
   });
@@ -213,7 +241,56 @@ describe("optimiser state", () => {
     const state = { optimizer: "sgd" as const, step: 1, tensors: { "head.momentumBuffer": f32([1], [0]) } };
     await expect(optimizer.loadState({ ...state, optimizer: "adamw" })).rejects.toThrow(/belongs to "adamw"/);
     await expect(optimizer.loadState(state)).rejects.toThrow(/head.momentumBuffer/);
-    const tensors = { "bias.momentumBuffer": f32([2], [0, 0]) };
+    const tensors = { "bias.momentumBuffer": f32([2], [0, 0]), "weight.momentumBuffer": f32([3, 1], [0, 0, 0]) };
     await expect(optimizer.loadState({ ...state, tensors })).rejects.toThrow(/\[2\] instead of float32 \[1\]/);
+  });
+
+  it("that is not whole is refused, and the state stays as it was", async () => {
+    const { program, optimizer } = await start(golden.adamw, adamw);
+    await accumulateStep(program, 0);
+    await optimizer.step({ learningRate: 0.05, maxGradNorm: 0.5 });
+    const state = await optimizer.state();
+    const { "bias.expAvgSq": _, ...halved } = state.tensors;
+    const { "bias.expAvg": __, ...weightAlone } = halved;
+    const refused: [Partial<OptimizerState>, RegExp][] = [
+      [{ tensors: halved }, /at step 1 it lacks bias.expAvgSq/],
+      [{ tensors: weightAlone }, /at step 1 it lacks bias.expAvg, bias.expAvgSq/],
+      [{ tensors: {} }, /at step 1 it lacks weight.expAvg/],
+      [{ step: 0, tensors: halved }, /at step 0 it lacks bias.expAvgSq/],
+      ...[Number.NaN, -1, 1.5].map((step): [Partial<OptimizerState>, RegExp] => [{ step }, /its step is/]),
+    ];
+    for (const [change, message] of refused) {
+      const loading = optimizer.loadState({ ...state, ...change });
+      await expect(loading).rejects.toMatchObject({
+        code: "invalid-argument",
+        message: expect.stringMatching(message),
+      });
+    }
+    expect(await optimizer.state()).toEqual(state);
+  });
+
+  it("from before the first step may be empty", async () => {
+    const { program, optimizer } = await start(golden.adamw, adamw);
+    await accumulateStep(program, 0);
+    await optimizer.step({ learningRate: 0.05 });
+    await optimizer.loadState({ optimizer: "adamw", step: 0, tensors: {} });
+    await engine.setResident({
+      weight: f32([3, 1], golden.adamw.initial.weight),
+      bias: f32([1], golden.adamw.initial.bias),
+    });
+    await expectPyTorchsRun(golden.adamw, program, optimizer, 0.5);
+  });
+
+  it("holds parameters without gradients, too, and loads again", async () => {
+    const { program, optimizer } = await start(golden.adamw, adamw);
+    await engine.setResident({ other: f32([2], [1, 2]) });
+    await optimizer.dispose();
+    const parameters = [...adamw.parameters, { name: "other", weightDecay: 0 }];
+    const wider = await engine.createOptimizer({ ...adamw, parameters });
+    await accumulateStep(program, 0);
+    await wider.step({ learningRate: 0.05 });
+    const state = await wider.state();
+    await wider.loadState(state);
+    expect(await wider.state()).toEqual(state);
   });
 });

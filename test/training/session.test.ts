@@ -3,6 +3,7 @@ import {
   AutoModelForSequenceClassification,
   createTrainingSession,
   GraftError,
+  type OptimizerStepOptions,
   type PreTrainedModel,
   Trainer,
   TrainingArguments,
@@ -123,12 +124,19 @@ describe("a training session", () => {
     createOptimizer.mockRestore();
   });
 
-  it("refuses a model without trainable parameters, batches without labels, a step without gradients", async () => {
+  it("refuses a model without trainable parameters, batches without labels, a step without gradients or learning rate", async () => {
     const model = await peftModel();
     const session = createTrainingSession(model);
     const { labels: _, ...inputs } = batch;
     await expect(session.forwardBackward(inputs)).rejects.toMatchObject({ code: "invalid-argument" });
     await expect(session.optimizerStep({ learningRate: 1 })).rejects.toMatchObject({ code: "invalid-argument" });
+    await session.forwardBackward(batch);
+    const misspelt = { lr: 1e-3 } as unknown as OptimizerStepOptions;
+    await expect(session.optimizerStep(misspelt)).rejects.toMatchObject({
+      code: "invalid-argument",
+      message: expect.stringMatching(/learningRate is undefined/),
+    });
+    expect(session.step).toBe(0);
     for (const [, parameter] of model.namedParameters()) parameter.trainable = false;
     expect(() => createTrainingSession(model)).toThrow(GraftError);
     await model.dispose();

@@ -5,6 +5,7 @@ import {
   type OptimizerName,
   type OptimizerSettings,
   optimizers,
+  requireRange,
 } from "../../optim/index.js";
 import type { TensorData } from "../../tensor-data.js";
 import { copyTensors } from "../copy-tensor.js";
@@ -18,8 +19,8 @@ type F32 = TensorData<"float32">;
 export class OptimizerCore<K extends OptimizerName = OptimizerName> {
   private step = 0;
   private readonly slotNames: readonly string[];
-  /** One array per parameter and slot, made when the parameter first takes a step; keyed `parameter.slot`. */
-  private readonly slots = new Map<string, F32>();
+  /** One array per parameter and slot, keyed `parameter.slot`. */
+  private slots: Map<string, F32>;
 
   constructor(
     private readonly name: K,
@@ -31,19 +32,24 @@ export class OptimizerCore<K extends OptimizerName = OptimizerName> {
     const definition = optimizers[name];
     definition.validate(settings);
     this.slotNames = definition.slots(settings);
-    for (const parameter of parameters) {
-      const { dtype } = residents.get(parameter.name);
+    for (const { name: parameter, weightDecay, learningRateScale = 1 } of parameters) {
+      requireFactor(`weightDecay of "${parameter}"`, weightDecay);
+      requireFactor(`learningRateScale of "${parameter}"`, learningRateScale);
+      const { dtype } = residents.get(parameter);
       if (dtype === "float32") continue;
       throw new GraftError(
         "dtype-mismatch",
-        `parameter "${parameter.name}" is ${dtype}`,
+        `parameter "${parameter}" is ${dtype}`,
         "Trained tensors are float32: convert it before setResident.",
       );
     }
+    this.slots = this.emptySlots();
   }
 
   /** One update of every parameter that has a gradient. Nothing changes when a number is not finite. */
   takeStep(learningRate: number, maxGradNorm: number): { gradNorm: number } {
+    requireFactor("learningRate", learningRate);
+    requireFactor("maxGradNorm", maxGradNorm);
     const due = this.parameters.flatMap((parameter) => {
       const gradient = this.accumulators.get(parameter.name);
       return gradient === undefined ? [] : [{ parameter, gradient: gradient.data }];
@@ -86,38 +92,41 @@ export class OptimizerCore<K extends OptimizerName = OptimizerName> {
     return { optimizer: this.name, step: this.step, tensors: copyTensors(Object.fromEntries(this.slots)) };
   }
 
-  /** @throws GraftError `invalid-argument` or `shape-mismatch` for a state of another optimiser or other parameters. */
-  loadState(state: OptimizerState): void {
-    const loaded = new Map<string, F32>();
-    if (state.optimizer !== this.name) throw stateError(`it belongs to "${state.optimizer}", not to "${this.name}"`);
-    for (const { name } of this.parameters) {
-      const { shape } = this.residents.get(name);
-      for (const slot of this.slotNames) {
-        const key = `${name}.${slot}`;
-        const tensor = state.tensors[key];
-        // A parameter that never had a gradient has no slots yet.
-        if (tensor === undefined) continue;
-        if (tensor.dtype !== "float32" || tensor.shape.join() !== shape.join()) {
-          throw stateError(`"${key}" is ${tensor.dtype} [${tensor.shape}] instead of float32 [${shape}]`);
-        }
-        loaded.set(key, tensor);
-      }
-    }
-    const foreign = Object.keys(state.tensors).filter((key) => !loaded.has(key));
+  /** @throws GraftError `invalid-argument` for a state of another optimiser, of other parameters, or of some alone. */
+  loadState({ optimizer, step, tensors }: OptimizerState): void {
+    if (optimizer !== this.name) throw stateError(`it belongs to "${optimizer}", not to "${this.name}"`);
+    if (!Number.isSafeInteger(step) || step < 0) throw stateError(`its step is ${step}, not a count of updates`);
+    const slots = this.emptySlots();
+    const foreign = Object.keys(tensors).filter((key) => !slots.has(key));
     if (foreign.length > 0) throw stateError(`no parameter here owns ${foreign.slice(0, 3).join(", ")}`);
-    this.slots.clear();
-    for (const [key, tensor] of loaded) this.slots.set(key, tensor);
-    this.step = state.step;
+    const isFresh = step === 0 && Object.keys(tensors).length === 0;
+    const missing = isFresh ? [] : [...slots.keys()].filter((key) => tensors[key] === undefined);
+    if (missing.length > 0) throw stateError(`at step ${step} it lacks ${missing.slice(0, 3).join(", ")}`);
+    for (const [key, tensor] of Object.entries(tensors)) {
+      const { shape } = slots.get(key) as F32;
+      if (tensor.dtype !== "float32" || tensor.shape.join() !== shape.join()) {
+        throw stateError(`"${key}" is ${tensor.dtype} [${tensor.shape}] instead of float32 [${shape}]`);
+      }
+      slots.set(key, tensor);
+    }
+    this.slots = slots;
+    this.step = step;
   }
 
-  private slotsOf(name: string, { shape, data }: F32): Float32Array[] {
-    return this.slotNames.map((slot) => {
-      const key = `${name}.${slot}`;
-      let tensor = this.slots.get(key);
-      if (tensor === undefined) {
-        tensor = { dtype: "float32", shape, data: new Float32Array(data.length) };
-        this.slots.set(key, tensor);
+  private emptySlots(): Map<string, F32> {
+    const slots = new Map<string, F32>();
+    for (const { name } of this.parameters) {
+      const { shape, data } = this.residents.get(name);
+      for (const slot of this.slotNames) {
+        slots.set(`${name}.${slot}`, { dtype: "float32", shape, data: new Float32Array(data.length) });
       }
+    }
+    return slots;
+  }
+
+  private slotsOf(name: string, { data }: F32): Float32Array[] {
+    return this.slotNames.map((slot) => {
+      const tensor = this.slots.get(`${name}.${slot}`) as F32;
       if (tensor.data.length !== data.length) throw replacedError(name);
       return tensor.data;
     });
@@ -132,6 +141,10 @@ export class OptimizerCore<K extends OptimizerName = OptimizerName> {
       "The parameters were left as they are. Lower the learning rate, turn on gradient clipping, or look for broken inputs.",
     );
   }
+}
+
+function requireFactor(setting: string, value: number): void {
+  requireRange(Number.isFinite(value) && value >= 0, setting, value, "a finite number, zero or more");
 }
 
 function replacedError(name: string): GraftError {
