@@ -1,10 +1,13 @@
-import { expect, test } from "vitest";
-import { nodesInOrder } from "#graft/autodiff/index";
-import type { Tensor } from "#graft/graph/index";
+import { describe, expect, test } from "vitest";
+import { gradients, nodesInOrder } from "#graft/autodiff/index";
+import { add, gelu, input, matMul, reduceSum, type Tensor } from "#graft/graph/index";
 import { applyPeepholes, cpuLowering } from "#graft/onnx/index";
+import { CounterRng } from "#graft/random";
+import type { TensorData } from "#graft/tensor-data";
+import { difference } from "../graph/close.js";
 import { goldenGraph } from "../graph/golden-graph.js";
 import { goldenCases } from "../graph/goldens.js";
-import { lowered } from "../graph/session.js";
+import { lowered, withSession } from "../graph/session.js";
 
 // That the rewritten graphs give the same numbers is part of test/graph/ops.test.ts.
 
@@ -25,6 +28,46 @@ test("forward and backward of a linear layer's GELU share one error function", (
   const counts = opCounts("linearGelu", "sequence");
   expect(counts.Erf).toBe(1);
   expect(counts.Gelu).toBeUndefined();
+});
+
+describe("the GELU of a linear layer with an adapter", () => {
+  const x = input("x", "float32", [2, 3]);
+  const [weight, bias, down, up] = [
+    input("weight", "float32", [4, 3]),
+    input("bias", "float32", [4]),
+    input("down", "float32", [2, 3]),
+    input("up", "float32", [4, 2]),
+  ] as const;
+  const transposed = { transposeB: true };
+  const adapted = add(add(matMul(x, weight, transposed), bias), matMul(matMul(x, down, transposed), up, transposed));
+  const loss = reduceSum(gelu(adapted));
+  const [gradDown, gradUp] = gradients(loss, [down, up]) as [Tensor, Tensor];
+  const outputs = [loss, gradDown, gradUp];
+  const inputs = [x, weight, bias, down, up];
+  const graphOf = ([loss, gradDown, gradUp]: readonly Tensor[]) =>
+    lowered({ loss, gradDown, gradUp } as Record<string, Tensor>, cpuLowering, inputs);
+
+  test("shares one error function, too", () => {
+    const opTypes = graphOf(applyPeepholes(outputs)).node.map(({ opType }) => opType);
+    expect(opTypes.filter((opType) => opType === "Erf")).toHaveLength(1);
+    expect(opTypes).not.toContain("Gelu");
+  });
+
+  test("gives the same numbers", async () => {
+    const random = new CounterRng([1]);
+    const feeds = Object.fromEntries(
+      inputs.map(({ shape, origin }): [string, TensorData] => {
+        const sizes = shape.map(Number);
+        const data = Float32Array.from({ length: sizes.reduce((a, b) => a * b) }, () => random.normal());
+        return [origin.kind === "input" ? origin.name : "", { dtype: "float32", shape: sizes, data }];
+      }),
+    );
+    const before = await withSession(graphOf(outputs), (run) => run(feeds));
+    const after = await withSession(graphOf(applyPeepholes(outputs)), (run) => run(feeds));
+    for (const [name, tensor] of Object.entries(before)) {
+      expect(difference(after[name], tensor, { relative: 1e-5, absolute: 1e-6 }), name).toBeNull();
+    }
+  });
 });
 
 test("a GELU without a backward pass stays one kernel", () => {

@@ -2,11 +2,11 @@ import { add, erf, exp, matMul, mul, type Node, sub, type Tensor } from "../../g
 import type { RewriteContext, RewriteRule } from "./rewrite.js";
 
 /*
- * GELU of a linear layer's output x, with u = x / sqrt(2) and t = 1 + erf(u):
+ * GELU of x, with u = x / sqrt(2) and t = 1 + erf(u):
  *   gelu(x)  = x t / 2                        = (u t) / sqrt(2)
  *   gelu'(x) = t / 2 + x exp(-x^2 / 2) / sqrt(2 pi) = (t + u exp(ln(2 / sqrt(pi)) - u^2)) / 2
- * The layer's product and bias give u at no cost, t serves forward and backward, and the constant factors behind
- * go into the products that follow.
+ * t serves forward and backward. Where x is a product plus a bias, both give u at no cost; elsewhere (an adapter's share
+ * is added behind the bias) u is one product by a constant. The constant factors behind go into the products that follow.
  */
 
 const logOfTwoOverRootPi = Math.log(2 / Math.sqrt(Math.PI));
@@ -19,17 +19,23 @@ interface SharedGelu {
 /** Fresh for each graph: it remembers which tensors it has rewritten. */
 export function sharedGelu(): RewriteRule {
   const shared = new Map<Tensor, SharedGelu>();
+  const share = (x: Tensor, u: Tensor): SharedGelu => {
+    const parts = { u, t: add(erf(u), 1) };
+    shared.set(x, parts);
+    return parts;
+  };
   return (node, inputs, context) => {
     const [output] = node.outputs as [Tensor];
     if (node.op === "add" && isLinear(node, context) && feedsOnlyGelu(output, context)) {
       const u = halfRootScaled(inputs);
       if (!u) return null;
-      shared.set(output, { u, t: add(erf(u), 1) });
+      share(output, u);
       return [u];
     }
-    const parts = shared.get(node.inputs[0] as Tensor);
-    if (!parts) return null;
-    const { u, t } = parts;
+    if (node.op !== "gelu" && node.op !== "geluGradient") return null;
+    const [x] = node.inputs as [Tensor];
+    if (!shared.has(x) && !feedsGelu(x, context)) return null;
+    const { u, t } = shared.get(x) ?? share(x, mul(inputs[0] as Tensor, Math.SQRT1_2));
     if (node.op === "gelu") return [mul(mul(u, t), Math.SQRT1_2)];
     const density = mul(u, exp(sub(logOfTwoOverRootPi, mul(u, u))));
     return [mul(mul(inputs[1] as Tensor, add(t, density)), 0.5)];
@@ -43,12 +49,18 @@ function isLinear(node: Node, context: RewriteContext): boolean {
 }
 
 /** Forward and backward both: with the forward alone ONNX Runtime's one-pass Gelu is faster. */
+function feedsGelu(x: Tensor, context: RewriteContext): boolean {
+  const ops = geluReaders(x, context).map((reader) => reader.op);
+  return ops.includes("gelu") && ops.includes("geluGradient");
+}
+
+/** Nobody else needs x itself, so that u may stand in its place. */
 function feedsOnlyGelu(x: Tensor, context: RewriteContext): boolean {
-  const readers = context.readers(x);
-  const ops = new Set(readers.map((reader) => reader.op));
-  return (
-    ops.size === 2 && ops.has("gelu") && ops.has("geluGradient") && readers.every((reader) => reader.inputs[0] === x)
-  );
+  return feedsGelu(x, context) && geluReaders(x, context).length === context.readers(x).length;
+}
+
+function geluReaders(x: Tensor, context: RewriteContext): readonly Node[] {
+  return context.readers(x).filter(({ op, inputs }) => (op === "gelu" || op === "geluGradient") && inputs[0] === x);
 }
 
 function halfRootScaled([product, bias]: readonly Tensor[]): Tensor | null {
