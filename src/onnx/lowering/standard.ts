@@ -1,4 +1,4 @@
-import { type Node, productOf, type Tensor } from "../../graph/index.js";
+import { type Dim, type Node, productOf, type Tensor } from "../../graph/index.js";
 import type { DType } from "../../tensor-data.js";
 import { dtypeCodes } from "../proto/index.js";
 import type { Emitter } from "./emitter.js";
@@ -28,7 +28,7 @@ const alongAxis =
     e.emit(opType, inputNames(node, e), { attributes: { axis: node.attributes.axis } });
 
 /** Swaps the last two axes. */
-export function swapLastAxes(tensor: Tensor, e: Emitter): string {
+function swapLastAxes(tensor: Tensor, e: Emitter): string {
   const perm = tensor.shape.map((_, axis) => axis);
   perm.push(...perm.splice(-2).reverse());
   return e.memoized(`swapped:${e.nameOf(tensor)}`, () =>
@@ -36,19 +36,21 @@ export function swapLastAxes(tensor: Tensor, e: Emitter): string {
   );
 }
 
-export function castTo(name: string, to: DType, e: Emitter): string {
+function castTo(name: string, to: DType, e: Emitter): string {
   return e.emit("Cast", [name], { attributes: { to: dtypeCodes[to] } });
 }
 
-/** Reshape with a constant target where 0 (same as before) and one -1 (the rest) can say it. */
+/** A value of shape `from` as one of shape `to`. */
+export function reshapeTo(name: string, from: readonly Dim[], to: readonly Dim[], e: Emitter): string {
+  // A constant target where 0 (same as before) and one -1 (the rest) can say it.
+  const dims = to.map((dim, axis) => (typeof dim === "number" ? dim : dim === from[axis] ? 0 : -1));
+  const sayable = dims.filter((dim) => dim === -1).length <= 1;
+  return e.emit("Reshape", [name, sayable ? e.constant("int64", [dims.length], dims) : e.dimVector(to)]);
+}
+
 const reshape: LoweringRule<"reshape"> = (node, e) => {
   const [x] = node.inputs as [Tensor];
-  const dims = node.attributes.shape.map((dim, axis) =>
-    typeof dim === "number" ? dim : dim === x.shape[axis] ? 0 : -1,
-  );
-  const sayable = dims.filter((dim) => dim === -1).length <= 1;
-  const target = sayable ? e.constant("int64", [dims.length], dims) : e.dimVector(node.attributes.shape);
-  return e.emit("Reshape", [e.nameOf(x), target]);
+  return reshapeTo(e.nameOf(x), x.shape, node.attributes.shape, e);
 };
 
 /** Updates are flattened to [outer.., count, inner..] and added at indices spread to the same shape. */

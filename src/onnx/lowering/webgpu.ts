@@ -1,20 +1,31 @@
-import type { Tensor } from "../../graph/index.js";
-import { standardLowering } from "./standard.js";
+import { type Dim, productOf, type Tensor } from "../../graph/index.js";
+import { reshapeTo, standardLowering } from "./standard.js";
 import type { LoweringTable } from "./table.js";
 
 /**
- * ONNX Runtime's WebGPU kernels. Products of two matrices take their transpositions with Gemm, others are transposed
- * first; LogSoftmax has no kernel and is written out.
+ * ONNX Runtime's WebGPU kernels. Products with a matrix take their transpositions with Gemm, all rows of a batch as one
+ * matrix, so that no frozen weight is ever transposed; other operands are transposed first. LogSoftmax has no kernel
+ * and is written out.
  */
 export const webgpuLowering: LoweringTable = {
   ...standardLowering,
   matMul(node, e) {
     const [a, b] = node.inputs as [Tensor, Tensor];
-    if (a.shape.length !== 2 || b.shape.length !== 2) return standardLowering.matMul(node, e);
     const { transposeA, transposeB, alpha } = node.attributes;
-    return e.emit("Gemm", [e.nameOf(a), e.nameOf(b)], {
-      attributes: { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0, alpha },
-    });
+    const gemm = (left: string): string =>
+      e.emit("Gemm", [left, e.nameOf(b)], {
+        attributes: { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0, alpha },
+      });
+    if (a.shape.length === 2 && b.shape.length === 2) return gemm(e.nameOf(a));
+    if (b.shape.length !== 2 || !transposeB || transposeA) return standardLowering.matMul(node, e);
+    const { dtype, shape } = node.outputs[0] as Tensor;
+    const rows = productOf(shape.slice(0, -1));
+    const [inner, columns] = [a.shape.at(-1) as Dim, shape.at(-1) as Dim];
+    const flat = e.memoized(`rows:${e.nameOf(a)}`, () =>
+      e.describe(reshapeTo(e.nameOf(a), a.shape, [rows, inner], e), { dtype, shape: [rows, inner] }),
+    );
+    const product = e.describe(gemm(flat), { dtype, shape: [rows, columns] });
+    return reshapeTo(product, [rows, columns], shape, e);
   },
   logSoftmax(node, e) {
     const x = e.nameOf(node.inputs[0] as Tensor);

@@ -54,6 +54,16 @@ describe.each(["static", "symbolic"] as const)("graphs with %s sizes", (sizes) =
     expect(types).not.toContain("Transpose");
   });
 
+  test("transpose no matrix on the right of a product on WebGPU", () => {
+    const weights = graphs.filter(({ name }) => ["matMul 3dByTransposed2d", "linearGelu sequence"].includes(name));
+    expect(weights).toHaveLength(2);
+    for (const { outputs, inputs } of weights) {
+      const types = opTypes(lowered(outputs, webgpuLowering, inputs));
+      expect(types).toContain("Gemm");
+      expect(types).not.toContain("Transpose");
+    }
+  });
+
   test("never scatter with ScatterND, whose CPU kernel loses updates", () => {
     for (const table of [cpuLowering, standardLowering, webgpuLowering]) {
       const types = graphs.flatMap(({ outputs, inputs }) => [...opTypes(lowered(outputs, table, inputs))]);
