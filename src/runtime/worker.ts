@@ -55,13 +55,14 @@ async function answer(request: Extract<ToWorker, { kind: "request" }>): Promise<
   await nextTurn();
   // Cancelled while it waited.
   if (!waiting.delete(request.id)) return;
-  let reply: FromWorker;
+  const { id, method, params } = request;
   try {
-    reply = { id: request.id, result: await handle(request.id, request.method, request.params as Params<Method>) };
+    const result = await handle(id, method, params as Params<Method>);
+    port.postMessage({ id, result } satisfies FromWorker, [...buffersIn(result)]);
   } catch (error) {
-    reply = { id: request.id, error: plainError(error) };
+    // A result that cannot be sent is answered, too: a rejected queue would take no further request.
+    port.postMessage({ id, error: plainError(error) } satisfies FromWorker);
   }
-  port.postMessage(reply, [...buffersIn(reply)]);
 }
 
 port.onMessage((message) => {
