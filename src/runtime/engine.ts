@@ -1,5 +1,6 @@
 import { platform } from "#platform";
 import type { ProductMeasurement } from "../onnx/index.js";
+import { requireRange } from "../optim/index.js";
 import type { TensorData } from "../tensor-data.js";
 import { WorkerClient } from "./client.js";
 import { copyTensor } from "./copy-tensor.js";
@@ -80,12 +81,13 @@ export class Engine {
 
   /**
    * Starts the worker and loads ONNX Runtime in it.
-   * @throws GraftError `engine` when the backend cannot be loaded, `unsupported` when this world has no such backend
+   * @throws GraftError `invalid-argument` for threads that are no count, `engine` when the backend cannot be loaded, `unsupported` when this world has no such backend
    * or it writes no profiles, `file-access` when the folder of the profiles cannot be made.
    */
   static async create(options: EngineOptions = {}): Promise<Engine> {
-    const client = new WorkerClient(options.workerUrl ?? new URL("./worker.js", import.meta.url));
     const { backend = defaultBackend, threads = platform.cpuCount(), wasmPaths, profileFolder } = options;
+    requireRange(Number.isSafeInteger(threads) && threads >= 1, "threads", threads, "a whole number, one or more");
+    const client = new WorkerClient(options.workerUrl ?? new URL("./worker.js", import.meta.url));
     try {
       const opened = await client.call("open", { backend, threads, wasmPaths, profileFolder });
       return new Engine(client, backend, opened.threads);
@@ -133,6 +135,11 @@ export class Engine {
     return new OptimizerHandle(this.client, optimizer);
   }
 
+  /** Whether it was disposed or its worker has failed: no call will be answered any more. */
+  get hasEnded(): boolean {
+    return this.client.hasEnded;
+  }
+
   /** Rejects what waits (`aborted`), lets the run in progress end, and frees everything. */
   dispose(): Promise<void> {
     return this.client.dispose();
@@ -177,9 +184,9 @@ export class Program {
     return this.client.call("gradients", { program: this.id });
   }
 
-  /** Frees the session. */
+  /** Frees the session. Once more, or after its engine: nothing happens. */
   async dispose(): Promise<void> {
-    await this.client.call("disposeProgram", { program: this.id });
+    if (!this.client.hasEnded) await this.client.call("disposeProgram", { program: this.id });
   }
 }
 

@@ -206,11 +206,33 @@ describe("while a run is on", () => {
     for (const result of await settled)
       expect(result).toMatchObject({ status: "rejected", reason: { code: "aborted" } });
     await expect(program.run({ x: x() })).rejects.toMatchObject({ code: "aborted" });
+    await program.dispose();
     await other.dispose();
+    expect([engine.hasEnded, other.hasEnded]).toEqual([false, true]);
+  });
+});
+
+describe("Engine.create", () => {
+  it.each([0, -1, 1.5, Number.NaN])("refuses %s threads", async (threads) => {
+    await expect(Engine.create({ threads })).rejects.toMatchObject({
+      code: "invalid-argument",
+      message: `threads is ${threads}`,
+    });
   });
 });
 
 describe("the worker", () => {
+  it("answers with an error where a result cannot be sent, and goes on", async () => {
+    const other = await Engine.create({ threads: 1, workerUrl: new URL("./unsendable-worker.mjs", import.meta.url) });
+    await other.setResident({ unsendable: f32([1], [1]), sendable: f32([1], [2]) });
+    await expect(other.getResident(["unsendable"])).rejects.toMatchObject({
+      code: "engine",
+      message: expect.stringMatching(/could not be cloned/),
+    });
+    expect(await other.getResident(["sendable"])).toEqual({ sendable: f32([1], [2]) });
+    await other.dispose();
+  });
+
   it("does not keep the process alive", async () => {
     const module = new URL("../../dist/runtime/index.js", import.meta.url);
     const script = `const { Engine } = await import(${JSON.stringify(module.href)});
