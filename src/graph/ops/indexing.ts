@@ -22,6 +22,10 @@ function checkSameShape(a: TensorType, b: TensorType): void {
   if (a.shape.join() !== b.shape.join()) throw new TypeRuleError("indices and updates have other shapes");
 }
 
+function checkSameRank(indices: TensorType, x: TensorType): void {
+  if (indices.shape.length !== x.shape.length) throw new TypeRuleError("indices of another rank");
+}
+
 export const indexingOps: OpTable<"gather" | "gatherGradient" | "gatherElements" | "scatterElementsAdd"> = {
   gather: {
     inferTypes(inputs, { axis }) {
@@ -59,7 +63,7 @@ export const indexingOps: OpTable<"gather" | "gatherGradient" | "gatherElements"
       const [x, indices] = inputs as [TensorType, TensorType];
       checkIndices(indices);
       checkAxis(axis, x.shape.length);
-      if (indices.shape.length !== x.shape.length) throw new TypeRuleError("indices of another rank");
+      checkSameRank(indices, x);
       return [{ dtype: x.dtype, shape: indices.shape }];
     },
     gradient({ inputs, outputGradients, attributes: { axis } }) {
@@ -72,6 +76,7 @@ export const indexingOps: OpTable<"gather" | "gatherGradient" | "gatherElements"
       const [x, indices, updates] = inputs as [TensorType, TensorType, TensorType];
       checkIndices(indices);
       checkAxis(axis, x.shape.length);
+      checkSameRank(indices, x);
       checkSameShape(indices, updates);
       return [{ dtype: commonDType([x, updates]), shape: x.shape }];
     },

@@ -8,6 +8,7 @@ function inferReduced(inputs: readonly TensorType[], { axes, keepDims }: ReduceA
   const [x] = inputs as [TensorType];
   commonDType(inputs, [...floats, ...integers]);
   for (const axis of axes) checkAxis(axis, x.shape.length);
+  if (new Set(axes).size < axes.length) throw new TypeRuleError("an axis is named twice");
   const shape = keepDims ? keepAxes(x.shape, axes) : x.shape.filter((_, axis) => !axes.includes(axis));
   return [{ dtype: x.dtype, shape }];
 }
@@ -50,8 +51,9 @@ export const reduceOps: OpTable<"reduceSum" | "reduceMean" | "reduceMax" | "cumS
   cumSum: {
     inferTypes(inputs, { axis }) {
       const [x] = inputs as [TensorType];
+      const dtype = commonDType(inputs, [...floats, ...integers]);
       checkAxis(axis, x.shape.length);
-      return [x];
+      return [{ dtype, shape: x.shape }];
     },
     gradient({ outputGradients, attributes: { axis } }) {
       const dy = outputGradients[0] as Tensor;

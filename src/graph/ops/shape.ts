@@ -52,6 +52,7 @@ export const shapeOps: OpTable<"dimension" | "reshape" | "transpose" | "expand" 
   },
   concat: {
     inferTypes(inputs, { axis }) {
+      if (inputs.length === 0) throw new TypeRuleError("no tensors");
       const dtype = commonDType(inputs);
       const shape = (inputs[0] as TensorType).shape;
       checkAxis(axis, shape.length);
