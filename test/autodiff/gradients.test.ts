@@ -15,6 +15,7 @@ import {
   mul,
   type OpName,
   ops,
+  pow,
   reduceMean,
   reduceSum,
   scalar,
@@ -109,6 +110,12 @@ describe("gradients", () => {
     const x = f32("x", 3);
     const [dx] = gradients(reduceSum(mul(mul(x, x), x)), [x]);
     expect(dx?.origin.kind === "node" && dx.origin.node.op).toBe("add");
+  });
+
+  test("of a square need no power", () => {
+    const x = f32("x", 3);
+    const loss = reduceSum(pow(x, 2));
+    expect(nodesInOrder(gradients(loss, [x]) as Tensor[]).map(({ op }) => op)).not.toContain("pow");
   });
 
   test("do not pass through conditions and integers, as in PyTorch", () => {

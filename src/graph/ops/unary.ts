@@ -48,8 +48,9 @@ export const unaryOps: OpTable<Unary | "pow" | "cast" | "geluGradient" | "dropou
   pow: {
     inferTypes: likeFloatInput,
     gradient({ inputs, outputGradients, attributes: { exponent } }) {
+      const [x] = inputs as [Tensor];
       // x^0 is 1 at 0 too: its slope there is 0, not 0 * 0^-1.
-      const slope = exponent === 0 ? 0 : mul(pow(inputs[0] as Tensor, exponent - 1), exponent);
+      const slope = exponent === 0 ? 0 : mul(exponent === 2 ? x : pow(x, exponent - 1), exponent);
       return [mul(outputGradients[0] as Tensor, slope)];
     },
   },
