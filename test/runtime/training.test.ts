@@ -8,6 +8,7 @@ import {
   type Program,
   type StepOptions,
 } from "#graft/runtime/index";
+import { GradientAccumulators } from "#graft/runtime/core/accumulators";
 import { f32, regression } from "./graphs.js";
 
 interface Step {
@@ -177,6 +178,20 @@ describe("a step that cannot be taken", () => {
     }
     const parameters = [{ name: "nothing", weightDecay: 0 }];
     await expect(engine.createOptimizer({ ...adamw, parameters })).rejects.toMatchObject({ code: "missing-tensor" });
+  });
+});
+
+describe("a loss that is not finite", () => {
+  it("belongs to the sums of its gradients, until those are cleared", () => {
+    const sums = new GradientAccumulators();
+    for (const name of ["weight", "bias", "other"]) sums.add(name, f32([1], [1]), 1);
+    sums.noteLoss(Number.POSITIVE_INFINITY, ["weight", "bias"]);
+    sums.noteLoss(1, ["weight", "bias", "other"]);
+    sums.clear(["weight", "other"]);
+    expect(sums.nonFiniteLoss(["weight", "bias"])).toBe(Number.POSITIVE_INFINITY);
+    expect(sums.nonFiniteLoss(["other"])).toBeUndefined();
+    sums.clear(["bias"]);
+    expect(sums.nonFiniteLoss(["weight", "bias"])).toBeUndefined();
   });
 });
 

@@ -12,7 +12,8 @@ function scale(values: Float32Array, weight: number): void {
 /** Sums of gradients since the last optimiser step, by the name of the resident tensor. */
 export class GradientAccumulators {
   private readonly sums = new Map<string, TensorData<"float32">>();
-  private brokenLoss: number | undefined;
+  /** The loss that is not finite and came with a sum's gradients, by the sum's name. */
+  private readonly brokenLosses = new Map<string, number>();
 
   /** Adds weight * gradient. The first gradient's array becomes the sum itself: the caller gives it away. */
   add(name: string, gradient: TensorData, weight: number): void {
@@ -33,26 +34,26 @@ export class GradientAccumulators {
     this.sums.set(name, gradient as TensorData<"float32">);
   }
 
-  /** Remembers a loss that is not finite, so that the optimiser refuses the step. */
-  noteLoss(loss: number): void {
-    if (!Number.isFinite(loss)) this.brokenLoss = loss;
+  /** Remembers a loss that is not finite with the sums that its gradients go into, so that the optimiser refuses the step. */
+  noteLoss(loss: number, names: Iterable<string>): void {
+    if (Number.isFinite(loss)) return;
+    for (const name of names) this.brokenLosses.set(name, loss);
   }
 
-  /** The first loss since the last step that was NaN or infinite. */
-  get nonFiniteLoss(): number | undefined {
-    return this.brokenLoss;
+  /** A loss since the last step that was NaN or infinite, and whose gradients went into one of these sums. */
+  nonFiniteLoss(names: readonly string[]): number | undefined {
+    const broken = names.find((name) => this.brokenLosses.has(name));
+    return broken === undefined ? undefined : this.brokenLosses.get(broken);
   }
 
   get(name: string): TensorData<"float32"> | undefined {
     return this.sums.get(name);
   }
 
-  names(): string[] {
-    return [...this.sums.keys()];
-  }
-
   clear(names: Iterable<string>): void {
-    for (const name of names) this.sums.delete(name);
-    this.brokenLoss = undefined;
+    for (const name of names) {
+      this.sums.delete(name);
+      this.brokenLosses.delete(name);
+    }
   }
 }

@@ -133,7 +133,7 @@ export class OptimizerCore<K extends OptimizerName = OptimizerName> {
   }
 
   private requireFinite(norm: number): void {
-    const loss = this.accumulators.nonFiniteLoss;
+    const loss = this.accumulators.nonFiniteLoss(this.parameterNames);
     if (Number.isFinite(norm) && loss === undefined) return;
     throw new GraftError(
       "not-finite",

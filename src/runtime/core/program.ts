@@ -82,7 +82,7 @@ export class ProgramCore {
         return [name, kept.has(name) ? copyTensor(tensor) : tensor];
       }),
     );
-    this.accumulators.noteLoss(loss);
+    this.accumulators.noteLoss(loss, this.gradientNames());
     for (const parameter in gradients) {
       this.accumulators.add(parameter, results[gradients[parameter] as string] as TensorData, weight);
     }
