@@ -54,7 +54,6 @@ function inputGradientsOf<K extends OpName>(
     );
   }
   return rule({
-    node,
     inputs: node.inputs,
     outputs: node.outputs,
     attributes: node.attributes,

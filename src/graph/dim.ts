@@ -67,29 +67,6 @@ export function productOf(dims: readonly Dim[]): Dim {
   return names.reduce<Dim>(multiplyDims, numbers);
 }
 
-/**
- * a / b where it is exact and b is a product (or b is a itself).
- * @returns null when b does not divide a, or is a sum.
- */
-export function divideDims(a: Dim, b: Dim): Dim | null {
-  if (a === b && a !== 0) return 1;
-  const divisor = [...parse(b)];
-  if (divisor.length !== 1) return null;
-  const [names, coefficient] = divisor[0] as [string, number];
-  const quotient = new Map<string, number>();
-  for (const [monomial, value] of parse(a)) {
-    const rest = monomial.split("*");
-    for (const name of names.split("*").filter((name) => name !== "")) {
-      const position = rest.indexOf(name);
-      if (position < 0) return null;
-      rest.splice(position, 1);
-    }
-    if (value % coefficient !== 0) return null;
-    quotient.set(rest.join("*"), value / coefficient);
-  }
-  return format(quotient);
-}
-
 /** The terms of a dimension, for engines that compute it: coefficient times the named dimensions. */
 export function dimTerms(dim: Dim): { coefficient: number; names: string[] }[] {
   return [...parse(dim)].map(([monomial, coefficient]) => ({

@@ -4,7 +4,6 @@ import { describeType, type Node, type Origin, type Tensor, type TensorType } fr
 
 /** What a gradient rule may look at. */
 export interface GradientContext<K extends OpName> {
-  readonly node: Node<K>;
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly Tensor[];
   readonly attributes: OpAttributes[K];

@@ -58,6 +58,5 @@ export function workerPort(): WorkerPort {
     onMessage: (listener) => {
       port.on("message", listener);
     },
-    close: () => port.close(),
   };
 }

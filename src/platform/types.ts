@@ -35,8 +35,6 @@ export interface WorkerHandle {
 export interface WorkerPort {
   postMessage(message: unknown, transfer?: readonly ArrayBuffer[]): void;
   onMessage(listener: (message: unknown) => void): void;
-  /** Stops listening, so that the worker can end. */
-  close(): void;
 }
 
 /** The reading side of a world's files. */

@@ -5,7 +5,6 @@ import type { WorkerHandle, WorkerPort } from "./types.js";
 interface WorkerGlobal {
   postMessage(message: unknown, transfer: Transferable[]): void;
   addEventListener(type: "message", listener: (event: MessageEvent) => void): void;
-  close(): void;
 }
 
 /** A Web Worker behind the common interface. */
@@ -40,6 +39,5 @@ export function workerPort(): WorkerPort {
   return {
     postMessage: (message, transfer = []) => scope.postMessage(message, [...transfer]),
     onMessage: (listener) => scope.addEventListener("message", (event) => listener(event.data)),
-    close: () => scope.close(),
   };
 }

@@ -15,6 +15,13 @@ const unpacked = {
   disable_prepacking: "1",
 };
 
+const wholeBatches: SessionOptions = {
+  graphOptimizationLevel: "disabled",
+  enableMemPattern: false,
+  enableCpuMemArena: true,
+  extra: { session: { ...unpacked, ...accurate } },
+};
+
 /**
  * Session options by purpose.
  *
@@ -23,18 +30,8 @@ const unpacked = {
  * first ones and reorder the gradient leaves, whose order bounds the memory of a training step.
  */
 export const sessionOptionsByPurpose: { readonly [P in Purpose]: SessionOptions } = {
-  training: {
-    graphOptimizationLevel: "disabled",
-    enableMemPattern: false,
-    enableCpuMemArena: true,
-    extra: { session: { ...unpacked, ...accurate } },
-  },
-  prediction: {
-    graphOptimizationLevel: "disabled",
-    enableMemPattern: false,
-    enableCpuMemArena: true,
-    extra: { session: { ...unpacked, ...accurate } },
-  },
+  training: wholeBatches,
+  prediction: wholeBatches,
   // One token at a time: products are narrow, and packed weights make them up to forty times faster.
   generation: {
     graphOptimizationLevel: "basic",

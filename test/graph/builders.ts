@@ -13,6 +13,8 @@ export interface BuildContext {
   readonly attributes: Readonly<Record<string, unknown>>;
   /** A size as a dimension: the number itself, or in symbolic graphs an expression of named dimensions. */
   readonly dim: (size: number) => Dim;
+  /** The size that a dimension stands for. */
+  readonly sizeOf: (dim: Dim) => number;
 }
 
 type Builder = (context: BuildContext) => Tensor | Tensor[];
@@ -117,13 +119,13 @@ export const builders: { readonly [K in OpName | Composite]: Builder } = {
   reduceMean: reduction(graph.reduceMean),
   reduceMax: reduction(graph.reduceMax),
   cumSum: alongAxis(graph.cumSum),
-  reshape({ input, attributes, dim }) {
+  reshape({ input, attributes, dim, sizeOf }) {
     const shape = attributes.shape as number[];
-    const known = productOf(shape.filter((size) => size !== -1).map(dim));
-    const rest = graph.divideDims(productOf(input("x").shape), known) as Dim;
+    const known = shape.filter((size) => size !== -1).reduce((a, b) => a * b, 1);
+    const rest = sizeOf(productOf(input("x").shape)) / known;
     return graph.reshape(
       input("x"),
-      shape.map((size) => (size === -1 ? rest : dim(size))),
+      shape.map((size) => dim(size === -1 ? rest : size)),
     );
   },
   transpose: ({ input, attributes }) => graph.transpose(input("x"), attributes.permutation as number[]),

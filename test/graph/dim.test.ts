@@ -4,7 +4,6 @@ import {
   addDims,
   type Dim,
   dimension,
-  divideDims,
   evaluateDim,
   evaluateShape,
   input,
@@ -40,25 +39,6 @@ describe("dimension arithmetic", () => {
   ])("%s * %s is %s", (a, b, product) => {
     expect(multiplyDims(a, b)).toBe(product);
     expect(multiplyDims(b, a)).toBe(product);
-  });
-
-  test.each<[Dim, Dim, Dim | null]>([
-    [12, 4, 3],
-    [12, 5, null],
-    [0, 4, 0],
-    [4, 0, null],
-    [0, 0, null],
-    ["batch*sequence", "batch", "sequence"],
-    ["batch*sequence", "batch*sequence", 1],
-    ["12*batch*sequence", "4*sequence", "3*batch"],
-    ["6*batch", 4, null],
-    ["batch", "sequence", null],
-    [8, "batch", null],
-    ["batch*sequence+sequence", "sequence", "batch+1"],
-    ["batch*sequence+1", "sequence", null],
-    ["batch+1", "batch+1", 1],
-  ])("%s / %s is %s", (a, b, quotient) => {
-    expect(divideDims(a, b)).toBe(quotient);
   });
 
   test("element counts of shapes that are the same are ===", () => {

@@ -1,5 +1,5 @@
 import { gradients } from "#graft/autodiff/index";
-import { add, cast, type Dim, input, mul, reduceSum, type Tensor } from "#graft/graph/index";
+import { add, cast, type Dim, evaluateDim, input, mul, reduceSum, type Tensor } from "#graft/graph/index";
 import type { DType, TensorData } from "#graft/tensor-data";
 import { builders, type GoldenName } from "./builders.js";
 import { type GoldenCase, goldenTensor } from "./goldens.js";
@@ -61,6 +61,7 @@ export function goldenGraph(golden: GoldenCase, sizes: Sizes): GoldenGraph {
     inputs,
     attributes: golden.attributes,
     dim: sizes === "symbolic" ? symbolic : (size) => size,
+    sizeOf: (dim) => evaluateDim(dim, primes),
   });
   const results = [built].flat();
   const outputs: Record<string, Tensor> = Object.fromEntries(

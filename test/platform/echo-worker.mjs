@@ -4,6 +4,5 @@ const port = platform.workerPort();
 port.onMessage((message) => {
   if (message === "throw") throw new Error("thrown in the worker");
   if (message === "exit") process.exit(3);
-  if (message === "close") port.close();
-  else port.postMessage({ echo: message }, message instanceof Float32Array ? [message.buffer] : []);
+  port.postMessage({ echo: message }, message instanceof Float32Array ? [message.buffer] : []);
 });

@@ -22,10 +22,6 @@ export class ResidentTensors {
     );
   }
 
-  has(name: string): boolean {
-    return this.tensors.has(name);
-  }
-
   names(): string[] {
     return [...this.tensors.keys()];
   }
