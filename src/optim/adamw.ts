@@ -33,8 +33,8 @@ export const adamw: OptimizerDefinition<"adamw"> = {
   defaults: { betas: [0.9, 0.999], epsilon: 1e-8 },
   slots: () => ["expAvg", "expAvgSq"],
   validate: ({ betas, epsilon }) => {
-    for (const beta of betas)
-      requireRange(beta >= 0 && beta < 1, "betas", betas, "two numbers from 0 up to, not including, 1");
+    const areRates = betas.length === 2 && betas.every((beta) => beta >= 0 && beta < 1);
+    requireRange(areRates, "betas", betas, "two numbers from 0 up to, not including, 1");
     requireRange(epsilon >= 0, "epsilon", epsilon, "zero or more");
   },
   update: (parameter, gradient, slots, { step, learningRate, weightDecay, gradientScale }, { betas, epsilon }) => {

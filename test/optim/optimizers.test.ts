@@ -89,6 +89,7 @@ describe("gradient norm", () => {
 describe("settings out of range are refused", () => {
   it.each([
     ["betas", () => optimizers.adamw.validate({ betas: [0.9, 1], epsilon: 1e-8 })],
+    ["betas", () => optimizers.adamw.validate({ betas: [0.9] as unknown as [number, number], epsilon: 1e-8 })],
     ["epsilon", () => optimizers.adamw.validate({ betas: [0.9, 0.999], epsilon: -1 })],
     ["momentum", () => optimizers.sgd.validate({ momentum: 1.5, nesterov: false })],
     ["momentum", () => optimizers.sgd.validate({ momentum: 0, nesterov: true })],
