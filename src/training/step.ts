@@ -122,7 +122,8 @@ export class TrainingSession {
   /**
    * Clips the gradients, updates the parameters and clears the gradients.
    * @returns the global norm before clipping
-   * @throws GraftError `not-finite` (the parameters stay as they are), `invalid-argument` without gradients
+   * @throws GraftError `not-finite` (the parameters stay as they are), `invalid-argument` without gradients or for a
+   *   learning rate or norm that is no finite number
    */
   optimizerStep(options: OptimizerStepOptions): Promise<{ gradNorm: number }> {
     return this.inOrder(async () => {
@@ -152,10 +153,10 @@ export class TrainingSession {
   /** Goes on from a state; dropout masks go on from its number of updates. */
   loadState(state: OptimizerState): Promise<void> {
     return this.inOrder(async () => {
-      this.updates = state.step;
-      this.microStep = 0;
       if (this.optimizer === undefined) this.pendingState = state;
       else await this.optimizer.loadState(state);
+      this.updates = state.step;
+      this.microStep = 0;
     });
   }
 
@@ -216,7 +217,12 @@ export class TrainingSession {
     const handle = await engine.createOptimizer({ ...optimizer, parameters } as OptimizerOptions);
     // Sums that an interrupted loop left behind do not belong to this one.
     await handle.zeroGrad();
-    if (this.pendingState) await handle.loadState(this.pendingState);
+    try {
+      if (this.pendingState) await handle.loadState(this.pendingState);
+    } catch (error) {
+      await handle.dispose();
+      throw error;
+    }
     this.pendingState = undefined;
     return handle;
   }
