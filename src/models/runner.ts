@@ -60,12 +60,34 @@ async function disposeEntry({ compiled }: CacheEntry): Promise<void> {
   await finished?.dispose();
 }
 
-/** The elements that a parameter's resident tensor was made from. */
-const contentOf = (parameter: Parameter): unknown => parameter.override ?? parameter.source;
+type Content = Pick<Parameter, "name" | "shape" | "override" | "source">;
+
+/** The elements that a parameter's resident tensor is made from. */
+const contentOf = ({ override, source }: Content): unknown => override ?? source;
+
+/** What the engine holds under a name once the calls made so far have had their turn. */
+interface Resident {
+  /** The elements that were sent, or those that were copied back since; a scalar's value. */
+  content: unknown;
+  /** Why they could not be sent. */
+  fault?: unknown;
+}
+
+/** What a program reads besides its inputs, as it was when the program was asked for. */
+interface ResidentState {
+  readonly engine: Promise<Engine>;
+  /** Everything that is read, whichever call sends it. */
+  readonly needed: readonly Resident[];
+  /** What this call sends. */
+  readonly changes: readonly { readonly name: string; readonly resident: Resident; load(): Promise<TensorData> }[];
+}
 
 /**
  * Runs a network: owns the engine (started with the first run, shared by all programs), compiles a program for each
  * combination of inputs, and keeps the engine's resident tensors up to date.
+ *
+ * A call computes with the network as it is at the moment of the call: what it needs of modules, scalars and parameters
+ * is taken before anything is awaited, and calls reach the engine in the order in which they are made.
  *
  * Until training begins, predictions take all weights as fixed; from the first training program on, trainable
  * parameters live in the engine, and every program reads them there.
@@ -75,7 +97,8 @@ export class Runner {
   onQuantize: ((progress: QuantizeProgress) => void) | undefined;
   private starting: Promise<Engine> | undefined;
   private readonly cache = new Map<string, CacheEntry>();
-  private readonly uploaded = new Map<string, unknown>();
+  private readonly residents = new Map<string, Resident>();
+  private last: Promise<unknown> = Promise.resolve();
   private isTraining = false;
   private precision: FrozenPrecision | undefined;
   private evaluatesAsTrained = false;
@@ -97,13 +120,12 @@ export class Runner {
 
   /** One evaluation pass. @returns outputs by graph name */
   async run({ feeds, rules }: PreparedInputs, signal?: AbortSignal): Promise<Readonly<Record<string, TensorData>>> {
-    const program = await this.evaluationProgram(rules);
-    return program.run(feeds, signal ? { signal } : {});
+    return this.inTurn("eval", rules, (program) => program.run(feeds, signal ? { signal } : {}));
   }
 
   /** The program of an evaluation pass (no dropout) for inputs of these kinds; resident tensors are up to date after it. */
   async evaluationProgram(rules: PreparedInputs["rules"]): Promise<Program> {
-    return this.program("eval", rules);
+    return this.inTurn("eval", rules, (program) => program);
   }
 
   /**
@@ -111,17 +133,13 @@ export class Runner {
    * The rules must hold labels. Call it again after parameters were changed from outside.
    */
   async trainingProgram(rules: PreparedInputs["rules"]): Promise<Program> {
-    if (!this.isTraining) {
-      await this.disposePrograms();
-      this.isTraining = true;
-    }
-    return this.program("train", rules);
+    return this.trainingTurn(rules, (program) => program);
   }
 
   /** How training programs multiply by frozen weights from now on; undefined: in float32. Evaluation is always float32. */
   async setFrozenPrecision(precision: FrozenPrecision | undefined): Promise<void> {
     this.precision = precision;
-    await this.disposePrograms();
+    await this.invalidate();
   }
 
   /** Whether training programs multiply by frozen weights in int8. */
@@ -146,10 +164,10 @@ export class Runner {
    */
   async probeFrozenProducts({ feeds, rules }: PreparedInputs, masks: MaskKey): Promise<ProductProbe[]> {
     await this.setFrozenPrecision({ kind: "int8-probe", keepFloat32: new Set() });
-    const program = await this.trainingProgram(rules);
-    const { probes } = program;
-    const fetch = measuredOutputs(probes);
-    const measured = fetch.length > 0 ? await program.run(feeds, { masks, fetch }) : {};
+    const { probes, measured } = await this.trainingTurn(rules, async (program) => {
+      const fetch = measuredOutputs(program.probes);
+      return { probes: program.probes, measured: fetch.length > 0 ? await program.run(feeds, { masks, fetch }) : {} };
+    });
     await this.setFrozenPrecision(undefined);
     const numbers = (output: string) => (measured[output] as TensorData<"float32">).data;
     return probes.map(({ product, error, outliers }) => {
@@ -164,7 +182,7 @@ export class Runner {
   trainedParameters(): Parameter[] {
     if (!this.isTraining) return [];
     return [...this.network.parameters()].filter(
-      (parameter) => parameter.trainable && this.uploaded.get(parameter.name) === contentOf(parameter),
+      (parameter) => parameter.trainable && this.residents.get(parameter.name)?.content === contentOf(parameter),
     );
   }
 
@@ -172,19 +190,29 @@ export class Runner {
   async syncFromEngine(): Promise<void> {
     const trained = this.trainedParameters();
     if (trained.length === 0) return;
-    const tensors = await (await this.engine()).getResident(trained.map((parameter) => parameter.name));
-    for (const parameter of trained) {
-      parameter.setData(tensors[parameter.name] as TensorData<"float32">);
-      this.uploaded.set(parameter.name, contentOf(parameter));
-    }
+    const held = trained.map((parameter) => [parameter, this.residents.get(parameter.name) as Resident] as const);
+    const engine = this.engine();
+    await this.inOrder(async () => {
+      const tensors = await (await engine).getResident(trained.map((parameter) => parameter.name));
+      for (const [parameter, resident] of held) {
+        // Given other elements meanwhile: those count.
+        if (contentOf(parameter) !== resident.content) continue;
+        parameter.setData(tensors[parameter.name] as TensorData<"float32">);
+        resident.content = contentOf(parameter);
+      }
+    });
   }
 
   /**
    * Forgets all programs, for changes that cannot be seen from modules and parameters (which adapter is active).
    * Trained values stay in the engine.
    */
-  async invalidate(): Promise<void> {
-    await this.disposePrograms();
+  invalidate(): Promise<void> {
+    const entries = [...this.cache.values()];
+    this.cache.clear();
+    return this.inOrder(async () => {
+      for (const entry of entries) await disposeEntry(entry);
+    });
   }
 
   /** Ends the engine; trained values that were not copied are lost. The next run starts another one. */
@@ -192,7 +220,7 @@ export class Runner {
     const engine = this.starting;
     this.starting = undefined;
     this.cache.clear();
-    this.uploaded.clear();
+    this.residents.clear();
     this.isTraining = false;
     // One that could not start has nothing to end.
     await (await engine?.catch(() => undefined))?.dispose();
@@ -208,35 +236,55 @@ export class Runner {
     }
   }
 
-  private async disposePrograms(): Promise<void> {
-    const entries = [...this.cache.values()];
-    this.cache.clear();
-    for (const entry of entries) await disposeEntry(entry);
+  /** Does something after what was asked for before it. */
+  private inOrder<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.last.then(action);
+    this.last = result.catch(() => {});
+    return result;
   }
 
-  private async program(mode: Mode, rules: PreparedInputs["rules"]): Promise<Program> {
+  private async trainingTurn<T>(rules: PreparedInputs["rules"], use: (program: Program) => T): Promise<Awaited<T>> {
+    // Programs from before training hold the trainable parameters as they were.
+    const freed = this.isTraining ? undefined : this.invalidate();
+    this.isTraining = true;
+    const [answer] = await Promise.all([this.inTurn("train", rules, use), freed]);
+    return answer;
+  }
+
+  /**
+   * Uses the program for inputs of these kinds, with the network as it is now, after all calls made before.
+   * @param use hands its work to the engine at once
+   */
+  private async inTurn<T>(
+    mode: Mode,
+    rules: PreparedInputs["rules"],
+    use: (program: Program) => T,
+  ): Promise<Awaited<T>> {
     const precision = mode === "train" || this.evaluatesAsTrained ? this.precision : undefined;
     const key = `${mode}:${precision?.kind ?? "f32"}:${rules.map(([name, rule]) => `${name}:${rule.dtype}`).join()}`;
     const old = this.cache.get(key);
-    let entry = old && isSame(old.fingerprint, fingerprintOf(this.network, old.fedNames)) ? old : undefined;
-    if (!entry) {
-      entry = this.compile(mode, rules, precision);
-      this.cache.set(key, entry);
-      if (old) await disposeEntry(old);
-    }
-    // The engine compiles while the tensors are gathered.
-    const [program] = await Promise.all([this.finished(key, entry), this.upload(entry.fedNames, entry.scalars)]);
-    return program;
+    const isCurrent = old && isSame(old.fingerprint, fingerprintOf(this.network, old.fedNames));
+    const entry = isCurrent ? old : this.compile(mode, rules, precision);
+    if (!isCurrent) this.remember(key, entry);
+    const state = this.takeState(entry);
+    const { answer } = await this.inOrder(async () => {
+      if (old && !isCurrent) await disposeEntry(old);
+      // The engine compiles while the tensors are gathered.
+      await this.send(state);
+      const program = await entry.compiled;
+      // In an object: the calls behind this one do not wait for its answer, so that an abort can still drop them.
+      return { answer: use(program) };
+    });
+    return await answer;
   }
 
-  /** A compilation that failed is not remembered: the next call tries again. */
-  private async finished(key: string, entry: CacheEntry): Promise<Program> {
-    try {
-      return await entry.compiled;
-    } catch (error) {
+  /** A compilation that fails is not remembered: the next call tries again. */
+  private remember(key: string, entry: CacheEntry): void {
+    this.cache.set(key, entry);
+    // The failure reaches whoever awaits the program; until then it must not count as unhandled.
+    entry.compiled.catch(() => {
       if (this.cache.get(key) === entry) this.cache.delete(key);
-      throw error;
-    }
+    });
   }
 
   private compile(
@@ -261,37 +309,56 @@ export class Runner {
       });
       return (await starting).compile(definition, { onProgress: (progress) => this.onQuantize?.(progress) });
     };
-    const compiled = make();
-    // The failure reaches whoever awaits the program; until then it must not count as unhandled.
-    compiled.catch(() => {});
     return {
-      compiled,
+      compiled: make(),
       scalars: [...trace.scalars.keys()],
       fedNames,
       fingerprint: fingerprintOf(this.network, fedNames),
     };
   }
 
-  /** Sends the engine what has changed since it was last sent. */
-  private async upload(fedNames: ReadonlySet<string>, scalars: readonly string[]): Promise<void> {
-    const changed: Record<string, TensorData> = {};
-    const sent = new Map<string, unknown>();
-    for (const parameter of this.network.parameters()) {
-      const content = contentOf(parameter);
-      if (!fedNames.has(parameter.name) || this.uploaded.get(parameter.name) === content) continue;
-      changed[parameter.name] = await readParameter(parameter);
-      sent.set(parameter.name, content);
+  /** What a program reads, as it is now; what the engine will not have by then is to be sent. */
+  private takeState({ fedNames, scalars }: CacheEntry): ResidentState {
+    const needed: Resident[] = [];
+    const changes: ResidentState["changes"][number][] = [];
+    const take = (name: string, content: unknown, load: () => Promise<TensorData>): void => {
+      const known = this.residents.get(name);
+      if (known && known.content === content) {
+        needed.push(known);
+        return;
+      }
+      const resident: Resident = { content };
+      needed.push(resident);
+      this.residents.set(name, resident);
+      changes.push({ name, resident, load });
+    };
+    for (const { name, shape, override, source } of this.network.parameters()) {
+      if (!fedNames.has(name)) continue;
+      const content: Content = { name, shape, override, source };
+      take(name, contentOf(content), () => readParameter(content));
     }
     const values = new Map(scalars.length > 0 ? this.network.scalars() : []);
     for (const name of scalars) {
       const value = values.get(name) ?? 1;
-      if (this.uploaded.get(name) === value) continue;
-      changed[name] = { dtype: "float32", shape: [], data: Float32Array.of(value) };
-      sent.set(name, value);
+      take(name, value, async () => ({ dtype: "float32", shape: [], data: Float32Array.of(value) }));
     }
-    if (sent.size === 0) return;
-    await (await this.engine()).setResident(changed);
-    for (const [name, content] of sent) this.uploaded.set(name, content);
+    return { engine: this.engine(), needed, changes };
+  }
+
+  /** Sends what has changed. @throws what kept something from being sent, by whichever call */
+  private async send({ engine, needed, changes }: ResidentState): Promise<void> {
+    try {
+      const tensors: Record<string, TensorData> = {};
+      for (const { name, load } of changes) tensors[name] = await load();
+      if (changes.length > 0) await (await engine).setResident(tensors);
+    } catch (error) {
+      for (const { name, resident } of changes) {
+        resident.fault = error;
+        if (this.residents.get(name) === resident) this.residents.delete(name);
+      }
+    }
+    const missed = needed.find((resident) => resident.fault !== undefined);
+    if (missed) throw missed.fault;
   }
 }
 

@@ -12,7 +12,9 @@ import type { Network } from "./network.js";
  * A parameter's current elements: those of a merged adapter where there are some, else its source's.
  * @throws GraftError `missing-tensor` for a parameter that has a shape only
  */
-export async function readParameter(parameter: Parameter): Promise<TensorData<"float32">> {
+export async function readParameter(
+  parameter: Pick<Parameter, "name" | "shape" | "override" | "source">,
+): Promise<TensorData<"float32">> {
   const { override, source, shape, name } = parameter;
   if (override) return override;
   if (source.kind === "memory") return source.data as TensorData<"float32">;

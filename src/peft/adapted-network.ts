@@ -23,6 +23,8 @@ export class AdaptedNetwork {
   private readonly savedModules = new Map<Module, SavedModule>();
   private active: string | null = null;
   private disabledBy = 0;
+  /** Undoes what the first of the `disable`s in force did. */
+  private enable: () => void = () => {};
   private frozen: Parameter[] = [];
 
   /** @param namesOf every name of a module path (transformers 4's and 5's) */
@@ -100,11 +102,20 @@ export class AdaptedNetwork {
   }
 
   /**
-   * The base model alone, until the returned function is called: scale 0 beside the weights, no merged weights, and
-   * the originals of saved modules. Biases that an adapter trains are the base's own and stay (PEFT's rule).
+   * The base model alone, until the returned function is called (where calls overlap, all of those): scale 0 beside the
+   * weights, no merged weights, and the originals of saved modules. Biases that an adapter trains are the base's own and
+   * stay (PEFT's rule).
    */
   disable(): () => void {
+    if (this.disabledBy === 0) this.enable = this.switchOff();
     this.disabledBy++;
+    return () => {
+      this.disabledBy--;
+      if (this.disabledBy === 0) this.enable();
+    };
+  }
+
+  private switchOff(): () => void {
     const name = this.active;
     const restored = this.layers().map((layer) => {
       const { scaling } = layer;
@@ -118,7 +129,6 @@ export class AdaptedNetwork {
     });
     for (const module of this.savedModules.values()) module.activate(null);
     return () => {
-      this.disabledBy--;
       for (const restore of restored) restore();
       for (const module of this.savedModules.values()) module.activate(name);
     };

@@ -26,15 +26,27 @@ export async function mergeActive(network: AdaptedNetwork, { safeMerge = false }
     );
   }
   const merged: [LoraLinear, Float32Array][] = [];
+  const acting = network.activeAdapter;
   for (const layer of network.layers()) {
     const matrices = layer.activeMatrices;
     if (!matrices || layer.merged) continue;
-    const [weight, a, b] = await Promise.all([layer.base.weight, matrices.a, matrices.b].map(readParameter));
-    if (!weight || !a || !b) continue;
+    const [weight, a, b] = await Promise.all([
+      readParameter(layer.base.weight),
+      readParameter(matrices.a),
+      readParameter(matrices.b),
+    ]);
     const rank = matrices.a.shape[0] as number;
     const sum = mergedWeight(weight.data, a.data, b.data, rank, layer.scaling);
     if (safeMerge) requireFinite(sum, layer.base.weight.name);
     merged.push([layer, sum]);
+  }
+  network.requireEnabled();
+  if (network.activeAdapter !== acting) {
+    throw new GraftError(
+      "invalid-argument",
+      `the adapter ${acting} gave way to ${network.activeAdapter ?? "none"} while it was being merged`,
+      "Await mergeAdapter before you change adapters.",
+    );
   }
   for (const [layer, weight] of merged) layer.merge(weight);
 }

@@ -205,10 +205,11 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
 
   /** Lets another loaded adapter act. One of the same layers and dropout needs no new program, whatever its rank. */
   async setAdapter(adapterName: string): Promise<void> {
+    await this.runner.syncFromEngine();
+    // Read after the wait: calls that overlap take effect one after the other.
     const { loraDropout } = this.adapted.get(adapterName).config;
     const old = this.adapted.activeAdapter;
     if (old === adapterName) return;
-    await this.runner.syncFromEngine();
     unmergeAll(this.adapted);
     this.adapted.activate(adapterName);
     if (old === null || this.adapted.get(old).config.loraDropout !== loraDropout) await this.runner.invalidate();

@@ -59,6 +59,60 @@ describe("a model is an object that can be called", () => {
   });
 });
 
+describe("calls that overlap", () => {
+  const classifierBias = (model: PreTrainedModel) =>
+    model.namedParameters().find(([name]) => name === "classifier.bias")![1];
+
+  it("changes: each call computes with the parameters of its moment, in training too", async () => {
+    for (const isTraining of [false, true]) {
+      const model = await load();
+      if (isTraining) await train(model, 1);
+      const bias = classifierBias(model);
+      const calls = [0, 10, 20, 0].map((value) => {
+        bias.setData({ dtype: "float32", shape: [3], data: new Float32Array(3).fill(value) });
+        return model(inputs);
+      });
+      const [zero, ten, twenty, again] = (await Promise.all(calls)).map(({ logits }) => logits.data[0] as number);
+      expect([ten! - zero!, twenty! - zero!, again! - zero!].map(Math.round)).toEqual([10, 20, 0]);
+    }
+  });
+
+  it("copying trained values: neither they nor values set meanwhile are lost", async () => {
+    const model = await load();
+    await train(model, 2);
+    const trained = await model(inputs);
+    const copies = [model.runner.syncFromEngine(), model.runner.syncFromEngine()];
+    const between = model(inputs);
+    await Promise.all(copies);
+    expect([await between, await model(inputs)]).toEqual([trained, trained]);
+    const copying = model.runner.syncFromEngine();
+    const data = Float32Array.of(1, 2, 3);
+    classifierBias(model).setData({ dtype: "float32", shape: [3], data });
+    await copying;
+    expect(classifierBias(model).source).toMatchObject({ data: { data } });
+  });
+
+  it("a parameter without elements: that call and those that relied on it fail, later ones do not", async () => {
+    const model = await load();
+    await train(model, 1);
+    const bias = classifierBias(model);
+    bias.source = { kind: "shape" };
+    const calls = [model(inputs), model(inputs)];
+    for (const call of calls) await expect(call).rejects.toMatchObject({ code: "missing-tensor" });
+    bias.setData({ dtype: "float32", shape: [3], data: new Float32Array(3) });
+    await model(inputs);
+  });
+
+  it("an AbortSignal drops a call that waits behind others", async () => {
+    const model = await load();
+    const abort = new AbortController();
+    const calls = [model(inputs), model.forward(inputs, { signal: abort.signal }), model(inputs)];
+    abort.abort();
+    await expect(calls[1]).rejects.toMatchObject({ code: "aborted" });
+    expect(await calls[2]).toEqual(await calls[0]);
+  });
+});
+
 describe("programs follow the model", () => {
   it("new elements of a parameter are used without being told", async () => {
     const model = await load();

@@ -143,6 +143,77 @@ describe("the acting adapter", () => {
   });
 });
 
+describe("calls that overlap changes of the adapter", () => {
+  const load = async () => PeftModel.fromPretrained(await bert(), goldenPath("peft/bert_no_task"));
+
+  test("two disableAdapter at once: the adapter acts again after both", async () => {
+    const model = await load();
+    const full = await logitsOf(model);
+    let end = (): void => {};
+    const long = model.disableAdapter(() => new Promise<void>((resolve) => (end = resolve)));
+    const short = await model.disableAdapter(() => logitsOf(model));
+    const between = await logitsOf(model);
+    end();
+    await long;
+    expect(relativeL2(short, io.get("logits"))).toBeLessThan(1e-5);
+    expect(between).toEqual(short);
+    expect(await logitsOf(model)).toEqual(full);
+  });
+
+  test("every call has the scale of its moment", async () => {
+    const model = await load();
+    const scales = [0, 1, 2, 0, 1];
+    const alone: TensorData[] = [];
+    const atOnce: Promise<TensorData>[] = [];
+    for (const scale of scales) {
+      model.setScale(scale);
+      atOnce.push(logitsOf(model));
+    }
+    const together = await Promise.all(atOnce);
+    for (const scale of scales) {
+      model.setScale(scale);
+      alone.push(await logitsOf(model));
+    }
+    expect(together).toEqual(alone);
+    expect(relativeL2(together[2], together[1])).toBeGreaterThan(1e-3);
+  });
+
+  test("a call within disableAdapter and calls beside it", async () => {
+    const model = await PeftModel.fromPretrained(await bert(), goldenPath("peft/bert_default"));
+    const full = await logitsOf(model);
+    const base = await model.disableAdapter(() => logitsOf(model));
+    const all = await Promise.all([
+      logitsOf(model),
+      model.disableAdapter(() => logitsOf(model)),
+      logitsOf(model),
+      logitsOf(model),
+    ]);
+    expect(all).toEqual([full, base, full, full]);
+  });
+
+  test("setAdapter beside calls: each call has the adapter of its moment, the last one asked for stays", async () => {
+    const model = await PeftModel.fromPretrained(await bert(), goldenPath("peft/bert_default"));
+    await model.loadAdapter(goldenPath("peft/bert_exclude"), { adapterName: "other" });
+    const first = await logitsOf(model);
+    await model.setAdapter("other");
+    const other = await logitsOf(model);
+    const results = [logitsOf(model), model.setAdapter("default").then(() => logitsOf(model)), logitsOf(model)];
+    expect(await Promise.all(results)).toEqual([other, first, other]);
+    await Promise.all([model.setAdapter("other"), model.setAdapter("default"), logitsOf(model)]);
+    expect(model.activeAdapters).toEqual(["default"]);
+    expect(await logitsOf(model)).toEqual(first);
+  });
+
+  test("a merge that another adapter overtakes puts nothing in place", async () => {
+    const model = await load();
+    model.addAdapter("other", config({ taskType: null, inferenceMode: true }));
+    const merging = refusal(() => model.mergeAdapter());
+    await model.setAdapter("other");
+    expect((await merging).message).toContain("gave way to other");
+    expect(model.namedParameters().every(([, parameter]) => parameter.override === null)).toBe(true);
+  });
+});
+
 describe("training", () => {
   test("changes the adapter and the head, and nothing else; saving, disabling and merging see it", async () => {
     const base = await bert();
