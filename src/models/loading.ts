@@ -7,6 +7,7 @@ import { readTensor } from "../safetensors/read.js";
 import { openCheckpoint } from "../safetensors/sharded.js";
 import { floatDTypes, toFloat32 } from "../tensor-data.js";
 import { matchNames } from "./checkpoint-names.js";
+import { fileSource } from "./file-source.js";
 import { type LoadingReport, listSome, type MismatchedKey } from "./loading-report.js";
 import type { Network } from "./network.js";
 
@@ -25,16 +26,16 @@ const LARGEST_FRESH = 2 ** 30;
  * and so is everything where there are no files to map.
  */
 async function sourceOf(entry: SafetensorsEntry): Promise<ParameterSource> {
-  const { file: path, offset, byteLength, dtype, shape, name } = entry;
+  const { offset, byteLength, dtype, shape, name } = entry;
   if (!floatDTypes.includes(dtype)) {
     throw new GraftError(
       "dtype-mismatch",
-      `tensor ${name} of ${path} holds ${dtype}, the model needs floats`,
+      `tensor ${name} of ${entry.file} holds ${dtype}, the model needs floats`,
       "Quantised checkpoints cannot be read: take the float version of the model.",
     );
   }
   if (platform.name === "node" && dtype === "float32" && offset % 4 === 0 && byteLength > 0) {
-    return { kind: "file", path, offset, byteLength };
+    return fileSource(entry);
   }
   return { kind: "memory", data: { dtype: "float32", shape, data: toFloat32(await readTensor(entry)) } };
 }

@@ -76,7 +76,8 @@ export class PreTrainedModel<Outputs extends ModelOutputs = ModelOutputs> extend
 
   /**
    * Evaluation pass: no dropout, no gradients.
-   * @throws GraftError for inputs that do not fit the model: `invalid-token`, `invalid-label`, `shape-mismatch`, ...
+   * @throws GraftError for inputs that do not fit the model: `invalid-token`, `invalid-label`, `shape-mismatch`, ...;
+   *   `file-access` where its weights' file has changed since it was loaded
    */
   async forward(inputs: ModelInputs, options: { readonly signal?: AbortSignal } = {}): Promise<Outputs> {
     return namedOutputs(await this.runner.run(this.prepareInputs(inputs), options.signal)) as Outputs;
@@ -109,7 +110,7 @@ export class PreTrainedModel<Outputs extends ModelOutputs = ModelOutputs> extend
     await saveNetwork(this.network, folder);
   }
 
-  /** Ends the engine and frees its memory. */
+  /** Ends the engine and frees its memory. The model keeps what was trained, and the next call starts another engine. */
   dispose(): Promise<void> {
     return this.runner.dispose();
   }

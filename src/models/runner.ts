@@ -10,6 +10,7 @@ import {
   type QuantizeProgress,
 } from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
+import { requireUnchanged } from "./file-source.js";
 import { type InputName, inputNames, type OutputName, outputNames } from "./inputs.js";
 import type { Network } from "./network.js";
 import type { PreparedInputs } from "./prepare-inputs.js";
@@ -215,8 +216,10 @@ export class Runner {
     });
   }
 
-  /** Ends the engine; trained values that were not copied are lost. The next run starts another one. */
+  /** Copies trained values out, then ends the engine. The next run starts another one. */
   async dispose(): Promise<void> {
+    // An engine that has failed holds nothing any more.
+    await this.syncFromEngine().catch(() => {});
     const engine = this.starting;
     this.starting = undefined;
     this.cache.clear();
@@ -295,6 +298,9 @@ export class Runner {
     const { trace, outputs } = traceNetwork(this.network, mode, rules, !this.isTraining);
     const fed = [...trace.parameters].filter(([, { origin }]) => origin.kind === "input");
     const fedNames = new Set(fed.map(([parameter]) => parameter.name));
+    const sources = [...trace.parameters]
+      .filter(([{ override }, { origin }]) => origin.kind === "initializer" && override === null)
+      .map(([{ source }]) => source);
     const make = async (): Promise<Program> => {
       // The engine starts while the graph is written.
       const starting = this.engine();
@@ -307,7 +313,9 @@ export class Runner {
         ...(isTraining ? { loss: outputNames.loss } : {}),
         ...(frozenPrecision ? { frozenPrecision } : {}),
       });
-      return (await starting).compile(definition, { onProgress: (progress) => this.onQuantize?.(progress) });
+      const engine = await starting;
+      await requireUnchanged(sources);
+      return engine.compile(definition, { onProgress: (progress) => this.onQuantize?.(progress) });
     };
     return {
       compiled: make(),

@@ -6,11 +6,12 @@ import { openSafetensors } from "../safetensors/read.js";
 import { type TensorSource, writeSafetensors } from "../safetensors/write.js";
 import { arrayFromBytes, type TensorData, tensorData } from "../tensor-data.js";
 import { configToWrite } from "./config.js";
+import { fileSource, requireUnchanged } from "./file-source.js";
 import type { Network } from "./network.js";
 
 /**
  * A parameter's current elements: those of a merged adapter where there are some, else its source's.
- * @throws GraftError `missing-tensor` for a parameter that has a shape only
+ * @throws GraftError `missing-tensor` for a parameter that has a shape only, `file-access` where its file has changed
  */
 export async function readParameter(
   parameter: Pick<Parameter, "name" | "shape" | "override" | "source">,
@@ -19,6 +20,7 @@ export async function readParameter(
   if (override) return override;
   if (source.kind === "memory") return source.data as TensorData<"float32">;
   if (source.kind === "file") {
+    await requireUnchanged([source]);
     const bytes = await platform.readRange(source.path, source.offset, source.byteLength);
     return tensorData("float32", shape, arrayFromBytes("float32", bytes));
   }
@@ -36,7 +38,7 @@ async function followFile(parameters: readonly Parameter[], path: string): Promi
     const { source, name } = parameter;
     const entry = entries.get(name);
     if (source.kind !== "file" || source.path !== files[0] || !entry) continue;
-    parameter.source = { kind: "file", path: entry.file, offset: entry.offset, byteLength: entry.byteLength };
+    parameter.source = await fileSource(entry);
   }
 }
 

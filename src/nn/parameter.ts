@@ -7,8 +7,17 @@ import { type Initializer, parameterRandom, zeros } from "./init.js";
 export type ParameterSource =
   | { readonly kind: "shape" }
   | { readonly kind: "memory"; readonly data: TensorData }
-  /** float32 elements in a file: `path` is real (no symlink), `offset` in bytes from its start. */
-  | { readonly kind: "file"; readonly path: string; readonly offset: number; readonly byteLength: number };
+  /**
+   * float32 elements in a file: `path` is real (no symlink), `offset` in bytes from its start, `version` the file's when
+   * the offset was read.
+   */
+  | {
+      readonly kind: "file";
+      readonly path: string;
+      readonly offset: number;
+      readonly byteLength: number;
+      readonly version: string;
+    };
 
 /** A weight of a module: shape, source of its elements, and whether it is trained. All parameters are float32 in graphs. */
 export class Parameter {

@@ -137,7 +137,7 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   namedParameters(): [string, Parameter][] {
     return this.baseModel.namedParameters();
   }
-  /** Ends the engine and frees its memory. */
+  /** Ends the engine and frees its memory. The model keeps what was trained, and the next call starts another engine. */
   dispose(): Promise<void> {
     return this.baseModel.dispose();
   }

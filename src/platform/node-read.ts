@@ -52,6 +52,12 @@ export const nodeReading: FileReading = {
 
   fileSize: (path) => explained("read", path, async () => (await stat(path)).size),
 
+  fileVersion: (path) =>
+    explained("read", path, async () => {
+      const { size, mtimeNs, ino } = await stat(path, { bigint: true });
+      return `${size} bytes, time ${mtimeNs}, inode ${ino}`;
+    }),
+
   exists: (path) =>
     stat(path).then(
       () => true,

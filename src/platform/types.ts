@@ -46,6 +46,8 @@ export interface FileReading {
   readRange(path: string, offset: number, length: number): Promise<Uint8Array>;
   /** Bytes in the file. */
   fileSize(path: string): Promise<number>;
+  /** A text that is another one once the file has been written anew; always the same in the browser. */
+  fileVersion(path: string): Promise<string>;
   /** Whether a file or folder is there; a dangling link is not. */
   exists(path: string): Promise<boolean>;
   isDirectory(path: string): Promise<boolean>;

@@ -108,6 +108,7 @@ export const webReading: FileReading = {
   readText: async (path) => decodeText(await readFile(path), path),
   readRange,
   fileSize,
+  fileVersion: async () => "",
   exists: async (path) => files.has(normalise(path)) || hasFolder(normalise(path)) || fetchExists(normalise(path)),
   isDirectory: async (path) => hasFolder(normalise(path)),
   listDirectory: async (path) => listDirectory(path),

@@ -153,6 +153,18 @@ describe("programs follow the model", () => {
     expect(maxDifference(loaded.logits, trained.logits)).toBeLessThan(1e-5);
   });
 
+  it("a disposed model keeps what was trained", async () => {
+    const model = await load();
+    await train(model, 2);
+    const trained = await model(inputs);
+    await model.dispose();
+    const folder = await temporaryFolder();
+    await model.savePretrained(folder);
+    for (const one of [model, await load(folder)]) {
+      expect(maxDifference((await one(inputs)).logits, trained.logits)).toBeLessThan(1e-5);
+    }
+  });
+
   it("a model trained afresh twice ends at the same bits", async () => {
     const [first, second] = [await load(), await load()];
     expect(await train(first, 3)).toEqual(await train(second, 3));

@@ -69,6 +69,25 @@ describe("savePretrained", () => {
     await model.dispose();
   });
 
+  it("another model of that folder does not take the new file for the old one", async () => {
+    const folder = await copyOf("bert_gamma_beta");
+    const [first, second] = await Promise.all(
+      [folder, folder].map((path) => AutoModelForSequenceClassification.fromPretrained(path, silent)),
+    );
+    await first!.savePretrained(folder);
+    const io = await readTensors(`${folder}/io.safetensors`);
+    const changed = {
+      code: "file-access",
+      message: `${folder}/model.safetensors has changed since it was loaded`,
+      hint: "Load the model again.",
+    };
+    await expect(second!(inputsOf(io))).rejects.toMatchObject(changed);
+    const saved = await contents(folder);
+    await expect(second!.savePretrained(folder)).rejects.toMatchObject(changed);
+    expect(await contents(folder)).toEqual(saved);
+    await Promise.all([first!.dispose(), second!.dispose()]);
+  });
+
   it("a model without weights, and a folder that is a file, are refused and nothing is left", async () => {
     const folder = await temporaryFolder();
     const shapes = AutoModel.fromConfig({ model_type: "bert" }, { withWeights: false });

@@ -18,6 +18,10 @@ describe("reading", () => {
     expect(await platform.readText(path)).toBe("héllo");
     expect(await platform.readFile(path)).toEqual(new TextEncoder().encode("héllo"));
     expect(await platform.fileSize(path)).toBe(6);
+    const version = await platform.fileVersion(path);
+    expect(await platform.fileVersion(path)).toBe(version);
+    await platform.writeFileAtomic(path, await platform.readFile(path));
+    expect(await platform.fileVersion(path)).not.toBe(version);
     const part = await platform.readRange(path, 3, 2);
     expect([[...part], part.byteOffset, part.buffer.byteLength]).toEqual([[0x6c, 0x6c], 0, 2]);
     expect(await platform.readRange(path, 6, 0)).toHaveLength(0);
