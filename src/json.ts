@@ -7,6 +7,21 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Characters of a value in a message. */
+const MOST_SHOWN = 80;
+
+/** A value as messages show it: JSON, cut off where it is long. */
+export function shown(value: unknown): string {
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? String(value);
+  } catch {
+    // JSON.stringify needs a stack as deep as the value, which JSON.parse does not.
+    return "a deeply nested value";
+  }
+  return text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN - 1)}…` : text;
+}
+
 /** Where and why a text stops being JSON. */
 export interface JsonFault {
   readonly offset: number;

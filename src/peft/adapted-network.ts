@@ -1,5 +1,5 @@
 import { GraftError } from "../errors.js";
-import type { Module, Parameter } from "../nn/index.js";
+import type { Module, Parameter, ParameterSource } from "../nn/index.js";
 import type { LoraConfig } from "./config/lora-config.js";
 import { type NamedModule, selectSavedModules, selectTargets } from "./matching/select.js";
 import { SavedModule } from "./modules-to-save.js";
@@ -26,6 +26,8 @@ export class AdaptedNetwork {
   /** Undoes what the first of the `disable`s in force did. */
   private enable: () => void = () => {};
   private frozen: Parameter[] = [];
+  /** The elements that trained biases had before; an adapter that trains some is the only one. */
+  private baseBiases: [Parameter, ParameterSource][] = [];
 
   /** @param namesOf every name of a module path (transformers 4's and 5's) */
   constructor(
@@ -48,10 +50,10 @@ export class AdaptedNetwork {
   /**
    * Wraps the layers that the config picks and copies the modules it saves whole; the adapter does not act yet. What is
    * refused leaves the tree as it was.
-   * @param seed of the initial matrices: the same seed gives the same adapter
+   * @param seed of the initial matrices: the same seed gives the same adapter; null: shapes only, elements are loaded
    * @throws GraftError `invalid-argument` (name, seed), `target-modules-not-found`, `invalid-config`, `unsupported`
    */
-  add(name: string, config: LoraConfig, trainable: boolean, seed: number): void {
+  add(name: string, config: LoraConfig, trainable: boolean, seed: number | null): void {
     this.requireEnabled();
     this.checkName(name, config);
     const modules = this.modules();
@@ -64,16 +66,21 @@ export class AdaptedNetwork {
     this.adapters.set(name, { config, trainable, layers, saved });
     for (const layer of layers) layer.addAdapter(name, config);
     for (const module of saved) module.addAdapter(name);
+    this.baseBiases = this.trainedBiases(name).map((bias) => [bias, bias.source]);
+    if (seed !== null) this.initialize(name, layers, seed);
+    this.setTrainable(name, false);
+  }
+
+  private initialize(name: string, layers: readonly LoraLinear[], seed: number): void {
     try {
       for (const layer of layers) layer.initialize(name, seed);
     } catch (error) {
       this.remove(name);
       throw error;
     }
-    this.setTrainable(name, false);
   }
 
-  /** Takes an adapter out; what no adapter uses any more is as it was before, trainability included. */
+  /** Takes an adapter out; what no adapter uses any more is as it was before: trained biases, and what is trainable. */
   remove(name: string): void {
     this.requireEnabled();
     const adapter = this.get(name);
@@ -87,7 +94,9 @@ export class AdaptedNetwork {
       saved.removeAdapter(name);
       if (!saved.isUsed) this.savedModules.delete(saved.module);
     }
-    if (this.adapters.size === 0) for (const parameter of this.frozen) parameter.trainable = true;
+    if (this.adapters.size > 0) return;
+    for (const [bias, source] of this.baseBiases) bias.source = source;
+    for (const parameter of this.frozen) parameter.trainable = true;
   }
 
   /** Lets one adapter act, and its parameters be trained if it is trainable; null: the base model alone. */
@@ -170,6 +179,16 @@ export class AdaptedNetwork {
       "invalid-argument",
       `there is no adapter ${JSON.stringify(name)}`,
       `Loaded adapters: ${[...this.adapters.keys()].join(", ") || "none"}.`,
+    );
+  }
+
+  /** The names of the adapters. @throws GraftError `invalid-argument` where there is none */
+  requireNames(): string[] {
+    if (this.adapters.size > 0) return [...this.adapters.keys()];
+    throw new GraftError(
+      "invalid-argument",
+      "the model has no adapter",
+      "After mergeAndUnload or unload save the model that it returned; otherwise add or load an adapter first.",
     );
   }
 

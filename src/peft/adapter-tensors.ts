@@ -33,8 +33,8 @@ function parameterName(key: string, toV4: (name: string) => string): string {
 }
 
 /**
- * Reads the tensors of an adapter's file for its parameters, strictly: nothing may be missing, left over, or of
- * another shape. Both spellings of module names are read.
+ * Reads the tensors of an adapter's file for its parameters, strictly: nothing may be missing, left over, there
+ * twice, or of another shape. Both spellings of module names are read.
  * @returns float32 elements by parameter
  * @throws GraftError `adapter-mismatch` naming the tensors that differ
  */
@@ -44,8 +44,13 @@ export async function readAdapterTensors(
   toV4: (name: string) => string,
 ): Promise<Map<Parameter, TensorData<"float32">>> {
   const found = new Map<string, SafetensorsEntry>();
+  const doubled: string[] = [];
   for (const [key, entry] of file.entries) {
-    if (!isRedundant(key)) found.set(parameterName(key, toV4), entry);
+    if (isRedundant(key)) continue;
+    const name = parameterName(key, toV4);
+    const other = found.get(name);
+    if (other) doubled.push(`${other.name} and ${key}`);
+    found.set(name, entry);
   }
   const pairs = expected.map((parameter) => [parameter, found.get(parameter.name)] as const);
   const missing = pairs.filter(([, entry]) => !entry).map(([parameter]) => parameter.name);
@@ -59,6 +64,7 @@ export async function readAdapterTensors(
   const faults = [
     ...(missing.length > 0 ? [`missing: ${listSome(missing)}`] : []),
     ...(unexpected.length > 0 ? [`without a place in the model: ${listSome(unexpected)}`] : []),
+    ...(doubled.length > 0 ? [`two spellings of one: ${listSome(doubled)}`] : []),
     ...(mismatched.length > 0 ? [`of another shape: ${listSome(mismatched)}`] : []),
   ];
   if (faults.length > 0) {

@@ -1,6 +1,7 @@
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
 import { requireFile, resolveModelFolder } from "../hub/model-folder.js";
+import { shown } from "../json.js";
 import {
   Callable,
   type ModelConfig,
@@ -18,7 +19,9 @@ import { openSafetensors, type SafetensorsFile } from "../safetensors/read.js";
 import { AdaptedNetwork } from "./adapted-network.js";
 import { fileParameters, readAdapterTensors } from "./adapter-tensors.js";
 import { type OnWarning, readAdapterConfig } from "./config/adapter-config.js";
+import { LoraConfig } from "./config/lora-config.js";
 import { type CountOptions, countParameters, trainableLine } from "./counts.js";
+import { absentSavedModules } from "./matching/select.js";
 import { type MergeOptions, mergeActive, unmergeAll } from "./merging.js";
 import { type SaveOptions, saveAdapter } from "./save-adapter.js";
 import type { PeftConfig } from "./tuners/index.js";
@@ -58,6 +61,15 @@ export function getPeftModel<Outputs extends ModelOutputs>(
   return peftModel;
 }
 
+function requireConfig(config: PeftConfig): PeftConfig {
+  if (config instanceof LoraConfig) return config;
+  throw new GraftError(
+    "invalid-argument",
+    `the adapter's config is ${shown(config)}, not a LoraConfig`,
+    "Make one: new LoraConfig({ r: 8, ... }).",
+  );
+}
+
 /**
  * A model with adapters, called like the model itself: `const { logits } = await peftModel({ inputIds })`.
  * Methods are named and behave as in Hugging Face PEFT. At most one adapter acts at a time.
@@ -82,7 +94,7 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
 
   /**
    * Loads a folder in PEFT's format onto its base model. Every tensor must fit; module names of transformers 4 and 5
-   * are both read.
+   * are both read. Names in modules_to_save that the model does not have are left out with a remark.
    * @throws GraftError `adapter-mismatch` naming the tensors that differ, `unsupported` naming the field or method,
    *   `pickle-refused`, `target-modules-not-found`, and what opening the files throws
    */
@@ -156,17 +168,31 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     console.log(this.trainableParametersLine(options));
   }
 
-  /** Adds a fresh adapter; the first one acts at once, others after `setAdapter`. */
+  /**
+   * Adds a fresh adapter; the first one acts at once, others after `setAdapter`.
+   * @throws GraftError `invalid-argument` (the name, the seed, no LoraConfig, adapters are disabled),
+   *   `target-modules-not-found`, `invalid-config`, `unsupported`
+   */
   addAdapter(adapterName: string, config: PeftConfig, { seed = 0, onWarning = console.warn }: PeftOptions = {}): void {
+    this.attach(adapterName, requireConfig(config), seed, onWarning);
+    this.activateFirst(adapterName);
+  }
+
+  private attach(adapterName: string, config: PeftConfig, seed: number | null, onWarning: OnWarning): void {
     if (config.fanInFanOut) {
       onWarning("fanInFanOut is set to false: the model's layers store their weights as [out, in]");
     }
-    const fitting = config.with({ fanInFanOut: false });
-    this.adapted.add(adapterName, fitting, !config.inferenceMode, seed);
-    if (this.adapted.adapters.size === 1) this.adapted.activate(adapterName);
+    this.adapted.add(adapterName, config.with({ fanInFanOut: false }), !config.inferenceMode, seed);
   }
 
-  /** Loads another adapter from a folder; the first one acts at once, others after `setAdapter`. */
+  private activateFirst(adapterName: string): void {
+    if (this.adapted.activeAdapter === null) this.adapted.activate(adapterName);
+  }
+
+  /**
+   * Loads another adapter from a folder; the first one acts at once, others after `setAdapter`.
+   * @throws GraftError as `fromPretrained`, `invalid-argument` for a name that is taken and while adapters are disabled
+   */
   async loadAdapter(
     folder: string,
     { adapterName = DEFAULT_ADAPTER, isTrainable = false, onWarning = console.warn }: LoadAdapterOptions = {},
@@ -174,9 +200,20 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     const config = await readAdapterConfig(folder, onWarning);
     const files = await resolveModelFolder(folder, "adapter");
     const weights = await openSafetensors(requireFile(files, "adapter_model.safetensors", "the adapter's weights"));
-    this.addAdapter(adapterName, config.with({ inferenceMode: !isTrainable }), { onWarning });
+    const { modulesToSave } = config;
+    const absent = absentSavedModules(this.adapted.modules(), config);
+    if (absent.length > 0) {
+      onWarning(`${folder}: modules_to_save names ${absent.join(", ")}, which this model does not have: left out`);
+    }
+    const fitting = config.with({
+      inferenceMode: !isTrainable,
+      modulesToSave: modulesToSave?.filter((name) => !absent.includes(name)) ?? null,
+    });
+    // Shapes alone until the file's header has been compared with them: a config may claim any rank.
+    this.attach(adapterName, fitting, null, onWarning);
     try {
       await this.readWeights(adapterName, weights);
+      this.activateFirst(adapterName);
     } catch (error) {
       this.adapted.remove(adapterName);
       throw error;
@@ -185,10 +222,10 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
 
   /**
    * Gives the adapters that are there the weights of a folder that `savePretrained` wrote: back to a checkpoint.
-   * @throws GraftError `adapter-mismatch`, `file-not-found`, `invalid-safetensors`
+   * @throws GraftError `adapter-mismatch`, `file-not-found`, `invalid-safetensors`, `invalid-argument` without adapters
    */
   async loadWeights(folder: string): Promise<void> {
-    for (const name of this.adapted.adapters.keys()) {
+    for (const name of this.adapted.requireNames()) {
       const path = name === DEFAULT_ADAPTER ? folder : platform.join(folder, name);
       const files = await resolveModelFolder(path, "adapter");
       const file = requireFile(files, "adapter_model.safetensors", "the adapter's weights");
@@ -228,11 +265,13 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
 
   /**
    * Saves adapters in PEFT's format: "default" into the folder itself, others into a folder of their name below.
-   * @throws GraftError `missing-tensor` for a model without weights, `file-access`, `disk-full`
+   * @throws GraftError `missing-tensor` for a model without weights, `file-access`, `disk-full`, `invalid-argument`
+   *   without adapters (after `mergeAndUnload`)
    */
   async savePretrained(folder: string, { moduleNames = "v5", selectedAdapters }: SaveOptions = {}): Promise<void> {
+    const names = this.adapted.requireNames();
     await this.runner.syncFromEngine();
-    for (const name of selectedAdapters ?? this.adapted.adapters.keys()) {
+    for (const name of selectedAdapters ?? names) {
       const path = name === DEFAULT_ADAPTER ? folder : platform.join(folder, name);
       await saveAdapter(this.adapted, name, path, this.baseModel, moduleNames);
     }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { findJsonFault, parseJson } from "#graft/json";
+import { findJsonFault, parseJson, shown } from "#graft/json";
 
 const valid = ["{}", "[]", ' {"a": [1, -2.5e+3, true, null, "x\\u00e9\\n"], "b": {"c": []}} ', '"text"', "0", "[[[]]]"];
 
@@ -45,6 +45,12 @@ test("repeated keys are found where they are asked for, escaped spellings includ
   expect(findJsonFault(text)).toBeUndefined();
   expect(findJsonFault(text, true)).toEqual({ offset: 30, reason: 'the key "\\u0078" a second time' });
   expect(findJsonFault('[{"a":1},{"a":2}]', true)).toBeUndefined();
+});
+
+test("values are shown in messages as JSON, cut off where they are long", () => {
+  expect([null, "a", { b: [1] }, undefined].map(shown)).toEqual(["null", '"a"', '{"b":[1]}', "undefined"]);
+  expect(shown("x".repeat(1000))).toBe(`"${"x".repeat(78)}…`);
+  expect(shown(JSON.parse("[".repeat(200_000) + "]".repeat(200_000)))).toBe("a deeply nested value");
 });
 
 test("deep nesting and a long string need no stack", () => {

@@ -109,6 +109,7 @@ describe("LoraConfig", () => {
   test.each([
     [{ r: 0 }, "r is 0"],
     [{ r: 2.5 }, "r is 2.5"],
+    [{ r: 1e12 }, "r is 1000000000000"],
     [{ loraDropout: 1 }, "loraDropout is 1"],
     [{ loraAlpha: Number.NaN }, "loraAlpha"],
     [{ targetModules: [""] }, "targetModules"],

@@ -1,7 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type ModelInputs, type PreTrainedModel, readParameter } from "#graft/models/index";
 import type { Parameter } from "#graft/nn/index";
 import { getPeftModel, LoraConfig, type LoraConfigOptions, PeftModel } from "#graft/peft/index";
+import { openSafetensors, readAllTensors } from "#graft/safetensors/read";
+import { writeSafetensors } from "#graft/safetensors/write";
 import type { TensorData } from "#graft/tensor-data";
 import { inputsFor, loadGoldenModel } from "./models.js";
 import { goldenPath, readGolden, relativeL2 } from "./numbers.js";
@@ -340,6 +345,79 @@ describe("what cannot be done is refused", () => {
     const model = getPeftModel(await loadGoldenModel("bert_seqcls", { withWeights: false }), config());
     expect((await refusal(() => model.savePretrained("/nowhere"))).code).toBe("missing-tensor");
   });
+});
+
+describe("a folder that is read", () => {
+  /** A copy of a golden adapter that the test changes. */
+  async function copyOf(name: string, change: Record<string, unknown> = {}): Promise<string> {
+    const folder = await mkdtemp(join(tmpdir(), "graft-peft-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await cp(goldenPath(`peft/${name}`), folder, { recursive: true });
+    const path = join(folder, "adapter_config.json");
+    const old = JSON.parse(await readFile(path, "utf8"));
+    await writeFile(path, JSON.stringify({ ...old, ...change }));
+    return folder;
+  }
+
+  test("a rank that its tensors do not have is refused before anything of that size is made", async () => {
+    const base = await bert();
+    const absurd = await copyOf("bert_default", { r: 1e12 });
+    expect((await refusal(() => PeftModel.fromPretrained(base, absurd))).code).toBe("invalid-config");
+    const large = await copyOf("bert_default", { r: 65536 });
+    const before = process.memoryUsage.rss();
+    const error = await refusal(() => PeftModel.fromPretrained(base, large));
+    expect(error.message).toContain("query.lora_A.weight is [4,32] in the file, [65536,32] in the model");
+    // Matrices of that rank for the tiny model's four layers take 64 MB.
+    expect(process.memoryUsage.rss() - before).toBeLessThan(32e6);
+  });
+
+  test("modules to save that the model lacks are left out with a remark", async () => {
+    const folder = await copyOf("bert_no_task", { modules_to_save: ["classifierr"] });
+    const warnings: string[] = [];
+    const model = await PeftModel.fromPretrained(await bert(), folder, { onWarning: (line) => warnings.push(line) });
+    expect(warnings).toEqual([
+      `${folder}: modules_to_save names classifierr, which this model does not have: left out`,
+    ]);
+    const golden = await readGolden("peft/bert_no_task/io.safetensors");
+    const { logits } = await model(inputsFor(model.getBaseModel(), golden.tensors));
+    expect(relativeL2(logits, golden.tensors.get("logits"))).toBeLessThan(1e-5);
+  });
+
+  test("two spellings of one tensor are both named", async () => {
+    const folder = await copyOf("vit_default");
+    const path = join(folder, "adapter_model.safetensors");
+    const tensors = await readAllTensors(await openSafetensors(path));
+    const v5 = [...tensors.keys()].find((key) => key.includes("layers.0.attention.q_proj.lora_A")) as string;
+    const v4 = v5.replace("layers.0.attention.q_proj", "encoder.layer.0.attention.attention.query");
+    await writeSafetensors(path, new Map([...tensors, [v4, tensors.get(v5) as TensorData]]));
+    const base = await loadGoldenModel("vit_imgcls");
+    models.push(base);
+    const { code, message } = await refusal(() => PeftModel.fromPretrained(base, folder));
+    expect(code).toBe("adapter-mismatch");
+    expect(message).toContain(v4);
+    expect(message).toContain(v5);
+  });
+});
+
+test("without adapters there is nothing to save or to load", async () => {
+  const model = getPeftModel(await bert(), config());
+  await model.mergeAndUnload();
+  for (const attempt of [() => model.savePretrained("/nowhere"), () => model.loadWeights("/nowhere")]) {
+    const { code, hint } = await refusal(attempt);
+    expect(code).toBe("invalid-argument");
+    expect(hint).toContain("mergeAndUnload");
+  }
+});
+
+test("a deleted adapter gives back the biases that it trained", async () => {
+  const base = await bert();
+  const biases = () => base.namedParameters().filter(([name]) => name.endsWith("bias"));
+  const before = biases().map(([, { source, trainable }]) => ({ source, trainable }));
+  const model = await PeftModel.fromPretrained(base, goldenPath("peft/bert_bias_all"));
+  expect(relativeL2(await logitsOf(model), io.get("logits"))).toBeGreaterThan(1e-3);
+  await model.deleteAdapter("default");
+  expect(biases().map(([, { source, trainable }]) => ({ source, trainable }))).toEqual(before);
+  expect(relativeL2(await logitsOf(base), io.get("logits"))).toBeLessThan(1e-5);
 });
 
 test("fanInFanOut is switched off with a remark, as PEFT does for linear layers", async () => {

@@ -114,6 +114,12 @@ describe("targetModules", () => {
     expect(error.hint).toContain("classifier");
   });
 
+  test("what is no LoraConfig is refused", async () => {
+    const error = await refusal(() => Reflect.apply(getPeftModel, undefined, [tinyBert(), { r: 4 }]));
+    expect(error.code).toBe("invalid-argument");
+    expect(error.message).toContain('{"r":4}');
+  });
+
   test("a refused config leaves the model as it was", async () => {
     const model = tinyBert();
     await refusal(() => adapted(model, { targetModules: ["nothing"] }));

@@ -4,10 +4,13 @@ import { taskTypes } from "./task-types.js";
 
 const names = z.array(z.string().min(1));
 
+/** Far above the ranks in use: stops absurd files before anything is made. */
+const LARGEST_RANK = 2 ** 16;
+
 /** What each option of LoraConfig may be. */
 export const loraFields = z.strictObject({
   taskType: z.enum(taskTypes).nullable(),
-  r: z.int().positive(),
+  r: z.int().positive().max(LARGEST_RANK),
   loraAlpha: z.number(),
   loraDropout: z.number().gte(0).lt(1),
   targetModules: z.union([names, z.string().min(1)]).nullable(),
@@ -63,7 +66,7 @@ export const loraKeys: { readonly [K in keyof LoraConfigFields]: string } = {
 
 const expected: { readonly [K in keyof LoraConfigFields]: string } = {
   taskType: `null or one of ${taskTypes.join(", ")}`,
-  r: "a whole number above 0",
+  r: `a whole number from 1 to ${LARGEST_RANK}`,
   loraAlpha: "a number (the scale of the adapter is loraAlpha / r)",
   loraDropout: "a number from 0 to below 1",
   targetModules: 'null, a list of module names, a regular expression, or "all-linear"',

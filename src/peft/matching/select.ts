@@ -110,6 +110,15 @@ function notFound(
   );
 }
 
+const isNamed = ({ names }: NamedModule, name: string): boolean => names.some((path) => path.endsWith(name));
+
+/** The names of `modulesToSave` that pick nothing, heads of the task type aside. */
+export function absentSavedModules(modules: readonly NamedModule[], config: LoraConfig): string[] {
+  const heads: readonly string[] = config.taskType === null ? [] : headNames[config.taskType];
+  const absent = (name: string): boolean => !heads.includes(name) && !modules.some((named) => isNamed(named, name));
+  return (config.modulesToSave ?? []).filter(absent);
+}
+
 /**
  * The modules that are trained whole: those whose path ends with a name of `modulesToSave`, as PEFT matches them.
  * Modules inside another saved one come with it.
@@ -118,15 +127,11 @@ function notFound(
 export function selectSavedModules(modules: readonly NamedModule[], config: LoraConfig): Module[] {
   const wanted = config.modulesToSave ?? [];
   const found: NamedModule[] = [];
-  const unused = new Set(wanted);
   for (const named of modules) {
-    const matching = wanted.filter((name) => named.names.some((path) => path.endsWith(name)));
-    for (const name of matching) unused.delete(name);
     const inside = found.some(({ module }) => named.module.path.startsWith(`${module.path}.`));
-    if (matching.length > 0 && !inside) found.push(named);
+    if (!inside && wanted.some((name) => isNamed(named, name))) found.push(named);
   }
-  const heads: readonly string[] = config.taskType === null ? [] : headNames[config.taskType];
-  const unknown = [...unused].filter((name) => !heads.includes(name));
+  const unknown = absentSavedModules(modules, config);
   if (unknown.length > 0) {
     const last = modules.flatMap(({ names }) => names).map((name) => name.slice(name.lastIndexOf(".") + 1));
     const known = last.filter((name) => !/^\d+$/.test(name));
