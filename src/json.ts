@@ -195,7 +195,7 @@ export function parseJsonObject(text: string, what: string): JsonObject {
   if (isJsonObject(value)) return value;
   throw new GraftError(
     "invalid-json",
-    `${what} holds ${Array.isArray(value) ? "a list" : JSON.stringify(value).slice(0, 40)}, not an object`,
+    `${what} holds ${Array.isArray(value) ? "a list" : shown(value)}, not an object`,
     "Check that it is the file you meant.",
   );
 }

@@ -10,7 +10,13 @@ export async function readJsonObject(path: string, what: string): Promise<JsonOb
   return parseJsonObject(await platform.readText(path), `${path} (${what})`);
 }
 
-/** Writes a value as indented JSON with a newline at the end, whole or not at all. */
-export async function writeJson(path: string, value: unknown): Promise<void> {
-  await platform.writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
+/**
+ * Writes a value as indented JSON with a newline at the end, whole or not at all.
+ * @param floatKeys outermost keys whose whole numbers are written as Python writes floats ("1.0")
+ */
+export async function writeJson(path: string, value: unknown, floatKeys: readonly string[] = []): Promise<void> {
+  const text = JSON.stringify(value, null, 2).replace(/^ {2}"(\w+)": -?\d+(?=,?$)/gm, (line, key: string) =>
+    floatKeys.includes(key) ? `${line}.0` : line,
+  );
+  await platform.writeFileAtomic(path, `${text}\n`);
 }

@@ -10,7 +10,6 @@ export const modelFileNames = [
   "tokenizer_config.json",
   "special_tokens_map.json",
   "preprocessor_config.json",
-  "generation_config.json",
   "adapter_config.json",
   "adapter_model.safetensors",
 ] as const;

@@ -1,5 +1,6 @@
 import { GraftError } from "../errors.js";
-import type { ModelConfig, ProblemType } from "./config.js";
+import { shown } from "../json.js";
+import { type ModelConfig, type ProblemType, problemTypes } from "./config.js";
 import { type LabelOptions, labelMaps } from "./labels.js";
 import type { Network } from "./network.js";
 
@@ -29,6 +30,25 @@ function withOptions<C extends ModelConfig>(config: C, options: ConfigOptions): 
   return { ...config, ...labels, ...(problemType ? { problemType } : {}) };
 }
 
+function checkOptions({ problemType }: ConfigOptions): void {
+  if (problemType === undefined || problemTypes.includes(problemType)) return;
+  throw new GraftError(
+    "invalid-argument",
+    `problemType is ${shown(problemType)}`,
+    `It must be one of ${problemTypes.join(", ")}.`,
+  );
+}
+
+/** One class has probability 1 whatever the logits are: such a model would train at loss 0. */
+function checkLabels({ problemType, numLabels }: ModelConfig, what: string): void {
+  if (problemType !== "single_label_classification" || numLabels > 1) return;
+  throw new GraftError(
+    "invalid-config",
+    `${what}: the problem type is single_label_classification, but there is one label only`,
+    'Name two labels or more, or take problemType "regression".',
+  );
+}
+
 /** An architecture from its config reader and its networks. */
 export function architecture<C extends ModelConfig>(
   basePrefix: string,
@@ -48,7 +68,10 @@ export function architecture<C extends ModelConfig>(
           `It can be loaded for ${available.join(", ")}.`,
         );
       }
-      const network = new NetworkClass(withOptions(parse(raw, what), options));
+      checkOptions(options);
+      const config = withOptions(parse(raw, what), options);
+      if (head !== "base") checkLabels(config, what);
+      const network = new NetworkClass(config);
       network.assignNames();
       return network;
     },

@@ -1,6 +1,7 @@
 import { GraftError } from "../errors.js";
 import { readJsonObject } from "../hub/json-file.js";
 import { requireFile, resolveModelFolder } from "../hub/model-folder.js";
+import { shown } from "../json.js";
 import type { EngineOptions } from "../runtime/index.js";
 import { type Architecture, architecture, type ConfigOptions, type Head } from "./architecture.js";
 import { BertForSequenceClassification, BertModel, parseBertConfig } from "./bert.js";
@@ -61,7 +62,7 @@ function architectureOf(raw: Readonly<Record<string, unknown>>, what: string): A
   }
   throw new GraftError(
     "unsupported",
-    `${what} is of model_type ${JSON.stringify(raw.model_type)}`,
+    `${what} is of model_type ${shown(raw.model_type)}`,
     `Model types that Graft builds: ${modelTypes.join(", ")}.`,
   );
 }
@@ -79,7 +80,7 @@ export class AutoClass<Outputs extends ModelOutputs> {
    * A model from a Hugging Face folder: config.json and model.safetensors (or its shards). float32 weights stay in
    * their files. A head that the checkpoint lacks is initialised from `seed` and reported.
    * @throws GraftError `file-not-found`, `invalid-json`, `invalid-config`, `unsupported`, `invalid-safetensors`,
-   *   `shape-mismatch` (see ignoreMismatchedSizes), `missing-tensor`, `pickle-refused`
+   *   `shape-mismatch` (see ignoreMismatchedSizes), `missing-tensor`, `pickle-refused`, `invalid-argument`
    */
   async fromPretrained(folder: string, options: FromPretrainedOptions = {}): Promise<PreTrainedModel<Outputs>> {
     const files = await resolveModelFolder(folder);
@@ -97,6 +98,7 @@ export class AutoClass<Outputs extends ModelOutputs> {
   /**
    * A model with fresh weights.
    * @param config the content of a config.json (`{ model_type: "vit", ... }`); fields left out take transformers' defaults
+   * @throws GraftError `invalid-config` naming the field, `unsupported`, `invalid-argument` (problemType, seed)
    */
   fromConfig(config: Readonly<Record<string, unknown>>, options: FromConfigOptions = {}): PreTrainedModel<Outputs> {
     const what = "the given config";

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { GraftError } from "../errors.js";
+import { isJsonObject, shown } from "../json.js";
 import { activationNames } from "../nn/index.js";
 import { type LabelMaps, type LabelOptions, labelMaps } from "./labels.js";
 
@@ -77,7 +78,10 @@ function camelCase(name: string): string {
   return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** transformers' order: a num_labels that differs goes before id2label, and that before label2id. */
+/**
+ * As in transformers a num_labels that differs goes before id2label. A label2id without id2label, which transformers
+ * ignores, names the labels.
+ */
 function labelOptions(raw: z.output<typeof commonSchema>, what: string): LabelOptions {
   const { id2label, label2id, num_labels: numLabels } = raw;
   const maps = id2label ?? label2id;
@@ -101,6 +105,7 @@ export function parseConfig<S extends z.ZodRawShape>(
   raw: Readonly<Record<string, unknown>>,
   what: string,
 ): ModelConfig & CamelKeys<z.output<z.ZodObject<S>>> {
+  refuseQuantized(raw, what);
   const common = check(commonSchema, raw, what);
   const own = check(schema, raw, what);
   const camel = Object.fromEntries(Object.entries(own).map(([key, value]) => [camelCase(key), value]));
@@ -114,6 +119,17 @@ export function parseConfig<S extends z.ZodRawShape>(
   };
 }
 
+/** The weights of such checkpoints lie under other names, so that a float model would be left with random ones. */
+function refuseQuantized({ quantization_config: quantization }: Readonly<Record<string, unknown>>, what: string): void {
+  if (quantization === undefined || quantization === null) return;
+  const method = isJsonObject(quantization) ? quantization.quant_method : quantization;
+  throw new GraftError(
+    "unsupported",
+    `${what} describes a quantised checkpoint (quant_method ${shown(method)})`,
+    "Take the float version of the model.",
+  );
+}
+
 /** The error for a config whose fields do not fit each other. */
 export function configError(what: string, fault: string): GraftError {
   return new GraftError("invalid-config", `${what}: ${fault}`, "Compare it with the model's published config.json.");
@@ -123,6 +139,9 @@ export function configError(what: string, fault: string): GraftError {
 export function unsupportedConfig(what: string, fault: string): GraftError {
   return new GraftError("unsupported", `${what}: ${fault}`, "Use a model of the plain architecture.");
 }
+
+/** Keys of config.json that transformers 5 reads as floats alone: 1 is refused, 1.0 is not. */
+export const floatKeys: readonly string[] = ["initializer_range", "layer_norm_eps"];
 
 /** A config file's content with the labels, problem type and class that a model has now. */
 export function configToWrite(config: ModelConfig, className: string): Record<string, unknown> {

@@ -6,7 +6,7 @@ import { writeJson } from "../hub/json-file.js";
 import { defineExport, type Parameter, Trace } from "../nn/index.js";
 import { encodeModel } from "../onnx/index.js";
 import { bytesOf } from "../tensor-data.js";
-import { configToWrite } from "./config.js";
+import { configToWrite, floatKeys } from "./config.js";
 import { type InputName, type InputRule, inputNames, type OutputName, outputNames } from "./inputs.js";
 import type { Network } from "./network.js";
 import type { PreTrainedModel } from "./pretrained-model.js";
@@ -78,6 +78,6 @@ export async function exportModel(model: PreTrainedModel, folder: string): Promi
   const encoded = await encodeNetwork(network);
   await platform.makeDirectory(platform.join(folder, "onnx"));
   await platform.writeFileAtomic(platform.join(folder, "onnx", "model.onnx"), encoded);
-  await writeJson(platform.join(folder, "config.json"), configToWrite(network.config, network.className));
+  await writeJson(platform.join(folder, "config.json"), configToWrite(network.config, network.className), floatKeys);
   if (nameOrPath !== null) await copyCompanions(nameOrPath, folder);
 }

@@ -35,7 +35,7 @@ function namesOf(id2label: Readonly<Record<number, string>> | readonly string[],
   checkCount(entries.length, `${what}: id2label is empty or too long`);
   const names = new Array<string>(entries.length);
   for (const [id, label] of entries) {
-    if (!/^\d+$/.test(id) || Number(id) >= entries.length) {
+    if (!/^(0|[1-9]\d*)$/.test(id) || Number(id) >= entries.length) {
       throw invalid(what, `id2label has ${entries.length} labels, and among them the id ${JSON.stringify(id)}`);
     }
     names[Number(id)] = label;

@@ -5,7 +5,7 @@ import type { Parameter } from "../nn/index.js";
 import { openSafetensors } from "../safetensors/read.js";
 import { type TensorSource, writeSafetensors } from "../safetensors/write.js";
 import { arrayFromBytes, type TensorData, tensorData } from "../tensor-data.js";
-import { configToWrite } from "./config.js";
+import { configToWrite, floatKeys } from "./config.js";
 import { fileSource, requireUnchanged } from "./file-source.js";
 import type { Network } from "./network.js";
 
@@ -69,6 +69,6 @@ export async function saveNetwork(network: Network, folder: string): Promise<voi
   await platform.makeDirectory(folder);
   const path = platform.join(folder, "model.safetensors");
   await writeSafetensors(path, tensors, { format: "pt" });
-  await writeJson(platform.join(folder, "config.json"), configToWrite(network.config, network.className));
+  await writeJson(platform.join(folder, "config.json"), configToWrite(network.config, network.className), floatKeys);
   if (parameters.some(({ source }) => source.kind === "file")) await followFile(parameters, path);
 }

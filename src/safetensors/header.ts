@@ -1,5 +1,5 @@
 import { GraftError } from "../errors.js";
-import { findJsonFault, isJsonObject, parseJson } from "../json.js";
+import { findJsonFault, isJsonObject, parseJson, shown } from "../json.js";
 import { bytesPerElement, type DType } from "../tensor-data.js";
 import { dtypeOfName, unsupportedNames } from "./dtypes.js";
 
@@ -54,12 +54,12 @@ function readDtype(value: unknown, name: string, path: string): DType {
       "Convert the checkpoint to F32, F16 or BF16.",
     );
   }
-  throw formatError(path, `tensor ${name} has the unknown dtype ${JSON.stringify(value)}`);
+  throw formatError(path, `tensor ${name} has the unknown dtype ${shown(value)}`);
 }
 
 function readShape(value: unknown, name: string, path: string): number[] {
   if (!Array.isArray(value) || !value.every(isCount)) {
-    throw formatError(path, `tensor ${name} has the shape ${JSON.stringify(value)}, not a list of whole numbers >= 0`);
+    throw formatError(path, `tensor ${name} has the shape ${shown(value)}, not a list of whole numbers >= 0`);
   }
   return value;
 }
@@ -81,7 +81,7 @@ function readEntry(name: string, value: unknown, path: string, dataStart: number
   const shape = readShape(value.shape, name, path);
   const offsets = value.data_offsets;
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount) || offsets[0] > offsets[1]) {
-    throw formatError(path, `tensor ${name} has the data_offsets ${JSON.stringify(offsets)}, not [begin, end]`);
+    throw formatError(path, `tensor ${name} has the data_offsets ${shown(offsets)}, not [begin, end]`);
   }
   const [begin, end] = offsets as [number, number];
   if (sizeInBytes(shape, dtype) !== end - begin) {

@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
-import { isJsonObject, parseJson } from "../json.js";
+import { isJsonObject, parseJson, shown } from "../json.js";
 import type { SafetensorsEntry } from "./header.js";
 import { openSafetensors, type SafetensorsFile } from "./read.js";
 
@@ -19,10 +19,7 @@ function readWeightMap(index: unknown, path: string): Map<string, string> {
   const checked = new Map<string, string>();
   for (const [name, file] of Object.entries(map)) {
     if (typeof file !== "string" || !/^[^/\\]+\.safetensors$/.test(file)) {
-      throw indexError(
-        path,
-        `tensor ${name} is said to be in ${JSON.stringify(file)}, not a safetensors file beside it`,
-      );
+      throw indexError(path, `tensor ${name} is said to be in ${shown(file)}, not a safetensors file beside it`);
     }
     checked.set(name, file);
   }

@@ -39,6 +39,36 @@ const hostile: [string, () => unknown, string, string][] = [
   ["a problem type unknown here", () => bert({ problem_type: "ranking" }), "invalid-config", "problem_type"],
   ["no labels", () => bert({ id2label: {} }), "invalid-config", "id2label"],
   [
+    "a label id with a zero before it",
+    () => bert({ id2label: { 0: "a", "00": "b", 1: "c" } }),
+    "invalid-config",
+    '"00"',
+  ],
+  [
+    "a deeply nested model type",
+    () => AutoModel.fromConfig({ model_type: JSON.parse("[".repeat(200_000) + "]".repeat(200_000)) }),
+    "unsupported",
+    "a deeply nested value",
+  ],
+  [
+    "a quantised checkpoint",
+    () => bert({ quantization_config: { quant_method: "gptq", bits: 4 } }),
+    "unsupported",
+    '(quant_method "gptq")',
+  ],
+  [
+    "one class of a single label",
+    () => bert({ num_labels: 1, problem_type: "single_label_classification" }),
+    "invalid-config",
+    "one label only",
+  ],
+  [
+    "a problem type unknown here, as an option",
+    () => Reflect.apply(AutoModel.fromConfig, AutoModel, [{ model_type: "bert" }, { ...shapes, problemType: "x" }]),
+    "invalid-argument",
+    'problemType is "x"',
+  ],
+  [
     "RoBERTa without positions",
     () => AutoModel.fromConfig({ model_type: "roberta", max_position_embeddings: 2 }, shapes),
     "invalid-config",

@@ -58,6 +58,16 @@ describe("savePretrained", () => {
     expect(Object.keys(await readConfig(folder))).not.toContain("torch_dtype");
   });
 
+  it("floats stay floats: transformers 5 refuses a whole number there", async () => {
+    const folder = await copyOf("bert_seqcls", { initializer_range: 1, hidden_dropout_prob: 0 });
+    const model = await AutoModelForSequenceClassification.fromPretrained(folder, silent);
+    await model.savePretrained(folder);
+    const text = await readFile(join(folder, "config.json"), "utf8");
+    expect(text).toContain('"initializer_range": 1.0,');
+    expect(text).toContain('"hidden_dropout_prob": 0,');
+    expect(JSON.parse(text).initializer_range).toBe(1);
+  });
+
   it("over the folder that the model was loaded from: weights follow the file", async () => {
     const folder = await copyOf("bert_gamma_beta");
     const model = await AutoModelForSequenceClassification.fromPretrained(folder, silent);

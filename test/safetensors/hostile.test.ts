@@ -39,6 +39,7 @@ const cases: [what: string, bytes: Uint8Array, message: RegExp][] = [
   ["metadata that is a list", file('{"__metadata__":[]}', 0), /__metadata__ is not an object/],
   ["metadata that holds a number", file('{"__metadata__":{"a":1}}', 0), /__metadata__\.a is not a string/],
   ["a tensor that is a number", file('{"w":1}', 0), /description of tensor w/],
+  ["a deeply nested dtype", file(`{"w":{"dtype":${"[".repeat(200_000)}${"]".repeat(200_000)}}}`, 0), /deeply nested/],
   ["an unknown dtype", file(one("F31", [1], [0, 4]), 4), /tensor w has the unknown dtype "F31"/],
   ["no dtype", file(one(undefined, [1], [0, 4]), 4), /tensor w has the unknown dtype/],
   ["a dtype named like an object's method", file(one("constructor", [1], [0, 4]), 4), /unknown dtype "constructor"/],
