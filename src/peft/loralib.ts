@@ -25,10 +25,10 @@ export interface LinearOptions extends EngineOptions {
 
 type Float32Tensor = TensorData<"float32">;
 
-/** A program and the parameters that it is fed. */
+/** A program and the names of what it is fed. */
 interface Compiled {
   readonly program: Program;
-  readonly fed: readonly Parameter[];
+  readonly fed: ReadonlySet<string>;
 }
 
 /**
@@ -66,13 +66,13 @@ export class Linear {
     options: LinearOptions = {},
   ) {
     const { r = 0, loraAlpha = 1, loraDropout = 0, fanInFanOut = false, mergeWeights = true, bias = true } = options;
-    const { seed = 0, ...engineOptions } = options;
+    const { seed = 0, backend, threads, workerUrl, wasmPaths, profileFolder } = options;
     checkSizes(inFeatures, outFeatures);
     const checked = new LoraConfig({ r: r === 0 ? 1 : r, loraAlpha, loraDropout });
     this.r = r;
     this.scaling = r === 0 ? 0 : checked.scaling;
     this.options = { loraDropout, fanInFanOut, mergeWeights, seed };
-    this.engineOptions = engineOptions;
+    this.engineOptions = { backend, threads, workerUrl, wasmPaths, profileFolder };
     const make = (name: string, shape: readonly number[], data: Float32Array): Parameter => {
       const parameter = new Parameter(shape);
       parameter.name = name;
@@ -126,10 +126,12 @@ export class Linear {
    */
   async forward(x: Float32Tensor): Promise<Float32Tensor> {
     const rows = elementCount(x.shape.slice(0, -1));
+    // As they are at the moment of the call: `train` and `eval` may change them while the program is compiled.
+    const held = new Map(this.parameters().map((parameter) => [parameter.name, tensorOf(parameter)]));
+    const masks = { seed: this.options.seed, step: this.calls++, microStep: 0 };
     const { program, fed } = await this.compiled();
     const flat = { dtype: "float32", shape: [rows, x.shape.at(-1) ?? 1], data: x.data } as const;
-    const weights = Object.fromEntries(fed.map((parameter) => [parameter.name, tensorOf(parameter)]));
-    const masks = { seed: this.options.seed, step: this.calls++, microStep: 0 };
+    const weights = Object.fromEntries([...held].filter(([name]) => fed.has(name)));
     const outputs = await program.run({ x: flat, ...weights }, { masks });
     const data = (outputs.y as Float32Tensor).data;
     return { dtype: "float32", shape: [...x.shape.slice(0, -1), this.outFeatures], data };
@@ -164,8 +166,11 @@ export class Linear {
     const engine = await this.startedEngine();
     const request = { trace, outputs: { y }, purpose: "prediction", backend: engine.backend } as const;
     const program = await engine.compile(defineProgram(request));
-    const all = [this.weight, this.bias, this.loraA, this.loraB].filter((one) => one !== null);
-    return { program, fed: all.filter(({ name }) => trace.inputs.has(name)) };
+    return { program, fed: new Set(trace.inputs.keys()) };
+  }
+
+  private parameters(): Parameter[] {
+    return [this.weight, this.bias, this.loraA, this.loraB].filter((one) => one !== null);
   }
 
   private async startedEngine(): Promise<Engine> {

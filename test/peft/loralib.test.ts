@@ -101,6 +101,20 @@ test("a program is compiled once for each mode, whatever the rows and weights, a
   compile.mockRestore();
 });
 
+test("a call computes with the weights of its moment", async () => {
+  const layer = new Linear(4, 3, { r: 2, seed: 1, threads: 1 });
+  layers.push(layer);
+  const x = { dtype: "float32", shape: [1, 4], data: Float32Array.of(1, 2, 3, 4) } as const;
+  const b = layer.loraB!;
+  b.setData({ dtype: "float32", shape: b.shape, data: new Float32Array(6).fill(1) });
+  const beside = await layer.forward(x);
+  await layer.dispose();
+  const waiting = layer.forward(x);
+  b.setData({ dtype: "float32", shape: b.shape, data: new Float32Array(6) });
+  layer.eval();
+  expect(await waiting).toEqual(beside);
+});
+
 test("options out of range are refused", () => {
   expect(() => new Linear(4, 4, { r: -1 })).toThrow("r is -1");
   for (const size of [0, -1, 2.5, Number.NaN]) {
