@@ -24,7 +24,7 @@ export {
 } from "./inputs.js";
 export type { LabelMaps, LabelOptions } from "./labels.js";
 export { formatLoadingReport, type LoadingReport, listSome, type MismatchedKey } from "./loading-report.js";
-export { type NameVersion, toV4Name, toV5Name } from "./module-names.js";
+export { modulePaths, type NameVersion, toV4Name, toV5Name } from "./module-names.js";
 export { Network, type NetworkInputs, type NetworkOutputs } from "./network.js";
 export { type PreparedInputs, prepareInputs } from "./prepare-inputs.js";
 export {

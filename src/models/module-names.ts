@@ -10,6 +10,7 @@ interface NameTable {
   readonly inside: readonly (readonly [v4: string, v5: string])[];
 }
 
+/** Which version of transformers a name is spelled for. */
 export type NameVersion = "v4" | "v5";
 
 const tables: Readonly<Record<string, NameTable>> = {
@@ -52,4 +53,19 @@ export function toV4Name(modelType: string, name: string): string {
 /** A module path or tensor key in the spelling of transformers 5 in memory. */
 export function toV5Name(modelType: string, name: string): string {
   return translate(modelType, name, "v5");
+}
+
+/**
+ * What a module of the tree is called.
+ * @returns [transformers 4's path, transformers 5's], equal where they agree; the first one alone for a container that
+ *   transformers 5 does not have
+ */
+export function modulePaths(modelType: string, path: string): [v4: string] | [v4: string, v5: string] {
+  const table = tables[modelType];
+  const inside = table && new RegExp(`(?:^|\\.)${escaped(table.layers.v4)}\\.\\d+\\.(.+)$`).exec(path)?.[1];
+  if (inside) {
+    const isAbove = (name: string): boolean => name.startsWith(`${inside}.`);
+    if (table.inside.some(([v4]) => isAbove(v4)) && !table.inside.some(([, v5]) => isAbove(v5))) return [path];
+  }
+  return [path, toV5Name(modelType, path)];
 }

@@ -29,7 +29,7 @@ export class AdaptedNetwork {
   /** The elements that trained biases had before; an adapter that trains some is the only one. */
   private baseBiases: [Parameter, ParameterSource][] = [];
 
-  /** @param namesOf every name of a module path (transformers 4's and 5's) */
+  /** @param namesOf transformers 4's and 5's name of a module path */
   constructor(
     readonly network: Module,
     private readonly modelType: string,
@@ -41,10 +41,11 @@ export class AdaptedNetwork {
     return this.active;
   }
 
-  /** All modules below the root with their names. */
+  /** All modules below the root with their names; those without a name are left out. */
   modules(namesOf = this.namesOf): NamedModule[] {
     const below = [...this.network.modules()].filter((module) => module.path !== "");
-    return below.map((module) => ({ module, names: namesOf(module.path) }));
+    const named = below.map((module) => ({ module, names: namesOf(module.path) }));
+    return named.filter(({ names }) => names.length > 0);
   }
 
   /**

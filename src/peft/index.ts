@@ -6,7 +6,6 @@ export { exportOnnx } from "./export.js";
 export { findBaseModel } from "./find-base-model.js";
 export * as lora from "./loralib.js";
 export type { Patterns } from "./matching/patterns.js";
-export type { ModuleNames } from "./matching/select.js";
 export type { MergeOptions } from "./merging.js";
 export { getPeftModel, type LoadAdapterOptions, PeftModel, type PeftOptions } from "./peft-model.js";
 export type { SaveOptions } from "./save-adapter.js";

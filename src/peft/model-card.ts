@@ -1,7 +1,8 @@
 /** The README.md beside an adapter, with the fields by which the Hugging Face Hub files it. */
 export function modelCard(baseModel: string | null, tags: readonly string[]): string {
   const base = baseModel === null ? "" : `base_model: ${JSON.stringify(baseModel)}\n`;
-  const list = tags.map((tag) => `- ${tag}\n`).join("");
+  // JSON texts are YAML texts: names of folders may hold what YAML reads otherwise.
+  const list = tags.map((tag) => `- ${JSON.stringify(tag)}\n`).join("");
   const named = baseModel === null ? "its base model" : `\`${baseModel}\``;
   return `---
 ${base}library_name: peft

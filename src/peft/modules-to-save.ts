@@ -26,7 +26,6 @@ export class SavedModule {
   constructor(readonly module: Module) {
     for (const owner of module.modules()) {
       for (const [key, original] of owner.ownParameters) {
-        original.trainable = false;
         this.places.push({ owner, key, original });
       }
     }

@@ -7,12 +7,12 @@ import {
   type ModelConfig,
   type ModelInputs,
   type ModelOutputs,
+  modulePaths,
   type Network,
   type PreparedInputs,
   type PreTrainedModel,
   type Runner,
   toV4Name,
-  toV5Name,
 } from "../models/index.js";
 import type { Parameter } from "../nn/index.js";
 import { openSafetensors, type SafetensorsFile } from "../safetensors/read.js";
@@ -88,8 +88,7 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
         "Use addAdapter or loadAdapter of its PeftModel, or unload that one first.",
       );
     }
-    const namesOf = (path: string): string[] => [...new Set([path, toV5Name(config.modelType, path)])];
-    this.adapted = new AdaptedNetwork(network, config.modelType, namesOf);
+    this.adapted = new AdaptedNetwork(network, config.modelType, (path) => modulePaths(config.modelType, path));
   }
 
   /**
@@ -240,7 +239,10 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     for (const [parameter, data] of tensors) parameter.setData(data);
   }
 
-  /** Lets another loaded adapter act. One of the same layers and dropout needs no new program, whatever its rank. */
+  /**
+   * Lets another loaded adapter act. One of the same layers and dropout needs no new program, whatever its rank.
+   * @throws GraftError `invalid-argument` for an unknown name and while adapters are disabled
+   */
   async setAdapter(adapterName: string): Promise<void> {
     await this.runner.syncFromEngine();
     // Read after the wait: calls that overlap take effect one after the other.
@@ -252,7 +254,10 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     if (old === null || this.adapted.get(old).config.loraDropout !== loraDropout) await this.runner.invalidate();
   }
 
-  /** Takes an adapter out; where it acted, the first of the others acts next. */
+  /**
+   * Takes an adapter out; where it acted, the first of the others acts next.
+   * @throws GraftError `invalid-argument` for an unknown name and while adapters are disabled
+   */
   async deleteAdapter(adapterName: string): Promise<void> {
     this.adapted.get(adapterName);
     if (this.adapted.activeAdapter === adapterName) {
@@ -277,7 +282,11 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     }
   }
 
-  /** Adds the acting adapter to the weights: the same outputs without its cost. `unmergeAdapter` takes it back. */
+  /**
+   * Adds the acting adapter to the weights: the same outputs without its cost. `unmergeAdapter` takes it back.
+   * @throws GraftError `invalid-argument` where no adapter acts, while adapters are disabled, and where another one is
+   *   made active meanwhile; `missing-tensor` for a model without weights; `not-finite` (safeMerge); `file-access`
+   */
   async mergeAdapter(options: MergeOptions = {}): Promise<void> {
     await this.runner.syncFromEngine();
     await mergeActive(this.adapted, options);
@@ -286,7 +295,10 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   unmergeAdapter(): void {
     unmergeAll(this.adapted);
   }
-  /** Merges the acting adapter for good and returns the plain model; this PeftModel is not to be used any more. */
+  /**
+   * Merges the acting adapter for good and returns the plain model; this PeftModel is not to be used any more.
+   * @throws GraftError as `mergeAdapter`
+   */
   async mergeAndUnload(options: MergeOptions = {}): Promise<PreTrainedModel<Outputs>> {
     await this.mergeAdapter(options);
     this.adapted.unload();
@@ -303,6 +315,8 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   /**
    * Runs a callback with the base model alone: `await peftModel.disableAdapter(() => peftModel(inputs))`.
    * As in PEFT, modules saved whole are the originals meanwhile, while biases that the adapter trains stay trained.
+   * Calls beside the callback compute without the adapter, too.
+   * @throws GraftError `invalid-argument` from the callback for changes of adapters in it; what the callback throws
    */
   async disableAdapter<T>(callback: () => T | Promise<T>): Promise<T> {
     await this.runner.syncFromEngine();

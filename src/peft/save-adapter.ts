@@ -1,10 +1,10 @@
 import { platform } from "#platform";
-import { type PreTrainedModel, readParameter, toV5Name } from "../models/index.js";
+import { modulePaths, type NameVersion, type PreTrainedModel, readParameter, toV5Name } from "../models/index.js";
 import { type TensorSource, writeSafetensors } from "../safetensors/write.js";
 import type { AdaptedNetwork } from "./adapted-network.js";
 import { fileKey, fileParameters } from "./adapter-tensors.js";
 import type { LoraConfig } from "./config/lora-config.js";
-import type { ModuleNames, NamedModule } from "./matching/select.js";
+import type { NamedModule } from "./matching/select.js";
 import { writtenTargets } from "./matching/written-targets.js";
 import { modelCard } from "./model-card.js";
 
@@ -14,7 +14,7 @@ export interface SaveOptions {
    * How module names are spelled, where transformers 4 and 5 differ (ViT). "v5" (default) is what current transformers
    * and PEFT load, "v4" what older ones do.
    */
-  readonly moduleNames?: ModuleNames;
+  readonly moduleNames?: NameVersion;
   /** Names of the adapters to save; all by default. */
   readonly selectedAdapters?: readonly string[];
 }
@@ -22,7 +22,7 @@ export interface SaveOptions {
 type Model = Pick<PreTrainedModel, "config" | "network" | "nameOrPath">;
 
 /** The name of a module or parameter in a spelling. */
-function speller(model: Model, moduleNames: ModuleNames): (name: string) => string {
+function speller(model: Model, moduleNames: NameVersion): (name: string) => string {
   return moduleNames === "v4" ? (name) => name : (name) => toV5Name(model.config.modelType, name);
 }
 
@@ -37,13 +37,13 @@ function writtenSavedModules(modules: readonly NamedModule[], names: readonly st
 }
 
 /** The config that describes an adapter to PEFT. */
-function writtenConfig(network: AdaptedNetwork, name: string, model: Model, moduleNames: ModuleNames): LoraConfig {
+function writtenConfig(network: AdaptedNetwork, name: string, model: Model, moduleNames: NameVersion): LoraConfig {
   const { config, layers } = network.get(name);
   const spell = speller(model, moduleNames);
-  const modules = network.modules((path) => [spell(path)]);
+  const { modelType } = model.config;
+  const modules = network.modules((path) => (moduleNames === "v4" ? [path] : modulePaths(modelType, path).slice(1)));
   const modulesToSave = config.modulesToSave && writtenSavedModules(modules, config.modulesToSave);
   const adapted = layers.map(({ path }) => spell(path));
-  const { modelType } = model.config;
   const autoMapping = {
     base_model_class: model.network.className,
     parent_library: `transformers.models.${modelType}.modeling_${modelType}`,
@@ -69,7 +69,7 @@ export async function saveAdapter(
   name: string,
   folder: string,
   model: Model,
-  moduleNames: ModuleNames,
+  moduleNames: NameVersion,
 ): Promise<void> {
   const spell = speller(model, moduleNames);
   const tensors = new Map<string, TensorSource>();

@@ -63,6 +63,29 @@ describe("adapter_config.json", () => {
     expect(error.message).toContain(key);
   });
 
+  test.each([
+    { layers_to_transform: [] },
+    { layers_pattern: [] },
+    { layers_pattern: "" },
+    { use_qalora: false, qalora_group_size: 32 },
+    { rank_pattern: {}, megatron_core: "other" },
+    { fan_in_fan_out: null, revision: null },
+  ])("%j is read as unset", (fields) => {
+    const config = parseAdapterConfig({ peft_type: "LORA", ...fields }, "file", silent);
+    expect(config.toJson()).toEqual(new LoraConfig().toJson());
+  });
+
+  test.each(["r", "lora_alpha", "lora_dropout", "bias"])("%s = null is refused", (key) => {
+    const error = refusal(() => parseAdapterConfig({ peft_type: "LORA", [key]: null }, "file", silent));
+    expect(error.code).toBe("invalid-config");
+    expect(error.message).toContain(`${key} is null`);
+  });
+
+  test.each(["alpha_pattern", "r", "init_lora_weights", "target_modules"])("a deeply nested %s is refused", (key) => {
+    const deep = JSON.parse("[".repeat(200_000) + "]".repeat(200_000));
+    refusal(() => parseAdapterConfig({ peft_type: "LORA", [key]: deep }, "file", silent));
+  });
+
   test("another method is refused with the list of what there is", () => {
     const error = refusal(() => parseAdapterConfig({ peft_type: "IA3" }, "file", silent));
     expect(error.code).toBe("unsupported");

@@ -5,8 +5,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import type { PreTrainedModel } from "#graft/models/index";
 import { PeftModel } from "#graft/peft/index";
+import { modelCard } from "#graft/peft/model-card";
 import { openSafetensors } from "#graft/safetensors/read";
 import { writeSafetensors } from "#graft/safetensors/write";
 import { bytesOf, type TensorData } from "#graft/tensor-data";
@@ -80,6 +82,13 @@ describe.each(variants)("%s, loaded and saved", (name) => {
     expect(card).toContain("library_name: peft");
     expect(card).toContain("base_model:");
   });
+});
+
+test("the model card is YAML whatever the base is called", () => {
+  const base = 'C:\\models\\"mine": #1';
+  const [, front] = modelCard(base, [`base_model:adapter:${base}`, "lora"]).split("---\n");
+  const tags = [`base_model:adapter:${base}`, "lora"];
+  expect(parse(front as string)).toEqual({ base_model: base, library_name: "peft", tags });
 });
 
 describe.each(["vit_default", "vit_regex", "vit_bias_lora_only"])("%s_v4", (name) => {

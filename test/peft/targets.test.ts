@@ -57,6 +57,14 @@ describe("targetModules", () => {
     expect(adapted(tinyVit(), { targetModules: regex })).toEqual(v4);
   });
 
+  test("a pattern for transformers 5 that fits a container of transformers 4 picks what transformers 5 has", async () => {
+    const layers = adapted(tinyVit(), { targetModules: String.raw`.*attention\..*` });
+    expect(layers).toEqual(adapted(tinyVit(), { targetModules: ["q_proj", "k_proj", "v_proj", "o_proj"] }));
+    expect(layers).toHaveLength(8);
+    const error = await refusal(() => adapted(tinyVit(), { targetModules: ".*layer.*" }));
+    expect(error.code).toBe("unsupported");
+  });
+
   test("a name matches a whole path or its end after a dot, never a part of a word", async () => {
     const error = await refusal(() => adapted(tinyBert(), { targetModules: ["uery"] }));
     expect(error.code).toBe("target-modules-not-found");

@@ -1,5 +1,6 @@
 import { GraftError } from "../../errors.js";
-import { checkedFields, type LoraConfigFields, loraKeys } from "./lora-fields.js";
+import { shown } from "../../json.js";
+import { checkedFields, type LoraConfigFields, loraDefaults, loraKeys } from "./lora-fields.js";
 import { headNames } from "./task-types.js";
 import { unsupportedFields, unsupportedSettings } from "./unsupported-fields.js";
 
@@ -19,14 +20,24 @@ const PEFT_VERSION = "0.21.0";
  * How a model is adapted with LoRA (Hu et al. 2021): y = W x + scale * B A dropout(x).
  * Options, meanings and defaults are those of PEFT 0.21's LoraConfig.
  *
+ * - `r`: rank of the update, 1 to 65536. Default 8.
+ * - `loraAlpha`: the update's scale is loraAlpha / r. Default 8.
+ * - `loraDropout`: probability that an input of the update is dropped in training, from 0 to below 1. Default 0.
  * - `targetModules`: names (equal to a module's path or its end after a dot), a regular expression that matches whole
- *   paths, "all-linear", or null for the model type's usual ones. Names of transformers 4 and 5 both work.
- * - `taskType` "SEQ_CLS" also trains and saves the modules `classifier` and `score`.
- * - `modulesToSave`: modules that are copied, trained whole, and saved with the adapter.
- * - `bias`: which biases of the base are trained: "none", "all", or those of the adapted layers ("lora_only").
- * - `useRslora`: scale loraAlpha / sqrt(r) instead of loraAlpha / r (Kalajdzievski 2023).
- * - `initLoraWeights`: true (A Kaiming-uniform, B zero), "gaussian" (A normal with deviation 1/r, B zero),
+ *   paths, "all-linear", or null for the model type's usual ones. Names of transformers 4 and 5 both work. Default null.
+ * - `excludeModules`: names or a regular expression, as before: modules that are not adapted. Default null: none.
+ * - `modulesToSave`: names of modules that are copied, trained whole, and saved with the adapter. Default null: none.
+ * - `taskType`: "SEQ_CLS" and "TOKEN_CLS" also train and save the modules `classifier` and `score`, "QUESTION_ANS"
+ *   `qa_outputs`. Default null.
+ * - `bias`: which biases of the base are trained: "none" (default), "all", or those of the adapted layers ("lora_only").
+ * - `useRslora`: scale loraAlpha / sqrt(r) instead of loraAlpha / r (Kalajdzievski 2023). Default false.
+ * - `initLoraWeights`: true (default: A Kaiming-uniform, B zero), "gaussian" (A normal with deviation 1/r, B zero),
  *   false (A and B random: for tests).
+ * - `fanInFanOut`: whether layers store their weights as [in, out]. None does here, so true is set to false with a
+ *   remark. Default false.
+ * - `baseModelNameOrPath`: the base model that adapter_config.json names. Default null: the folder it was loaded from.
+ * - `revision`: of the base model on the Hugging Face Hub; written as it is. Default null.
+ * - `inferenceMode`: whether the adapter is for prediction, not trainable. Default false.
  *
  * @throws GraftError `invalid-config`
  */
@@ -135,8 +146,9 @@ export class LoraConfig {
       onWarning(`${where}: unknown keys are left out: ${unknown.sort().join(", ")}`);
     }
     const options = Object.entries(loraKeys).flatMap(([field, key]) => {
-      const value = raw[key];
-      return value === undefined || value === null ? [] : [[field, value]];
+      // Python takes null for false; a rank or a scale of null is none.
+      const isFlag = typeof loraDefaults[field as keyof LoraConfigFields] === "boolean";
+      return raw[key] === null && isFlag ? [] : [[field, raw[key]]];
     });
     const fields = checkedFields(Object.fromEntries(options), where, (field) => loraKeys[field]);
     return new LoraConfig(fields, (raw.auto_mapping ?? null) as AutoMapping | null);
@@ -146,9 +158,9 @@ export class LoraConfig {
 const bookkeepingKeys = ["peft_type", "peft_version", "auto_mapping", "runtime_config"];
 
 function refuseUnsupported(raw: Readonly<Record<string, unknown>>, where: string): void {
-  const settings = unsupportedSettings(raw).map((name) => `${name} = ${JSON.stringify(raw[name])}`);
+  const settings = unsupportedSettings(raw).map((name) => `${name} = ${shown(raw[name])}`);
   const init = raw.init_lora_weights;
-  if (typeof init === "string" && init !== "gaussian") settings.push(`init_lora_weights = ${JSON.stringify(init)}`);
+  if (typeof init === "string" && init !== "gaussian") settings.push(`init_lora_weights = ${shown(init)}`);
   if (settings.length === 0) return;
   throw new GraftError(
     "unsupported",

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { GraftError } from "../../errors.js";
+import { shown } from "../../json.js";
 import { taskTypes } from "./task-types.js";
 
 const names = z.array(z.string().min(1));
@@ -106,7 +107,7 @@ export function checkedFields(
   const field = issue?.path[0] as keyof LoraConfigFields;
   throw new GraftError(
     "invalid-config",
-    `${where}: ${spelling(field)} is ${JSON.stringify(given[field]) ?? String(given[field])}`,
+    `${where}: ${spelling(field)} is ${shown(given[field])}`,
     `${spelling(field)} must be ${expected[field]}.`,
   );
 }

@@ -7,14 +7,13 @@ import { defaultTargetModules } from "./default-targets.js";
 import { nearest } from "./nearest.js";
 import { isAllLinear, isSavedWhole, matcher, type Patterns } from "./patterns.js";
 
-/** A module and the paths that transformers 4 and 5 give it (one where they agree). */
+/** A module and the paths that transformers 4 and 5, in this order, give it (one where only one version counts). */
 export interface NamedModule {
   readonly module: Module;
   readonly names: readonly string[];
 }
 
-/** Which version of transformers a path is spelled for. */
-export type ModuleNames = "v4" | "v5";
+type NamedLinear = NamedModule & { readonly module: Linear | LoraLinear };
 
 /** The layers that LoRA can wrap, or has wrapped. */
 export function isLinear(module: Module): module is Linear | LoraLinear {
@@ -51,30 +50,46 @@ function decision(named: NamedModule, config: LoraConfig, patterns: Patterns): "
   return matches ? "target" : "other";
 }
 
+const holdsLinear = (named: NamedModule): named is NamedLinear => isLinear(named.module);
+
+/** What a config picks, by PEFT's rules: excluded and saved modules first, then the targets. */
+function picked(modules: readonly NamedModule[], config: LoraConfig, patterns: Patterns): NamedModule[] {
+  return modules.filter((named) => decision(named, config, patterns) === "target");
+}
+
+const transformers4 = 0;
+const transformers5 = 1;
+
+/** The modules that one version of transformers has, under its names alone. */
+function spelledFor(version: number, modules: readonly NamedModule[]): NamedModule[] {
+  return modules.flatMap(({ module, names }) => {
+    const name = names[version];
+    return name === undefined ? [] : [{ module, names: [name] }];
+  });
+}
+
 /**
- * The modules that a config adapts, by PEFT's rules: excluded and saved modules first, then the targets, each tried
- * under every name of the module.
+ * The modules that a config adapts, each tried under every name that it has. Where that picks what is no Linear (a
+ * pattern for one version of transformers that fits a container of the other one), the names of one version count.
  * @throws GraftError `target-modules-not-found` with the nearest names, `unsupported` for a target that is no Linear
  */
-export function selectTargets(
-  modules: readonly NamedModule[],
-  config: LoraConfig,
-  modelType: string,
-): (NamedModule & { readonly module: Linear | LoraLinear })[] {
+export function selectTargets(modules: readonly NamedModule[], config: LoraConfig, modelType: string): NamedLinear[] {
   const patterns = targetPatterns(config, modelType);
-  const decided = modules.map((named) => ({ named, decision: decision(named, config, patterns) }));
-  const targets = decided.filter((entry) => entry.decision === "target").map((entry) => entry.named);
+  const targets = picked(modules, config, patterns);
   if (targets.length === 0) {
     throw notFound(modules, patterns, modelType, onlyExcluded(modules, config, patterns));
   }
-  return targets.map((named) => {
-    if (isLinear(named.module)) return { ...named, module: named.module };
-    throw new GraftError(
-      "unsupported",
-      `targetModules ${JSON.stringify(patterns)} picks ${named.names[0]}, a ${named.module.constructor.name}`,
-      "LoRA goes around linear layers only; name those.",
-    );
-  });
+  if (targets.every(holdsLinear)) return targets;
+  for (const version of [transformers5, transformers4]) {
+    const linear = picked(spelledFor(version, modules), config, patterns);
+    if (linear.length > 0 && linear.every(holdsLinear)) return linear;
+  }
+  const other = targets.find((named) => !holdsLinear(named)) as NamedModule;
+  throw new GraftError(
+    "unsupported",
+    `targetModules ${JSON.stringify(patterns)} picks ${other.names[0]}, a ${other.module.constructor.name}`,
+    "LoRA goes around linear layers only; name those.",
+  );
 }
 
 function onlyExcluded(modules: readonly NamedModule[], config: LoraConfig, patterns: Patterns): boolean {
