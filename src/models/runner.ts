@@ -194,8 +194,10 @@ export class Runner {
     const held = trained.map((parameter) => [parameter, this.residents.get(parameter.name) as Resident] as const);
     const engine = this.engine();
     await this.inOrder(async () => {
-      const tensors = await (await engine).getResident(trained.map((parameter) => parameter.name));
-      for (const [parameter, resident] of held) {
+      // What could not be sent keeps nothing else from being copied.
+      const sent = held.filter(([, resident]) => resident.fault === undefined);
+      const tensors = await (await engine).getResident(sent.map(([{ name }]) => name));
+      for (const [parameter, resident] of sent) {
         // Given other elements meanwhile: those count.
         if (contentOf(parameter) !== resident.content) continue;
         parameter.setData(tensors[parameter.name] as TensorData<"float32">);

@@ -97,8 +97,13 @@ describe("calls that overlap", () => {
     await train(model, 1);
     const bias = classifierBias(model);
     bias.source = { kind: "shape" };
-    const calls = [model(inputs), model(inputs)];
-    for (const call of calls) await expect(call).rejects.toMatchObject({ code: "missing-tensor" });
+    const calls = Promise.allSettled([model(inputs), model(inputs)]);
+    const weight = model.namedParameters().find(([name]) => name === "classifier.weight")![1];
+    const old = weight.source;
+    await model.runner.syncFromEngine();
+    expect(weight.source).not.toBe(old);
+    const failure = { status: "rejected", reason: { code: "missing-tensor" } };
+    expect(await calls).toMatchObject([failure, failure]);
     bias.setData({ dtype: "float32", shape: [3], data: new Float32Array(3) });
     await model(inputs);
   });
