@@ -46,7 +46,7 @@ async function products(x: Float32Array, weight: Float32Array, forward: boolean,
   const parameter = new Parameter([outer, inner]);
   parameter.name = `weight ${rng.nextWord()}`;
   parameter.setData({ dtype: "float32", shape: [outer, inner], data: weight });
-  if (file) parameter.source = { kind: "file", path: file, offset: 0, byteLength: weight.byteLength };
+  if (file) parameter.source = { kind: "file", path: file, offset: 0, byteLength: weight.byteLength, version: "" };
   const trace = new Trace("eval", true);
   const width = forward ? inner : outer;
   const left = before(trace.input("x", "float32", ["rows", width]));
