@@ -44,7 +44,7 @@ export function exportCommand(): Command {
     .description("Write a model, or an adapter merged into its base, as ONNX for transformers.js.")
     .argument("<folder>", "adapter folder, or model folder")
     .argument("<output>", "folder that onnx/model.onnx, config, tokenizer and preprocessor are written to")
-    .addOption(new Option("--overwrite", "replace the output folder"))
+    .addOption(new Option("--overwrite", "replace an output folder that holds a merged or exported model"))
     .addOption(new Option("--json", "print the result as one JSON object"))
     .action((folder: string, output: string, flags: ExportFlags) => exportModel(folder, output, flags));
   addRunFlags(command, [""], new Set(["model", "labels"]));

@@ -54,7 +54,7 @@ export function mergeCommand(): Command {
     .description("Add an adapter to its base model's weights and write a plain transformers folder.")
     .argument("<adapter>", "adapter folder")
     .argument("<output>", "folder that the merged model is written to")
-    .addOption(new Option("--overwrite", "replace the output folder"))
+    .addOption(new Option("--overwrite", "replace an output folder that holds a merged or exported model"))
     .addOption(new Option("--json", "print the result as one JSON object"))
     .action((adapter: string, output: string, flags: MergeFlags) => merge(adapter, output, flags));
   addRunFlags(command, [""], new Set(["model", "labels"]));

@@ -12,7 +12,7 @@ import { runProgress } from "./shell/progress.js";
 import { trainingReport, trainingResult } from "./shell/training-report.js";
 import { Companions } from "./work/companions.js";
 import { computeMetricsOf } from "./work/metrics.js";
-import { checkOutputFolder } from "./work/output-folder.js";
+import { checkRunFolder } from "./work/output-folder.js";
 import { type CompleteRun, type PreparedTraining, prepareTraining } from "./work/prepare-training.js";
 
 interface TrainFlags {
@@ -39,12 +39,6 @@ function complete(run: Run): CompleteRun {
 }
 
 /** A fresh run begins with a folder that holds nothing of an older one. */
-async function prepareFolder(run: CompleteRun, { overwrite, resume }: TrainFlags): Promise<void> {
-  if (resume !== undefined) return;
-  const others = ", or --resume to go on from its last checkpoint";
-  await checkOutputFolder(run.output, [run.model], overwrite ?? false, others);
-}
-
 async function clearFolder(output: string): Promise<void> {
   if (!(await platform.exists(output))) return;
   for (const { name } of await platform.listDirectory(output)) {
@@ -71,7 +65,7 @@ async function train(file: string | undefined, flags: TrainFlags): Promise<void>
   const read = await readRun(file, flags as Record<string, unknown>, sectionNames);
   const extra = flags.lora === undefined ? {} : runOf(settingsOfLoraLine(flags.lora)).lora;
   const run = complete({ ...read, lora: { ...read.lora, ...extra } });
-  await prepareFolder(run, flags);
+  if (flags.resume === undefined) await checkRunFolder(run.output, run.model, flags.overwrite ?? false);
   const prepared = await prepareTraining(run);
   const { model, args, processing, settings } = prepared;
   announce(run, prepared);

@@ -1,7 +1,7 @@
 import { platform } from "#platform";
 
 /** Files of a model folder that tokenizers and image processors are made from: those that transformers' Trainer saves too. */
-const companionFiles = [
+export const companionFiles = [
   "tokenizer.json",
   "tokenizer_config.json",
   "special_tokens_map.json",

@@ -1,4 +1,4 @@
-import { cp, mkdir, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fast, graft, imageModel, textModel, workFolder, writePictures, writeTable } from "./graft.js";
@@ -205,6 +205,18 @@ const cases: readonly Refused[] = [
     says: ["reads from"],
   },
   {
+    name: "merging over a folder with other files",
+    args: ["merge", "good", "pictures", "--overwrite"],
+    code: "invalid-argument",
+    says: ["pictures holds what neither merge nor export wrote: blue, red"],
+  },
+  {
+    name: "exporting over the current directory",
+    args: ["export", "good", ".", "--overwrite"],
+    code: "invalid-argument",
+    says: [". is or contains what the command reads from"],
+  },
+  {
     name: "a folder where a table should be",
     args: train("--train", "pictures"),
     code: "file-access",
@@ -236,6 +248,23 @@ describe("bad input", () => {
   for (const { name, ...refused } of cases) {
     it(`${name}: status 1, code, hint, nothing half-written`, () => expectRefusal(folder, refused));
   }
+
+  it("a folder around a source is not replaced, whatever its name; a merged model is", async () => {
+    const adapter = join(folder, "runs", "a");
+    await cp(join(folder, "good"), adapter, { recursive: true });
+    await symlink("runs", join(folder, "link"));
+    for (const output of ["runs", "link", "runs/a/.."]) {
+      const { status, stderr } = await graft(folder, ["merge", "runs/a", output, "--overwrite"]);
+      expect(stderr).toContain("is or contains what the command reads from");
+      expect(status).toBe(1);
+    }
+    expect(await readdir(adapter)).toEqual(await readdir(join(folder, "good")));
+    for (const verb of ["merge", "export", "merge"]) {
+      const { status, stderr } = await graft(folder, [verb, "runs/a", "runs/merged", "--overwrite"]);
+      expect(stderr).not.toContain("error");
+      expect(status).toBe(0);
+    }
+  });
 
   it("a text longer than the model is cut, not refused", async () => {
     const { status, stdout } = await graft(folder, ["eval", "good", "long.tsv", "--json", "--threads", "1"]);

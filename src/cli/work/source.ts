@@ -27,6 +27,11 @@ export async function isAdapterFolder(path: string): Promise<boolean> {
 /** Names that a message has room for. */
 const SHOWN_FILES = 5;
 
+/** The first few names of files, for a message. */
+export function shownFiles(names: readonly string[]): string {
+  return names.slice(0, SHOWN_FILES).join(", ") + (names.length > SHOWN_FILES ? ", ..." : "");
+}
+
 /** A folder without an adapter must hold a model. @throws GraftError `file-not-found`, and as `resolveModelFolder` */
 export async function requireModel(folder: string): Promise<void> {
   const isFolder = await platform.isDirectory(folder);
@@ -35,10 +40,9 @@ export async function requireModel(folder: string): Promise<void> {
     return;
   }
   const names = (await platform.listDirectory(folder)).map(({ name }) => name).sort();
-  const shown = names.slice(0, SHOWN_FILES).join(", ") + (names.length > SHOWN_FILES ? ", ..." : "");
   throw new GraftError(
     "file-not-found",
-    `${folder} holds neither config.json nor adapter_config.json; it holds ${shown || "nothing"}`,
+    `${folder} holds neither config.json nor adapter_config.json; it holds ${shownFiles(names) || "nothing"}`,
     "Name a model or a PEFT adapter in Hugging Face's format. Other formats, such as loralib's, are first saved with save_pretrained in Python.",
   );
 }
