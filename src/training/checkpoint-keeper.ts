@@ -49,12 +49,16 @@ export class CheckpointKeeper {
   /**
    * Writes the checkpoint of the current update.
    * @param contents asked for after the state tells its best checkpoint
+   * @param again whether to write one that is there already
    * @returns its folder; undefined where it is written already
    */
-  async save(contents: () => Promise<Omit<CheckpointContents, "args" | "state">>): Promise<string | undefined> {
+  async save(
+    contents: () => Promise<Omit<CheckpointContents, "args" | "state">>,
+    again: boolean,
+  ): Promise<string | undefined> {
     const { args, state, own } = this;
     const path = checkpointPath(args.outputDir, state.globalStep);
-    if (this.written === path) return undefined;
+    if (this.written === path && !again) return undefined;
     if (state.bestGlobalStep !== null) {
       const best = checkpointPath(args.outputDir, state.bestGlobalStep);
       if (best === path || own.includes(best)) state.bestModelCheckpoint = best;

@@ -17,6 +17,7 @@ import { changedArguments, type ResumePoint, type Savable } from "./checkpoint.j
 import { CheckpointKeeper } from "./checkpoint-keeper.js";
 import { readPrecisionReport, writePrecisionReport } from "./frozen-precision.js";
 import { restoreWeights, type TrainableModel } from "./model.js";
+import { pendingState, takeUpPending } from "./pending.js";
 import { planRun, type RunPlan, resolvedInterval } from "./plan.js";
 import { RunRecord } from "./run-record.js";
 import type { LogEntry, TrainerState } from "./state.js";
@@ -123,6 +124,11 @@ export class TrainingRun<Row> {
     if (setup.args.saveStrategy !== "no") await platform.makeDirectory(setup.args.outputDir);
     this.hasBegun = true;
     await this.call("onTrainBegin");
+    if (setup.resume) {
+      // What the interrupted run owed to its last update comes first.
+      takeUpPending(state.statefulCallbacks.TrainerControl, setup.args, control);
+      await this.doWhatIsDue();
+    }
     const first = Math.floor(state.globalStep / plan.updatesPerEpoch);
     const doneUpdates = state.globalStep % plan.updatesPerEpoch;
     for (let epoch = first; epoch < plan.numTrainEpochs; epoch++) {
@@ -180,8 +186,8 @@ export class TrainingRun<Row> {
       const progress = this.meter.end(rows, { epoch: state.epoch, loss, gradNorm, learningRate });
       await this.setup.handler.call("onProgress", this.setup, { progress });
       await this.doWhatIsDue();
+      if (control.shouldTrainingStop || control.shouldEpochStop || doneBatches >= this.plan.batchesPerEpoch) break;
       if (this.isAborted) return;
-      if (control.shouldTrainingStop || control.shouldEpochStop) break;
       begun = this.begin();
     }
     await this.call("onEpochEnd");
@@ -216,10 +222,13 @@ export class TrainingRun<Row> {
     if (control.shouldEvaluate && !this.isAborted) {
       control.shouldEvaluate = false;
       const metrics = await this.evaluate();
-      const isBest = metrics !== undefined && noteBest(args, state, metrics);
-      if (args.saveStrategy === "best") control.shouldSave = isBest;
+      if (metrics === undefined) control.shouldEvaluate = true;
+      else {
+        const isBest = noteBest(args, state, metrics);
+        if (args.saveStrategy === "best") control.shouldSave = isBest;
+      }
     }
-    if (control.shouldSave) {
+    if (control.shouldSave && !this.isInterrupted) {
       control.shouldSave = false;
       await this.save();
     }
@@ -236,18 +245,22 @@ export class TrainingRun<Row> {
   }
 
   private async save(): Promise<void> {
-    const { state, handler, saved } = this.setup;
+    const { state, handler, saved, control } = this.setup;
+    const { isInterrupted } = this;
     const checkpoint = await this.keeper.save(async () => {
-      state.statefulCallbacks = { ...handler.states(), RunRecord: this.record.state() };
+      state.statefulCallbacks = {
+        ...handler.states(),
+        RunRecord: this.record.state(),
+        ...(isInterrupted && { TrainerControl: pendingState(control, state) }),
+      };
       return { saved, optimizer: await this.updater.session.state() };
-    });
+    }, isInterrupted);
     if (checkpoint !== undefined) await handler.call("onSave", this.setup, { checkpoint });
   }
 
   private async finish(): Promise<TrainOutput> {
     const { args, state, handler, log } = this.setup;
-    const isComplete = state.globalStep >= this.plan.maxSteps;
-    const stopReason: StopReason = isComplete ? "completed" : this.isAborted ? "aborted" : "callback";
+    const stopReason = this.stopReason();
     if (stopReason === "aborted" && state.globalStep > 0) await this.save();
     await this.updater.session.sync();
     const summary = this.record.summary(state.globalStep);
@@ -267,6 +280,13 @@ export class TrainingRun<Row> {
     };
   }
 
+  private stopReason(): StopReason {
+    const { state, control } = this.setup;
+    if (this.isInterrupted) return "aborted";
+    if (state.globalStep >= this.plan.maxSteps) return "completed";
+    return this.isAborted && !control.shouldTrainingStop ? "aborted" : "callback";
+  }
+
   private async loadBest(): Promise<void> {
     const { args, model, state, inform } = this.setup;
     if (state.bestModelCheckpoint !== null) return restoreWeights(model, state.bestModelCheckpoint);
@@ -277,6 +297,11 @@ export class TrainingRun<Row> {
 
   private get isAborted(): boolean {
     return this.setup.signal?.aborted ?? false;
+  }
+
+  /** Whether an abort has left an evaluation undone; a checkpoint that is due waits for it. */
+  private get isInterrupted(): boolean {
+    return this.isAborted && this.setup.control.shouldEvaluate;
   }
 
   private call(

@@ -217,6 +217,56 @@ describe("training", () => {
     await part.model.dispose();
   });
 
+  it.each<[string, TrainingArgumentsOptions, number, number]>([
+    ["the first evaluation", { evalStrategy: "epoch", saveStrategy: "epoch" }, 5, 1],
+    ["the last evaluation", { evalStrategy: "epoch", saveStrategy: "epoch" }, 10, 1],
+    ["the last evaluation, best saved", { evalStrategy: "epoch", saveStrategy: "best" }, 10, 1],
+    [
+      "an evaluation within an epoch",
+      { evalStrategy: "steps", evalSteps: 3, saveSteps: 3, saveStrategy: "steps" },
+      3,
+      1,
+    ],
+    ["the update at an epoch's end", { evalStrategy: "epoch", saveStrategy: "epoch" }, 5, 0],
+  ])("an abort in %s loses nothing", async (_, options, step, during) => {
+    const scores = [0.9, 0.5, 0.6, 0.7];
+    const run = (callbacks: TrainerCallback[] = [], more: TrainingArgumentsOptions = {}) => {
+      const computeMetrics = () => ({ score: scores.shift()! });
+      const best = { loadBestModelAtEnd: true, metricForBestModel: "score", ...options, ...more };
+      return tinyTrainer({ options: best, callbacks, computeMetrics });
+    };
+    const history = ({ state }: Trainer<TinyRow>) =>
+      state.logHistory.map(({ loss, eval_loss, eval_score, epoch, step }) => ({
+        loss,
+        eval_loss,
+        eval_score,
+        epoch,
+        step,
+      }));
+    const whole = await run();
+    await whole.trainer.train();
+    await whole.trainer.saveModel();
+    scores.splice(0, 4, 0.9, 0.5, 0.6, 0.7);
+    const controller = new AbortController();
+    const phase = during === 1 ? "evaluate" : "train";
+    const aborting: TrainerCallback = {
+      onProgress: ({ state, progress }) => {
+        if (state.globalStep === step && progress.phase === phase) controller.abort();
+      },
+    };
+    const part = await run([aborting]);
+    const output = await part.trainer.train({ signal: controller.signal });
+    expect(output).toMatchObject({ stopReason: "aborted", globalStep: step });
+    const rest = await run([], { outputDir: part.outputDir });
+    const completed = await rest.trainer.train({ resumeFromCheckpoint: true });
+    expect(completed).toMatchObject({ stopReason: "completed", globalStep: 10 });
+    await rest.trainer.saveModel(part.outputDir);
+    expect(history(rest.trainer)).toEqual(history(whole.trainer));
+    expect(rest.trainer.state.bestGlobalStep).toBe(whole.trainer.state.bestGlobalStep);
+    expect((await adapterBytes(part.outputDir)).equals(await adapterBytes(whole.outputDir))).toBe(true);
+    for (const { model } of [whole, part, rest]) await model.dispose();
+  });
+
   it("an abort before the first update makes none and saves none", async () => {
     const { trainer, model, outputDir } = await tinyTrainer({ options: { saveStrategy: "steps", saveSteps: 1 } });
     const output = await trainer.train({ signal: AbortSignal.abort() });
