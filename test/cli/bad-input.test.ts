@@ -26,6 +26,7 @@ beforeAll(async () => {
   await writeFile(at("quotes.csv"), 'sentence,label\n"never closed,up\n');
   await writeFile(at("ragged.csv"), "sentence,label\ngood,up,extra\n");
   await writeFile(at("lines.jsonl"), '{"text": "good", "label": "up"}\n{"text": \n');
+  await writeFile(at("unlabelled.csv"), "sentence,label\ngood,up\nbad,\n");
   await writeFile(at("none.tsv"), "sentence\tlabel\n");
   await writeFile(at("other.tsv"), "sentence\tlabel\nthe film\tsideways\n");
   await writeFile(at("long.tsv"), `sentence\tlabel\n${"film ".repeat(40)}\tup\nbad\tdown\n`);
@@ -136,6 +137,18 @@ const cases: readonly Refused[] = [
     args: train("--labels", "a,b"),
     code: "invalid-label",
     says: ["train.tsv:2"],
+  },
+  {
+    name: "data of one class, where no regression is asked for",
+    args: train("--train-limit", "1"),
+    code: "invalid-label",
+    says: ['one class only, "up"', "--train-limit takes the first rows", "set --problem-type to regression"],
+  },
+  {
+    name: "an empty label",
+    args: train("--train", "unlabelled.csv"),
+    code: "invalid-label",
+    says: ["unlabelled.csv:3: the label is empty"],
   },
   { name: "an empty split", args: train("--eval", "none.tsv"), code: "empty-dataset", says: ["none.tsv"] },
   {

@@ -162,6 +162,23 @@ describe("texts: train, eval, predict, merge, inspect", () => {
   });
 });
 
+describe("a base whose config is of another problem", () => {
+  it.each(["regression", "multi_label_classification"])("%s: the run's own problem counts", async (problem) => {
+    const base = join(folder, problem);
+    await textModel(base);
+    const config = JSON.parse(await readFile(join(base, "config.json"), "utf8"));
+    await writeFile(join(base, "config.json"), JSON.stringify({ ...config, problem_type: problem }));
+    const output = `out-${problem}`;
+    const trained = await run("train", "--model", problem, "--train", "train.tsv", "--output", output, ...fast);
+    expect(trained.stderr).not.toContain("error");
+    expect(trained.status).toBe(0);
+    const scored = await run("eval", output, "dev.tsv", "--threads", "1", "--json");
+    expect(JSON.parse(scored.stdout).metrics.accuracy).toBe(1);
+    const [predicted] = jsonLines((await run("predict", output, "the film is great", "--json")).stdout);
+    expect(predicted?.labels[0]).toMatchObject({ label: "up" });
+  });
+});
+
 describe("pictures", () => {
   it("trains with augmentation from a run file and predicts a folder", async () => {
     await writeFile(

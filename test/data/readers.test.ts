@@ -55,6 +55,32 @@ describe("delimited text", () => {
     ]);
   });
 
+  it("leaves blanks around labels out, and the carriage returns of lines that end otherwise than the first", async () => {
+    const spaced = await readTextDataset(file("spaced.csv", "text, label\na, up\nb,down\nc,up \n"));
+    expect(spaced.label2id).toEqual({ down: 0, up: 1 });
+    expect(spaced.examples.map(({ label }) => label)).toEqual([1, 0, 1]);
+    const trailing = await readTextDataset(file("trailing.tsv", "text\tlabel\na\t1 \nb\t0\n"));
+    expect(trailing.label2id).toEqual({ LABEL_0: 0, LABEL_1: 1 });
+    for (const text of [
+      "text,label\na,up\r\nb,down\nc,up\n",
+      "text,label\r\na,up\nb,down\r\nc,up",
+      "text,label\ra,up\rb,down\rc,up\r",
+    ]) {
+      const { examples, labels } = await readTextDataset(file("mixed.csv", text));
+      expect(labels).toEqual(["down", "up"]);
+      expect(examples.map((example) => example.text)).toEqual(["a", "b", "c"]);
+    }
+  });
+
+  it("names file and line of an empty label", async () => {
+    for (const options of [{}, { label2id: { up: 0 } }]) {
+      await expect(readTextDataset(file("blank.csv", "text,label\r\na,up\nb, \n"), options)).rejects.toMatchObject({
+        code: "invalid-label",
+        message: expect.stringMatching(/blank\.csv:3: the label is empty$/),
+      });
+    }
+  });
+
   it("takes class numbers that no data set has for a mistake", async () => {
     const path = file("ids.csv", "text,label\na,17\nb,4294967295\n");
     const error = await readTextDataset(path).catch((thrown: unknown) => thrown);

@@ -76,7 +76,7 @@ export async function openSource(source: Source, { labels, engine }: OpenOptions
   const model = await loadClassifier(task, base, {
     ...engine,
     ...labelsFor(source, labels),
-    ...(settings?.problemType === "regression" && { problemType: "regression" }),
+    ...(settings && { problemType: settings.problemType }),
     // A head that the adapter brings stands in for the base's, whatever its size.
     ignoreMismatchedSizes: bringsHead && "head",
     onReport: ({ newlyInitialized }, line) => {

@@ -69,6 +69,16 @@ async function labelsOf(run: CompleteRun, train: ReadData): Promise<LabelMaps> {
   return trainingLabels(run.model, train.label2id);
 }
 
+/** A model of one class has nothing to learn; with one output transformers means regression, which must be said. */
+function requireClasses({ numLabels, id2label }: LabelMaps, data: string): void {
+  if (numLabels > 1) return;
+  throw new GraftError(
+    "invalid-label",
+    `there is one class only, ${JSON.stringify(id2label[0])}, for the training data ${data}`,
+    "Give rows of at least two classes (trainLimit takes the first rows, which are of one class in sorted data), name all classes with labels, or set problemType to regression.",
+  );
+}
+
 function sameIds(a: Label2Id, b: Label2Id): boolean {
   const names = Object.keys(a);
   return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
@@ -80,7 +90,8 @@ export async function prepareTraining(run: CompleteRun): Promise<PreparedTrainin
   const { data: keys } = run;
   const task = requireMatch(run.task, await taskOfModel(run.model), run.model);
   const lora = loraConfig(run.lora, task);
-  const isRegression = run.problem_type === "regression";
+  const problemType = run.problem_type ?? "single_label_classification";
+  const isRegression = problemType === "regression";
   if (isRegression && task === "image-classification") {
     throw new GraftError(
       "unsupported",
@@ -92,6 +103,7 @@ export async function prepareTraining(run: CompleteRun): Promise<PreparedTrainin
   requireMetric(args.metricForBestModel, run.metrics, isRegression);
   const first = await readData(keys.train, { task, keys, isRegression, limit: keys.train_limit, ...given });
   const labels = isRegression ? undefined : await labelsOf(run, first);
+  if (labels) requireClasses(labels, keys.train);
   // The ids are the model's, which may name the same classes in another order.
   const reread = labels !== undefined && !run.labels ? { label2id: labels.label2id } : given;
   const read = (path: string, limit: number | undefined) =>
@@ -102,7 +114,8 @@ export async function prepareTraining(run: CompleteRun): Promise<PreparedTrainin
   const test = keys.test === undefined ? undefined : await read(keys.test, keys.test_limit);
   const base = await loadClassifier(task, run.model, {
     ...engineOf(run),
-    ...(labels ? { id2label: labels.id2label } : { numLabels: 1, problemType: "regression" }),
+    ...(labels ? { id2label: labels.id2label } : { numLabels: 1 }),
+    problemType,
     ignoreMismatchedSizes: run.ignore_mismatched_sizes ?? "head",
     seed: args.seed,
     onReport: (_, line) => line && note(line),
@@ -116,7 +129,6 @@ export async function prepareTraining(run: CompleteRun): Promise<PreparedTrainin
     transforms: keys.transforms,
     isRegression,
   });
-  const problemType = isRegression ? "regression" : "single_label_classification";
   const settings: Settings = { task, problemType, labels, maxLength: keys.max_length };
   return { model, args, processing, settings, train, evaluation, test };
 }

@@ -66,6 +66,8 @@ async function parseRecords(
     return parse(text, {
       bom: true,
       delimiter,
+      // Parts of a file may end their lines differently; left to itself the parser takes the first line's end for all.
+      record_delimiter: text.includes("\n") ? ["\r\n", "\n"] : "\r",
       quote: quoting === "none" ? null : '"',
       relax_column_count: true,
       skip_empty_lines: true,

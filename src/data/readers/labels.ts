@@ -44,13 +44,20 @@ const classNumber = /^(0|[1-9]\d*)$/;
 /** Larger class numbers are another column's: row ids, years, telephone numbers. */
 const MOST_INFERRED_CLASSES = 100_000;
 
+/** A label without the blanks around it, which a file's writer did not mean. @throws GraftError `invalid-label` for none */
+function labelText({ value, place }: RawLabel): string {
+  const text = String(value).trim();
+  if (text !== "") return text;
+  throw new GraftError("invalid-label", `${place}: the label is empty`, "Give the row a label, or remove it.");
+}
+
 /**
  * The label2id of a file that came without one: if all labels are class numbers, "LABEL_0" ... as transformers names
  * them; else the sorted names.
- * @throws GraftError `invalid-label` for a class number that no data set has
+ * @throws GraftError `invalid-label` for an empty label, and for a class number that no data set has
  */
 export function inferLabel2id(labels: readonly RawLabel[]): Label2Id {
-  const values = labels.map(({ value }) => String(value));
+  const values = labels.map(labelText);
   if (!values.every((value) => classNumber.test(value))) return label2idOf(values);
   const count = values.reduce((max, value) => Math.max(max, Number(value) + 1), 0);
   if (count > MOST_INFERRED_CLASSES) {
@@ -66,8 +73,9 @@ export function inferLabel2id(labels: readonly RawLabel[]): Label2Id {
 }
 
 /** The class id of a name, or of a class number that label2id holds. @throws GraftError `invalid-label`. */
-export function labelId({ value, place }: RawLabel, label2id: Label2Id): number {
-  const text = String(value).trim();
+export function labelId(label: RawLabel, label2id: Label2Id): number {
+  const exact = String(label.value);
+  const text = Object.hasOwn(label2id, exact) ? exact : labelText(label);
   const id = Object.hasOwn(label2id, text) ? label2id[text] : undefined;
   if (id !== undefined) return id;
   if (classNumber.test(text) && Object.values(label2id).includes(Number(text))) return Number(text);
@@ -75,7 +83,7 @@ export function labelId({ value, place }: RawLabel, label2id: Label2Id): number 
   const shown = known.slice(0, 20).join(", ") + (known.length > 20 ? `, ... (${known.length} in all)` : "");
   throw new GraftError(
     "invalid-label",
-    `${place}: unknown label "${text}"`,
+    `${label.place}: unknown label "${text}"`,
     `Known labels: ${shown}. Correct the row, or name every class when reading (labels, label2id).`,
   );
 }
