@@ -10,6 +10,9 @@ const STACK_MIB = 64;
 
 /** A worker thread behind the common interface. */
 export function spawnWorker(url: URL): WorkerHandle {
+  // ONNX Runtime's native part otherwise sends telemetry and writes a log of that to /tmp. It reads the variable of the
+  // process, of which a worker's own process.env is a copy: so it is set here, before the worker loads it.
+  process.env.ORT_DISABLE_TELEMETRY ??= "1";
   // `node --input-type=module -e "..."` is how the program was given, and would forbid a module file here. Otherwise Node's
   // options are inherited: named, V8's own among them (--max-old-space-size) would be refused.
   const isTyped = process.execArgv.some((option) => option.startsWith("--input-type"));

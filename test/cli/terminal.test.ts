@@ -109,6 +109,14 @@ describe("output that is no terminal", () => {
   });
 });
 
+it("a run leaves no trace of ONNX Runtime's telemetry", () => {
+  const { ORT_DISABLE_TELEMETRY: _, ...env } = process.env;
+  const args = [graftBinary, ...endless.map((word) => (word === "out" ? "quiet" : word)), "--max-steps", "1"];
+  const { pid, status } = spawnSync(process.execPath, args, { cwd: folder, env });
+  expect(status).toBe(0);
+  expect(existsSync(`/tmp/mat-debug-${pid}.log`)).toBe(false);
+});
+
 describe("faults of Graft", () => {
   const script = `const { reportError } = await import(${JSON.stringify(errorsModule)});
     process.exitCode = reportError(new TypeError("x is not a function\\nmore"), process.argv[1] === "json");`;
