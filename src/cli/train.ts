@@ -14,6 +14,7 @@ import { Companions } from "./work/companions.js";
 import { computeMetricsOf } from "./work/metrics.js";
 import { checkRunFolder } from "./work/output-folder.js";
 import { type CompleteRun, type PreparedTraining, prepareTraining } from "./work/prepare-training.js";
+import { saveRun } from "./work/save-run.js";
 
 interface TrainFlags {
   readonly lora?: string;
@@ -91,7 +92,7 @@ async function train(file: string | undefined, flags: TrainFlags): Promise<void>
     });
     if (flags.resume === undefined) await clearFolder(run.output);
     const output = await trainer.train({ signal: interrupt.signal, resumeFromCheckpoint: flags.resume ?? false });
-    await trainer.saveModel(run.output);
+    await saveRun(trainer, run.output);
     const isStopped = output.stopReason === "aborted";
     const scores =
       !isStopped && datasets.evalDataset ? (knownScores(trainer) ?? (await trainer.evaluate())) : undefined;

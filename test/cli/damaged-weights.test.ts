@@ -185,8 +185,8 @@ describe("a full disk", () => {
     try {
       for (const args of [
         [...train("bert"), "--r", "32", "--output", "small/out"],
-        ["merge", "good", "small/out", "--overwrite"],
-        ["export", "good", "small/out", "--overwrite"],
+        ["merge", "good", "small/merged"],
+        ["export", "good", "small/exported"],
       ]) {
         const { status, stderr } = await graft(folder, args);
         expect(stderr).toMatch(
@@ -199,6 +199,28 @@ describe("a full disk", () => {
     } finally {
       execFileSync("umount", [small]);
       await rm(small, { recursive: true });
+    }
+  });
+
+  it("leaves no adapter without its companions (left out where no file system can be mounted)", async (context) => {
+    const small = at("smaller");
+    await mkdir(small);
+    if (!mountSmall(small, 64)) {
+      await rm(small, { recursive: true });
+      context.skip("this user may not mount a file system");
+    }
+    try {
+      await cp(at("bert"), at("wordy"), { recursive: true });
+      await writeFile(at("wordy/special_tokens_map.json"), `{${" ".repeat(80_000)}}`);
+      const args = [...train("wordy"), "--r", "1", "--save-strategy", "no", "--output", "smaller/out"];
+      const { status, stderr } = await graft(folder, args);
+      expect(stderr).toContain("error [disk-full]: cannot write ");
+      expect(status).toBe(1);
+      expect(await readdir(join(small, "out"))).toEqual(["events.jsonl"]);
+    } finally {
+      execFileSync("umount", [small]);
+      await rm(small, { recursive: true });
+      await rm(at("wordy"), { recursive: true });
     }
   });
 });

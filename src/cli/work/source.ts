@@ -19,9 +19,12 @@ export interface Source {
   readonly processing: string;
 }
 
+/** The file that makes a folder an adapter's. */
+export const ADAPTER_CONFIG = "adapter_config.json";
+
 /** Whether a folder holds an adapter rather than a model. */
 export async function isAdapterFolder(path: string): Promise<boolean> {
-  return platform.exists(platform.join(path, "adapter_config.json"));
+  return platform.exists(platform.join(path, ADAPTER_CONFIG));
 }
 
 /** Names that a message has room for. */
