@@ -84,8 +84,7 @@ async function inspectAdapter(path: string): Promise<Inspection> {
   const state = await checkpointState(path);
   const tensors = await tensorsOfFolder(await resolveModelFolder(path, "adapter"));
   const labels = Object.values(settings?.labels?.id2label ?? {});
-  // A checkpoint is of the run in the folder around it.
-  const precision = await readPrecisionReport(state ? platform.dirname(platform.resolve(path)) : path);
+  const precision = await readPrecisionReport(path);
   const facts: [string, string][] = [
     [state ? "checkpoint" : "adapter", path],
     ...Object.entries(config).map(([key, value]): [string, string] => [key, shownValue(value)]),

@@ -7,6 +7,7 @@ import { openSafetensors, readAllTensors } from "../safetensors/read.js";
 import { writeSafetensors } from "../safetensors/write.js";
 import type { TensorData } from "../tensor-data.js";
 import type { TrainingArgumentName, TrainingArguments } from "./arguments/index.js";
+import { type FrozenPrecisionReport, writePrecisionReport } from "./frozen-precision.js";
 import { stateFromJson, stateToJson, type TrainerState } from "./state.js";
 
 const OPTIMIZER = "optimizer.safetensors";
@@ -23,6 +24,8 @@ export interface CheckpointContents {
   /** The model, and its tokenizer or image processor. */
   readonly saved: readonly Savable[];
   readonly optimizer: OptimizerState | undefined;
+  /** What was decided about int8, where the run asks for it. */
+  readonly precision: FrozenPrecisionReport | undefined;
   readonly state: TrainerState;
   readonly args: TrainingArguments;
 }
@@ -34,13 +37,14 @@ export function checkpointPath(outputDir: string, step: number): string {
 
 /** Writes a checkpoint folder, whole or not at all: model, optimizer.safetensors, trainer_state.json, training_args.json. */
 export async function writeCheckpoint(path: string, contents: CheckpointContents): Promise<void> {
-  const { saved, optimizer, state, args } = contents;
+  const { saved, optimizer, precision, state, args } = contents;
   await platform.writeFolderAtomic(path, async (folder) => {
     for (const one of saved) await one.savePretrained(folder);
     if (optimizer) {
       const metadata = { optimizer: optimizer.optimizer, step: String(optimizer.step) };
       await writeSafetensors(platform.join(folder, OPTIMIZER), new Map(Object.entries(optimizer.tensors)), metadata);
     }
+    if (precision) await writePrecisionReport(folder, precision);
     await platform.writeFileAtomic(platform.join(folder, STATE), stateToJson(state));
     const { warnings: _, ...values } = args;
     await platform.writeFileAtomic(platform.join(folder, ARGUMENTS), `${JSON.stringify(values, null, 2)}\n`);
@@ -100,12 +104,17 @@ const decisive: readonly TrainingArgumentName[] = [
   "learningRate",
   "lrSchedulerType",
   "warmupSteps",
+  "optim",
   "weightDecay",
+  "adamBeta1",
+  "adamBeta2",
+  "adamEpsilon",
   "maxGradNorm",
   "seed",
   "dataSeed",
   "trainSamplingStrategy",
   "dataloaderDropLast",
+  "frozenPrecision",
 ];
 
 /** What is set otherwise than in the interrupted run, e.g. "seed (7, was 42)". */

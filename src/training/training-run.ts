@@ -15,7 +15,7 @@ import {
 } from "./callbacks/index.js";
 import { changedArguments, type ResumePoint, type Savable } from "./checkpoint.js";
 import { CheckpointKeeper } from "./checkpoint-keeper.js";
-import { readPrecisionReport, writePrecisionReport } from "./frozen-precision.js";
+import { type FrozenPrecisionReport, readPrecisionReport, writePrecisionReport } from "./frozen-precision.js";
 import { restoreWeights, type TrainableModel } from "./model.js";
 import { pendingState, takeUpPending } from "./pending.js";
 import { planRun, type RunPlan, resolvedInterval } from "./plan.js";
@@ -68,6 +68,8 @@ export class TrainingRun<Row> {
   private hasBegun = false;
   private told: Promise<void> = Promise.resolve();
   private last: UpdateResult | undefined;
+  /** What was decided about int8, by the run that this one goes on from or by this one. */
+  private precision: FrozenPrecisionReport | undefined;
 
   constructor(private readonly setup: TrainingRunSetup<Row>) {
     const { args, dataset, model, state, resume } = setup;
@@ -75,8 +77,9 @@ export class TrainingRun<Row> {
     const batches = dataset.length / batchSize;
     this.plan = planRun(args, dataset.length, dataloaderDropLast ? Math.floor(batches) : Math.ceil(batches));
     this.updater = new Updater(model, args, this.plan.maxSteps, () => this.call("onSubstepEnd"), {
-      knownPrecision: async () => (resume ? readPrecisionReport(args.outputDir) : undefined),
+      knownPrecision: async () => this.precision,
       onPrecision: async (report) => {
+        this.precision = report;
         setup.inform(report.reason);
         await writePrecisionReport(args.outputDir, report);
       },
@@ -145,8 +148,16 @@ export class TrainingRun<Row> {
     await restoreWeights(model, resume.folder);
     await this.updater.session.loadState(resume.optimizer);
     await this.keeper.takeUp(resume);
+    await this.takeUpPrecision(resume.folder);
     handler.restore(state.statefulCallbacks);
     this.record.restore(state.statefulCallbacks.RunRecord, state.globalStep);
+  }
+
+  private async takeUpPrecision(checkpoint: string): Promise<void> {
+    const { frozenPrecision, outputDir } = this.setup.args;
+    if (frozenPrecision === "f32") return;
+    this.precision = await readPrecisionReport(checkpoint);
+    if (this.precision) await writePrecisionReport(outputDir, this.precision);
   }
 
   /** @param doneUpdates of this epoch, before the run was resumed */
@@ -253,7 +264,7 @@ export class TrainingRun<Row> {
         RunRecord: this.record.state(),
         ...(isInterrupted && { TrainerControl: pendingState(control, state) }),
       };
-      return { saved, optimizer: await this.updater.session.state() };
+      return { saved, optimizer: await this.updater.session.state(), precision: this.precision };
     }, isInterrupted);
     if (checkpoint !== undefined) await handler.call("onSave", this.setup, { checkpoint });
   }

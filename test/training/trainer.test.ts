@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   accuracy,
@@ -13,7 +13,7 @@ import {
   TrainingArguments,
   type TrainingArgumentsOptions,
 } from "graft-peft";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { BatchTensors } from "#graft/data/index";
 import { collateTiny, goldenFolder, type TinyRow, temporaryFolder, tinyPeftModel, tinyTextDataset } from "./tiny.js";
 
@@ -165,10 +165,34 @@ describe("training", () => {
     const onWarning = (message: string) => {
       warnings.push(message);
     };
-    const second = await tinyTrainer({ options: { maxSteps: 2, seed: 7 }, onWarning });
+    const second = await tinyTrainer({ options: { maxSteps: 2, seed: 7, adamBeta2: 0.95 }, onWarning });
     await second.trainer.train({ resumeFromCheckpoint: join(first.outputDir, "checkpoint-1") });
-    expect(warnings).toEqual([expect.stringMatching(/other options: seed \(7, was 42\)/)]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/other options: adamBeta2 \(0\.95, was 0\.999\), seed \(7, was 42\)/),
+    ]);
     await second.model.dispose();
+  });
+
+  it("a run resumed into another folder keeps the checkpoint's decisions about int8", async () => {
+    const options: TrainingArgumentsOptions = {
+      maxSteps: 2,
+      saveStrategy: "steps",
+      saveSteps: 1,
+    };
+    const first = await tinyTrainer({ options });
+    await first.trainer.train();
+    await first.model.dispose();
+    const checkpoint = join(first.outputDir, "checkpoint-1");
+    const kept = { used: "f32", reason: "decided before", products: [] };
+    await writeFile(join(checkpoint, "frozen_precision.json"), JSON.stringify(kept));
+    const onWarning = vi.fn();
+    const second = await tinyTrainer({ options: { ...options, frozenPrecision: "int8" }, onWarning });
+    await second.trainer.train({ resumeFromCheckpoint: checkpoint });
+    await second.model.dispose();
+    expect(onWarning.mock.calls).toEqual([[expect.stringContaining("frozenPrecision (int8, was f32)")]]);
+    for (const folder of [second.outputDir, join(second.outputDir, "checkpoint-2")]) {
+      expect(JSON.parse(await readFile(join(folder, "frozen_precision.json"), "utf8"))).toEqual(kept);
+    }
   });
 
   it("weighs accumulated batches by their labelled rows; ignored rows do not count", async () => {
@@ -344,6 +368,19 @@ describe("training", () => {
     const output = await again.trainer.train({ resumeFromCheckpoint: best });
     expect(output).toMatchObject({ globalStep: 20, stopReason: "callback" });
     await again.model.dispose();
+  });
+
+  it("a metric that is NaN is never the best, and a second run begins to wait anew", async () => {
+    const scores = [Number.NaN, 0.5, 0.4, 0.3, 0.9];
+    const { trainer, model } = await tinyTrainer({
+      options: { numTrainEpochs: 6, evalStrategy: "epoch", metricForBestModel: "score" },
+      computeMetrics: () => ({ score: scores.shift() ?? 0 }),
+      callbacks: [new EarlyStoppingCallback({ earlyStoppingPatience: 2 })],
+    });
+    expect(await trainer.train()).toMatchObject({ globalStep: 20, stopReason: "callback" });
+    scores.splice(0, scores.length, 0.1, 0.2, 0.1, 0.1);
+    expect(await trainer.train()).toMatchObject({ globalStep: 20, stopReason: "callback" });
+    await model.dispose();
   });
 
   it("evaluates all rows whatever the batch size, and predicts row by row", async () => {

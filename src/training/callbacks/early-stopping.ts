@@ -22,7 +22,12 @@ export class EarlyStoppingCallback implements TrainerCallback {
     this.threshold = earlyStoppingThreshold;
   }
 
-  onTrainBegin({ args }: CallbackEvent): void {
+  onTrainBegin({ args, state }: CallbackEvent): void {
+    // A run that is not resumed knows nothing of the one before.
+    if (state.statefulCallbacks[this.name] === undefined) {
+      this.waited = 0;
+      this.best = null;
+    }
     if (args.metricForBestModel !== null && args.evalStrategy !== "no") return;
     throw new GraftError(
       "invalid-config",
@@ -34,11 +39,18 @@ export class EarlyStoppingCallback implements TrainerCallback {
   onEvaluate({ args, control, metrics }: CallbackEvent & { readonly metrics: LogEntry }): void {
     const value = metrics[metricKey(args.metricForBestModel ?? "loss")];
     if (value === undefined) return;
-    const gain = this.best === null ? Number.POSITIVE_INFINITY : (value - this.best) * (args.greaterIsBetter ? 1 : -1);
+    const gain = this.gainOf(value, args.greaterIsBetter ?? false);
     if (gain > this.threshold) this.waited = 0;
     else this.waited++;
     if (gain > 0) this.best = value;
     if (this.waited >= this.patience) control.shouldTrainingStop = true;
+  }
+
+  /** NaN is no improvement on anything. */
+  private gainOf(value: number, greaterIsBetter: boolean): number {
+    if (Number.isNaN(value)) return Number.NEGATIVE_INFINITY;
+    if (this.best === null) return Number.POSITIVE_INFINITY;
+    return (value - this.best) * (greaterIsBetter ? 1 : -1);
   }
 
   saveState(): CallbackState {
