@@ -33,7 +33,7 @@ async function evaluate(folder: string, data: string, run: Run, flags: EvalFlags
     const { task } = source;
     const rows = await readData(data, { task, keys: run.data, limit, label2id: model.config.label2id, isRegression });
     const maxLength = run.data.max_length ?? source.settings?.maxLength;
-    const { transforms } = run.data;
+    const transforms = run.data.transforms ?? source.settings?.transforms;
     const processing = await processingOf({
       task,
       folder: source.processing,

@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { platform } from "#platform";
-import { precisionFile, Trainer } from "../training/index.js";
+import { lastCheckpoint, precisionFile, Trainer } from "../training/index.js";
 import { sectionNames } from "./run-file/fields.js";
 import { addRunFlags, readRun, settingsOfLoraLine } from "./run-file/flags.js";
 import { type Run, runOf } from "./run-file/run.js";
@@ -14,6 +14,7 @@ import { Companions } from "./work/companions.js";
 import { computeMetricsOf } from "./work/metrics.js";
 import { checkRunFolder } from "./work/output-folder.js";
 import { type CompleteRun, type PreparedTraining, prepareTraining } from "./work/prepare-training.js";
+import { checkResumed } from "./work/resume.js";
 import { saveRun } from "./work/save-run.js";
 
 interface TrainFlags {
@@ -69,6 +70,10 @@ async function train(file: string | undefined, flags: TrainFlags): Promise<void>
   if (flags.resume === undefined) await checkRunFolder(run.output, run.model, flags.overwrite ?? false);
   const prepared = await prepareTraining(run);
   const { model, args, processing, settings } = prepared;
+  if (flags.resume !== undefined) {
+    const checkpoint = flags.resume === true ? await lastCheckpoint(run.output) : flags.resume;
+    await checkResumed(checkpoint, run, prepared);
+  }
   announce(run, prepared);
   if (flags.json) note(model.trainableParametersLine());
   else print(model.trainableParametersLine());

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fast, graft, imageModel, textModel, workFolder, writePictures, writeTable } from "./graft.js";
 
@@ -162,6 +163,34 @@ describe("texts: train, eval, predict, merge, inspect", () => {
   });
 });
 
+describe("a run that is resumed otherwise", () => {
+  const args = (...more: string[]) => [
+    "train",
+    "--model",
+    "bert",
+    "--train",
+    "train.tsv",
+    "--output",
+    "resumed",
+    ...more,
+  ];
+  const steps = ["--threads", "1", "--max-steps", "2", "--save-steps", "1"];
+
+  it("is warned of by name, and refused for other labels", async () => {
+    expect((await run(...args(...steps, "--max-length", "8"))).status).toBe(0);
+    const resume = ["--resume", "resumed/checkpoint-1", ...steps];
+    const same = await run(...args(...resume, "--max-length", "8"));
+    expect(same.stderr).not.toContain("warning");
+    const changed = await run(...args(...resume, "--lora-alpha", "4", "--adam-beta2", "0.9"));
+    expect(changed.status).toBe(0);
+    expect(changed.stderr).toContain("other settings: lora_alpha (4, was 8), max_length (not set, was 8); the run");
+    expect(changed.stderr).toContain("--adam-beta2 (0.9, was 0.999)");
+    const relabelled = await run(...args(...resume, "--max-length", "8", "--labels", "up,down"));
+    expect(relabelled.stderr).toContain("was trained for down, up, and this run is for up, down");
+    expect(relabelled.status).toBe(1);
+  });
+});
+
 describe("a base whose config is of another problem", () => {
   it.each(["regression", "multi_label_classification"])("%s: the run's own problem counts", async (problem) => {
     const base = join(folder, problem);
@@ -199,6 +228,15 @@ threads: 1
     expect(existsSync(join(folder, "none"))).toBe(false);
     expect(JSON.parse(trained.stdout).test.test_accuracy).toBe(1);
     expect(existsSync(join(folder, "images/preprocessor_config.json"))).toBe(true);
+    // What the run did to pictures is the default of an evaluation.
+    await mkdir(join(folder, "striped/red"), { recursive: true });
+    const red = { width: 30, height: 30, channels: 3, background: "red" } as const;
+    const striped = sharp({ create: red }).extend({ left: 40, background: "blue" });
+    await striped.png().toFile(join(folder, "striped/red/0.png"));
+    const lossWith = async (...args: string[]) =>
+      JSON.parse((await run("eval", "images", "striped", "--threads", "1", "--json", ...args)).stdout).metrics.loss;
+    expect(await lossWith()).toBe(await lossWith("--transforms", "augment"));
+    expect(await lossWith()).not.toBe(await lossWith("--transforms", "resize"));
     const { stdout } = await run("predict", "images", "pictures/red", "--json");
     const scored = jsonLines(stdout);
     expect(scored).toHaveLength(8);

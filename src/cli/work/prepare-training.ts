@@ -129,6 +129,7 @@ export async function prepareTraining(run: CompleteRun): Promise<PreparedTrainin
     transforms: keys.transforms,
     isRegression,
   });
-  const settings: Settings = { task, problemType, labels, maxLength: keys.max_length };
+  const { max_length: maxLength, transforms } = keys;
+  const settings: Settings = { task, problemType, labels, maxLength, transforms };
   return { model, args, processing, settings, train, evaluation, test };
 }

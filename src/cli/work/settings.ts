@@ -15,6 +15,8 @@ export interface Settings {
   readonly problemType: "single_label_classification" | "regression";
   readonly labels: LabelMaps | undefined;
   readonly maxLength: number | undefined;
+  /** How pictures were prepared, where the run said so. */
+  readonly transforms: "resize" | "augment" | undefined;
 }
 
 const schema = z.object({
@@ -23,16 +25,18 @@ const schema = z.object({
   id2label: z.record(z.string(), z.string()).nullish(),
   label2id: z.record(z.string(), z.int()).nullish(),
   max_length: z.int().positive().nullish(),
+  transforms: z.enum(["resize", "augment"]).nullish(),
 });
 
 /** Writes graft.json into a folder. id2label and label2id are written as in config.json. */
 export async function writeSettings(folder: string, settings: Settings): Promise<void> {
-  const { task, problemType, labels, maxLength } = settings;
+  const { task, problemType, labels, maxLength, transforms } = settings;
   await writeJson(platform.join(folder, SETTINGS_FILE), {
     task,
     problem_type: problemType,
     ...(labels && { id2label: labels.id2label, label2id: labels.label2id }),
     ...(maxLength !== undefined && { max_length: maxLength }),
+    ...(transforms !== undefined && { transforms }),
   });
 }
 
@@ -49,7 +53,8 @@ export async function readSettings(folder: string): Promise<Settings | undefined
       "Restore the file that graft train wrote, or remove it and name the labels with --labels.",
     );
   }
-  const { task, problem_type: problemType, id2label, label2id, max_length: maxLength } = result.data;
+  const { task, problem_type: problemType, id2label, label2id, max_length: maxLength, transforms } = result.data;
   const maps = { ...(id2label && { id2label }), ...(label2id && { label2id }) };
-  return { task, problemType, labels: labelMaps(maps, path), maxLength: maxLength ?? undefined };
+  const labels = labelMaps(maps, path);
+  return { task, problemType, labels, maxLength: maxLength ?? undefined, transforms: transforms ?? undefined };
 }
