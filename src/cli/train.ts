@@ -1,6 +1,8 @@
 import { Command, Option } from "commander";
 import { platform } from "#platform";
-import { lastCheckpoint, precisionFile, Trainer } from "../training/index.js";
+import { GraftError } from "../errors.js";
+import { removeStaleTemporaries } from "../platform/node-temporaries.js";
+import { lastCheckpoint, precisionFile, requireWritable, Trainer } from "../training/index.js";
 import { sectionNames } from "./run-file/fields.js";
 import { addRunFlags, readRun, settingsOfLoraLine } from "./run-file/flags.js";
 import { type Run, runOf } from "./run-file/run.js";
@@ -96,15 +98,22 @@ async function train(file: string | undefined, flags: TrainFlags): Promise<void>
       onWarning: warn,
     });
     if (flags.resume === undefined) await clearFolder(run.output);
+    await removeStaleTemporaries(run.output);
+    await requireWritable(run.output);
     const output = await trainer.train({ signal: interrupt.signal, resumeFromCheckpoint: flags.resume ?? false });
     await saveRun(trainer, run.output);
     const isStopped = output.stopReason === "aborted";
+    const { signal } = interrupt;
     const scores =
-      !isStopped && datasets.evalDataset ? (knownScores(trainer) ?? (await trainer.evaluate())) : undefined;
-    const tests = !isStopped && test ? (await trainer.predict(test)).metrics : undefined;
+      !isStopped && datasets.evalDataset
+        ? (knownScores(trainer) ?? (await trainer.evaluate(undefined, { signal })))
+        : undefined;
+    const tests = !isStopped && test ? (await trainer.predict(test, { signal })).metrics : undefined;
     const int8Scores =
       scores && model.runner.trainsInInt8
-        ? await model.runner.withTrainingPrecision(() => trainer.evaluate(undefined, { metricKeyPrefix: "int8" }))
+        ? await model.runner.withTrainingPrecision(() =>
+            trainer.evaluate(undefined, { metricKeyPrefix: "int8", signal }),
+          )
         : undefined;
     progress.stop();
     const result = trainingResult(run, prepared, output, { scores, int8Scores, tests });
@@ -114,10 +123,14 @@ async function train(file: string | undefined, flags: TrainFlags): Promise<void>
       note(`stopped after step ${output.globalStep}; go on with the same command and --resume`);
       throw new InterruptedError();
     }
+  } catch (error) {
+    if (!interrupt.signal.aborted || !(error instanceof GraftError) || error.code !== "aborted") throw error;
+    note(`stopped: the adapter is in ${run.output}, its evaluation is not finished; graft eval makes it`);
+    throw new InterruptedError();
   } finally {
     progress.stop();
-    interrupt.release();
     await model.dispose();
+    interrupt.release();
   }
 }
 

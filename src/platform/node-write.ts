@@ -1,13 +1,21 @@
 import { appendFile, type FileHandle, mkdir, mkdtemp, open, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { GraftError } from "../errors.js";
 import { explained } from "./node-errors.js";
+import { siblingName } from "./node-temporaries.js";
 import type { FileContents, FileWriting } from "./types.js";
 
-/** A name beside `path` that nothing else uses; hidden, so that a leftover is not mistaken for a result. */
-function siblingName(path: string, purpose: string): string {
-  return join(dirname(path), `.${basename(path)}.${purpose}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`);
+/** Creates a folder and its parents. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    // Node says ENOENT for whatever keeps a parent from being made (EROFS): made one by one, folders tell the cause.
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    await mkdir(path);
+  }
 }
 
 async function writePieces(file: FileHandle, contents: FileContents): Promise<void> {
@@ -73,7 +81,7 @@ async function replaceFolder(temporary: string, path: string): Promise<void> {
 async function writeFolderAtomic(givenPath: string, fill: (temporaryPath: string) => Promise<void>): Promise<void> {
   const path = resolve(givenPath);
   await explained("write", givenPath, async () => {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     const temporary = siblingName(path, "tmp");
     await mkdir(temporary);
     try {
@@ -98,7 +106,7 @@ async function writeFolderAtomic(givenPath: string, fill: (temporaryPath: string
 export const nodeWriting: FileWriting = {
   makeDirectory: (path) =>
     explained("create", path, async () => {
-      await mkdir(path, { recursive: true });
+      await makeFolder(resolve(path));
     }),
   makeTemporaryDirectory: (prefix) => explained("create", tmpdir(), () => mkdtemp(join(tmpdir(), prefix))),
   writeFileAtomic,

@@ -51,3 +51,4 @@ export {
   type TrainOptions,
 } from "./trainer.js";
 export type { StopReason, TrainOutput } from "./training-run.js";
+export { requireWritable } from "./writable.js";

@@ -21,6 +21,7 @@ import { pendingState, takeUpPending } from "./pending.js";
 import { planRun, type RunPlan, resolvedInterval } from "./plan.js";
 import { RunRecord } from "./run-record.js";
 import type { LogEntry, TrainerState } from "./state.js";
+import { requireWritable } from "./writable.js";
 import { type UpdateResult, Updater, updateBatches } from "./updater.js";
 
 /** Why a run ended: all updates made, a callback asked for it, or its AbortSignal fired. */
@@ -123,8 +124,7 @@ export class TrainingRun<Row> {
     const { setup, plan } = this;
     const { state, control } = setup;
     await this.takeUp();
-    // What cannot be written is better known now than after an hour.
-    if (setup.args.saveStrategy !== "no") await platform.makeDirectory(setup.args.outputDir);
+    if (setup.args.saveStrategy !== "no") await requireWritable(setup.args.outputDir);
     this.hasBegun = true;
     await this.call("onTrainBegin");
     if (setup.resume) {

@@ -202,6 +202,29 @@ describe("a full disk", () => {
     }
   });
 
+  it("that is read-only is named before training (left out where no file system can be mounted)", async (context) => {
+    const closed = at("closed");
+    await mkdir(closed);
+    if (!mountSmall(closed, 64)) {
+      await rm(closed, { recursive: true });
+      context.skip("this user may not mount a file system");
+    }
+    try {
+      await mkdir(join(closed, "out"));
+      execFileSync("mount", ["-o", "remount,ro", closed]);
+      for (const output of ["closed/out", "closed/new/below"]) {
+        const quiet = ["--report-to", "none", "--logging-steps", "1", "--output", output];
+        const { status, stderr } = await graft(folder, [...train("bert"), ...quiet]);
+        expect(stderr).toMatch(/^error \[file-access\]: .*it lies on a read-only file system$/m);
+        expect(stderr).not.toContain("step 1/");
+        expect(status).toBe(1);
+      }
+    } finally {
+      execFileSync("umount", [closed]);
+      await rm(closed, { recursive: true });
+    }
+  });
+
   it("leaves no adapter without its companions (left out where no file system can be mounted)", async (context) => {
     const small = at("smaller");
     await mkdir(small);

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { readdir, readFile, rm } from "node:fs/promises";
+import { existsSync, watch } from "node:fs";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { formatBytes, formatDuration, formatNumber } from "#graft/cli/shell/format";
@@ -74,13 +74,55 @@ describe("a run that was stopped", () => {
     expect(once.status).toBe(130);
     const twice = await interrupted("twice", ["step 6/", "press Ctrl-C again"]);
     expect(twice.status).toBe(130);
-    // Whenever the second one comes, every file is whole and none has a temporary name.
-    expect((await readdir(join(folder, "twice"))).filter((name) => name.startsWith("."))).toEqual([]);
+    // What the second one left half-written has a temporary name, and the next run removes it.
+    const ended = spawnSync(process.execPath, ["-e", ""]).pid;
+    const hidden = async () => (await readdir(join(folder, "twice"))).filter((name) => name.startsWith("."));
+    await mkdir(join(folder, `twice/.checkpoint-7.tmp-${ended}-0123abcd`));
+    await writeFile(join(folder, `twice/.adapter_model.safetensors.tmp-${ended}-0123abcd`), "");
+    await writeFile(join(folder, `twice/.other.tmp-${process.pid}-0123abcd`), "");
     for (const output of ["once", "twice"]) {
       const resumed = await graft(folder, [...args(output), "--resume"]);
       expect(resumed.status).toBe(0);
       expect(await adapterOf(output)).toEqual(await adapterOf("whole"));
     }
+    expect(await hidden()).toEqual([`.other.tmp-${process.pid}-0123abcd`]);
+  });
+
+  it("within a save, by a second Ctrl-C, goes on from the checkpoint before", async () => {
+    const output = join(folder, "within");
+    await mkdir(output);
+    const watcher = watch(output);
+    const save = ["--overwrite", "--save-steps", "4", "--logging-steps", "1"];
+    const child = spawn(process.execPath, [graftBinary, ...args("within"), ...save], { cwd: folder });
+    watcher.on("change", (_, name) => {
+      if (!String(name).startsWith(".checkpoint-8.tmp-")) return;
+      watcher.close();
+      child.kill("SIGINT");
+      child.kill("SIGTERM");
+    });
+    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(130);
+    expect((await graft(folder, [...args("within"), "--resume"])).status).toBe(0);
+    expect((await readdir(output)).filter((name) => name.startsWith("."))).toEqual([]);
+    expect(await adapterOf("within")).toEqual(await adapterOf("whole"));
+  });
+
+  it("in the evaluation after training keeps the adapter and ends with status 130", async () => {
+    await writeTable(join(folder, "long.tsv"), 20_000);
+    const test = ["--test", "long.tsv", "--report-to", "none", "--save-strategy", "no"];
+    const child = spawn(process.execPath, [graftBinary, ...args("tested"), ...test], { cwd: folder });
+    const output = join(folder, "tested");
+    let seen = "";
+    child.stderr.on("data", (data: Buffer) => {
+      seen += data.toString();
+    });
+    const poll = setInterval(() => {
+      if (!existsSync(join(output, "adapter_config.json"))) return;
+      clearInterval(poll);
+      child.kill("SIGINT");
+    }, 5);
+    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(130);
+    expect(seen).toContain("stopped: the adapter is in tested");
+    expect(existsSync(join(output, "graft.json"))).toBe(true);
   });
 });
 

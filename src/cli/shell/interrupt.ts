@@ -3,7 +3,8 @@ import { note } from "./print.js";
 
 /**
  * Turns Ctrl-C (and a polite kill) into an AbortSignal: the first asks the run to end after its step and to save, the
- * second ends the process at once. Files are written whole or not at all, so that leaves none damaged.
+ * second ends the process at once. Files are written whole or not at all: what was being written keeps its temporary
+ * name, which the next run in the folder removes.
  */
 export function interruptSignal(onFirst: () => void = () => {}): { readonly signal: AbortSignal; release(): void } {
   const controller = new AbortController();

@@ -1,5 +1,6 @@
 import { rename } from "node:fs/promises";
 import { platform } from "#platform";
+import { siblingName } from "../../platform/node-temporaries.js";
 import type { Trainer } from "../../training/index.js";
 import { ADAPTER_CONFIG } from "./source.js";
 
@@ -8,7 +9,7 @@ import { ADAPTER_CONFIG } from "./source.js";
  * which makes a folder an adapter's, comes last: a full disk leaves what was there before, never half of an adapter.
  */
 export async function saveRun(trainer: Pick<Trainer<unknown>, "saveModel">, output: string): Promise<void> {
-  const temporary = platform.join(output, `.adapter.tmp-${process.pid}`);
+  const temporary = siblingName(platform.join(output, "adapter"), "tmp");
   try {
     await trainer.saveModel(temporary);
     await platform.remove(platform.join(output, ADAPTER_CONFIG));
