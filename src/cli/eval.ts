@@ -3,7 +3,7 @@ import { platform } from "#platform";
 import { Trainer, TrainingArguments } from "../training/index.js";
 import { addRunFlags, countFlag, readRun } from "./run-file/flags.js";
 import type { Run } from "./run-file/run.js";
-import { engineOf, sourceKeys, tableKeys } from "./run-file/source-flags.js";
+import { engineOf, sourceHelp, sourceKeys, tableKeys } from "./run-file/source-flags.js";
 import { withExamples } from "./shell/examples.js";
 import { formatCount, formatDuration, formatNumber } from "./shell/format.js";
 import { print, printJson, warn } from "./shell/print.js";
@@ -92,7 +92,7 @@ export function evalCommand(): Command {
       const run = await readRun(undefined, flags as unknown as Record<string, unknown>, ["", "data"]);
       await evaluate(folder, data, run, flags);
     });
-  addRunFlags(command, ["", "data"], new Set([...sourceKeys, "metrics", ...tableKeys, "transforms"]));
+  addRunFlags(command, ["", "data"], new Set([...sourceKeys, "metrics", ...tableKeys, "transforms"]), sourceHelp);
   return withExamples(command, [
     ["graft eval runs/sst2 SST-2/dev.tsv", "An adapter, on the base model that it names"],
     [

@@ -3,6 +3,7 @@ import { platform } from "#platform";
 import { copyCompanions } from "../hub/companions.js";
 import { exportOnnx } from "../index.js";
 import { addRunFlags, readRun } from "./run-file/flags.js";
+import { sourceHelp } from "./run-file/source-flags.js";
 import { withExamples } from "./shell/examples.js";
 import { formatBytes } from "./shell/format.js";
 import { print, printJson } from "./shell/print.js";
@@ -47,7 +48,7 @@ export function exportCommand(): Command {
     .addOption(new Option("--overwrite", "replace an output folder that holds a merged or exported model"))
     .addOption(new Option("--json", "print the result as one JSON object"))
     .action((folder: string, output: string, flags: ExportFlags) => exportModel(folder, output, flags));
-  addRunFlags(command, [""], new Set(["model", "labels"]));
+  addRunFlags(command, [""], new Set(["model", "labels"]), sourceHelp);
   return withExamples(command, [
     ["graft export runs/sst2 exported/sst2", "An adapter, merged into the base model that it names"],
     ["graft export models/vit-tiny exported/vit-tiny", "A model as it is"],

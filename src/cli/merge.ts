@@ -3,6 +3,7 @@ import { platform } from "#platform";
 import { GraftError } from "../errors.js";
 import { copyCompanions } from "../hub/companions.js";
 import { addRunFlags, readRun } from "./run-file/flags.js";
+import { sourceHelp } from "./run-file/source-flags.js";
 import { withExamples } from "./shell/examples.js";
 import { formatBytes, formatCount } from "./shell/format.js";
 import { print, printJson } from "./shell/print.js";
@@ -57,7 +58,7 @@ export function mergeCommand(): Command {
     .addOption(new Option("--overwrite", "replace an output folder that holds a merged or exported model"))
     .addOption(new Option("--json", "print the result as one JSON object"))
     .action((adapter: string, output: string, flags: MergeFlags) => merge(adapter, output, flags));
-  addRunFlags(command, [""], new Set(["model", "labels"]));
+  addRunFlags(command, [""], new Set(["model", "labels"]), sourceHelp);
   return withExamples(command, [
     ["graft merge runs/sst2 merged/sst2", "The base model is the folder that the adapter names"],
     ["graft merge runs/food101 merged/food101 --model models/vit-tiny", "The base model is in another folder"],

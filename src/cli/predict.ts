@@ -3,7 +3,7 @@ import { dataLoader } from "../data/index.js";
 import { GraftError } from "../errors.js";
 import { addRunFlags, countFlag, readRun } from "./run-file/flags.js";
 import type { Run } from "./run-file/run.js";
-import { engineOf, sourceKeys, tableKeys } from "./run-file/source-flags.js";
+import { engineOf, sourceHelp, sourceKeys, tableKeys } from "./run-file/source-flags.js";
 import { withExamples } from "./shell/examples.js";
 import { formatNumber, formatShare } from "./shell/format.js";
 import { print, printJson } from "./shell/print.js";
@@ -108,7 +108,7 @@ export function predictCommand(): Command {
       await predict(folder, inputs, run, flags);
     });
   const keys = [...sourceKeys, ...tableKeys].filter((key) => key !== "label_column");
-  addRunFlags(command, ["", "data"], new Set(keys));
+  addRunFlags(command, ["", "data"], new Set(keys), sourceHelp);
   return withExamples(command, [
     ['graft predict runs/sst2 "a charming and often affecting journey"', "One text"],
     ["graft predict runs/food101 lunch.jpg --model models/vit-tiny --top-k 3", "One picture"],

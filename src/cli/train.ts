@@ -66,6 +66,12 @@ function knownScores({ state, args }: Pick<Trainer<unknown>, "state" | "args">):
 }
 
 async function train(file: string | undefined, flags: TrainFlags): Promise<void> {
+  if (typeof flags.resume === "string" && /\.ya?ml$/i.test(flags.resume)) {
+    throw new UsageError(
+      `--resume ${flags.resume} names a run file, not a checkpoint`,
+      `Write the run file first: graft train ${flags.resume} --resume.`,
+    );
+  }
   const read = await readRun(file, flags as Record<string, unknown>, sectionNames);
   const extra = flags.lora === undefined ? {} : runOf(settingsOfLoraLine(flags.lora)).lora;
   const run = complete({ ...read, lora: { ...read.lora, ...extra } });

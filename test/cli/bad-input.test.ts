@@ -23,6 +23,7 @@ beforeAll(async () => {
   await cp(at("pictures"), at("damaged"), { recursive: true });
   await writeFile(at("damaged/red/1.png"), "not a picture");
   await mkdir(at("empty/red"), { recursive: true });
+  for (const split of ["train", "test"]) await cp(at("pictures"), at("splits", split), { recursive: true });
   await writeFile(at("quotes.csv"), 'sentence,label\n"never closed,up\n');
   await writeFile(at("ragged.csv"), "sentence,label\ngood,up,extra\n");
   await writeFile(at("lines.jsonl"), '{"text": "good", "label": "up"}\n{"text": \n');
@@ -253,6 +254,30 @@ const cases: readonly Refused[] = [
     code: "invalid-argument",
     says: ["--overwrite", "--resume"],
   },
+  {
+    name: "a folder for a model that reads texts",
+    args: ["predict", "good", "pictures/"],
+    code: "file-access",
+    says: ["pictures/ is a folder, but the model reads texts"],
+  },
+  {
+    name: "splits where classes should be",
+    args: ["train", "--model", "vit", "--output", "out", "--train", "splits"],
+    code: "empty-dataset",
+    says: ["further folders in test, train: it seems to hold splits", "splits/test"],
+  },
+  {
+    name: "a metric of classes for regression",
+    args: train("--problem-type", "regression", "--metrics", "accuracy"),
+    code: "invalid-config",
+    says: ["the metric accuracy compares classes", "pearson"],
+  },
+  {
+    name: "a metric of values for classes",
+    args: ["eval", "good", "train.tsv", "--metrics", "pearson"],
+    code: "invalid-config",
+    says: ["the metric pearson compares values", "accuracy, f1"],
+  },
   { name: "resuming from nothing", args: train("--resume"), code: "file-not-found", says: ["checkpoint"] },
   { name: "inspecting something else", args: ["inspect", "train.tsv"], code: "unsupported", says: ["train.tsv"] },
 ];
@@ -293,6 +318,7 @@ describe("wrong usage", () => {
     { args: ["train", "--model", "bert"], says: "--train, --output missing" },
     { args: ["predict", "good"], says: "missing required argument 'inputs'" },
     { args: train("--r", "many"), says: "--r many" },
+    { args: ["train", "--resume", "saved.yaml"], says: "--resume saved.yaml names a run file" },
     { args: train("--lora", "rank=3"), says: '--lora has no key "rank"' },
     { args: ["predict", "good", "x", "--top-k", "0"], says: "--top-k 0" },
   ];

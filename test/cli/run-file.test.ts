@@ -11,6 +11,7 @@ import { addRunFlags, readRun, settingsOfLoraLine } from "#graft/cli/run-file/fl
 import { readRunFile } from "#graft/cli/run-file/read";
 import { runOf } from "#graft/cli/run-file/run";
 import { userSpelling } from "#graft/cli/run-file/spelling";
+import { textOptions } from "#graft/cli/work/data";
 import { loraKeys } from "#graft/peft/config/lora-fields";
 import { platform } from "#graft/platform/node";
 import { trainingArgumentFields } from "#graft/training/arguments/index";
@@ -105,6 +106,13 @@ describe("flags", () => {
       lora: { target_modules: ["query", "value"], init_lora_weights: "gaussian" },
       training: { max_steps: -1, load_best_model_at_end: true },
     });
+  });
+
+  it("take a tab as a shell passes it on, and as it is", async () => {
+    const delimiter = async (text: string) => textOptions((await runOfFlags(["--delimiter", text])).data).delimiter;
+    for (const text of ["\\t", "\t"]) expect(await delimiter(text)).toBe("\t");
+    expect(await delimiter(";")).toBe(";");
+    await expect(delimiter(";;")).rejects.toThrow("--delimiter ;;");
   });
 
   it("take transformers' old names, as run files do", async () => {

@@ -185,6 +185,16 @@ describe("help", () => {
     });
   }
 
+  it("names options as flags, and says where each verb takes the labels from", async () => {
+    const training = (await graft(folder, ["train", "--help"])).stdout;
+    expect(training).not.toMatch(/\b[a-z]+[A-Z]\w/);
+    expect(training).toMatch(/Default: from the\s+training data/);
+    for (const verb of ["eval", "predict", "merge", "export"]) {
+      const { stdout } = await graft(folder, [verb, "--help"]);
+      expect(stdout.replace(/\s+/g, " ")).toContain("order of their ids. Default: those of graft.json or config.json");
+    }
+  });
+
   it("graft alone shows the verbs and counts as wrong usage; --version prints the version", async () => {
     expect(await graft(folder, [])).toMatchObject({
       status: 2,

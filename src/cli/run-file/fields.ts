@@ -46,7 +46,9 @@ export const dataKeys = {
   eval: path.describe("Data that is evaluated during training"),
   test: path.describe("Data that is evaluated once at the end, with the weights that are saved"),
   format: z.enum(["csv", "tsv", "jsonl", "image-folder"]).describe("Default: by the file's extension"),
-  delimiter: z.string().length(1).describe('Default: "," for CSV, a tab for TSV'),
+  delimiter: z
+    .union([z.string().length(1), z.literal("\\t")])
+    .describe('One character; \\t is a tab. Default: "," for CSV, a tab for TSV'),
   quoting: z
     .enum(["none", "standard"])
     .describe('"none": quotes are ordinary characters, as in GLUE. Default: "standard" for CSV, "none" for TSV'),

@@ -5,7 +5,7 @@ import { UsageError } from "../shell/errors.js";
 import { type SectionName, sections } from "./fields.js";
 import { readRunFile } from "./read.js";
 import { type Run, runOf, type Setting } from "./run.js";
-import { flagOf, optionOf } from "./spelling.js";
+import { flagOf, optionOf, userSpelling } from "./spelling.js";
 
 const headings: { readonly [S in SectionName]: string } = {
   "": "Run:",
@@ -33,7 +33,7 @@ function parsedFlag(schema: z.ZodType, text: string, flag: string): unknown {
   const fitting = candidates.find((candidate) => takes(schema, candidate));
   if (fitting !== undefined) return fitting;
   const reason = schema.safeParse(candidates[0]).error?.issues[0]?.message ?? "invalid";
-  throw new UsageError(`${flag} ${text}: ${reason}`, `${flag}: ${schema.description ?? ""}.`);
+  throw new UsageError(`${flag} ${text}: ${reason}`, `${flag}: ${described(schema)}.`);
 }
 
 /** The words that a key takes; undefined where it takes others too. */
@@ -45,9 +45,12 @@ function choicesOf(schema: z.ZodType): readonly string[] | undefined {
 /** Longer lists of words go into the description, so that the column of flags stays narrow. */
 const LONGEST_CHOICES = 22;
 
+/** What a key means, with options as flags. */
+const described = (schema: z.ZodType): string => userSpelling(schema.description ?? "", []);
+
 function helpOf(schema: z.ZodType): string {
   const words = (choicesOf(schema) ?? []).join(", ");
-  const help = schema.description ?? "";
+  const help = described(schema);
   return words.length > LONGEST_CHOICES ? `${words}. ${help}` : help;
 }
 
@@ -70,13 +73,21 @@ const oldKeys: { readonly [S in SectionName]: readonly string[] } = {
 };
 const oldValue = z.union([z.boolean(), z.number(), z.string()]);
 
-/** Adds one flag for each key of some sections. */
-export function addRunFlags(command: Command, names: readonly SectionName[], only?: ReadonlySet<string>): void {
+/**
+ * Adds one flag for each key of some sections.
+ * @param otherHelp what keys mean to this command, where that is not what they mean to training
+ */
+export function addRunFlags(
+  command: Command,
+  names: readonly SectionName[],
+  only?: ReadonlySet<string>,
+  otherHelp: Readonly<Record<string, string>> = {},
+): void {
   for (const section of names) {
     for (const [key, schema] of Object.entries(sections[section])) {
       if (only && !only.has(key)) continue;
       const flag = flagOf(key);
-      const help = helpOf(schema);
+      const help = otherHelp[key] ?? helpOf(schema);
       if (isSwitch(schema)) {
         // Help shows the form that changes something; the other one exists for run files that say otherwise.
         const isOn = /Default: true$/.test(help);

@@ -4,6 +4,11 @@ import type { Run } from "./run.js";
 /** Keys that say which model a command opens and what computes. */
 export const sourceKeys = ["model", "labels", "backend", "threads"] as const;
 
+/** What `labels` means where a model is opened that has its classes already. */
+export const sourceHelp = {
+  labels: "Names of the classes in the order of their ids. Default: those of graft.json or config.json",
+} as const;
+
 /** Keys of the section data that say how a table is read. */
 export const tableKeys = [
   "format",

@@ -30,7 +30,14 @@ async function textsOfFile(path: string, keys: Run["data"]): Promise<TextExample
 /** A text as it is; or the rows of a file, where the argument is one. */
 async function textsOf(argument: string, pair: string | undefined, keys: Run["data"]): Promise<TextExample[]> {
   const looksLikeFile = isTable(argument) || isPlain(argument);
-  const isFile = (await platform.exists(argument)) && !(await platform.isDirectory(argument));
+  if (await platform.isDirectory(argument)) {
+    throw new GraftError(
+      "file-access",
+      `${argument} is a folder, but the model reads texts`,
+      "Name files of texts, or give the texts themselves; one that is a folder's name here can stand in a file.",
+    );
+  }
+  const isFile = await platform.exists(argument);
   if (isFile && pair === undefined) return textsOfFile(argument, keys);
   if (looksLikeFile && !/\s/.test(argument) && !isFile) {
     throw new GraftError(

@@ -3,8 +3,26 @@ import { nearest } from "../../peft/matching/nearest.js";
 import type { ComputeMetrics, MetricInput, MetricName } from "../../training/index.js";
 import { argMax, f1, metrics } from "../../training/index.js";
 
+/** Which metrics compare values; the others compare classes. */
+const comparesValues: { readonly [K in MetricName]: boolean } = {
+  accuracy: false,
+  f1: false,
+  matthews_correlation: false,
+  pearson: true,
+};
+
+/** @throws GraftError `invalid-config` for a metric of the other kind of task */
 function chosenMetrics(names: readonly MetricName[] | undefined, isRegression: boolean): readonly MetricName[] {
-  return names ?? [isRegression ? "pearson" : "accuracy"];
+  const unfit = names?.find((name) => comparesValues[name] !== isRegression);
+  if (unfit === undefined) return names ?? [isRegression ? "pearson" : "accuracy"];
+  const fitting = Object.entries(comparesValues).flatMap(([name, ofValues]) =>
+    ofValues === isRegression ? [name] : [],
+  );
+  throw new GraftError(
+    "invalid-config",
+    `the metric ${unfit} compares ${isRegression ? "classes, but the task is regression" : "values, but the task has classes"}`,
+    `Metrics for this task: ${fitting.join(", ")}.`,
+  );
 }
 
 /**

@@ -48,12 +48,29 @@ export async function readImageFolder(folder: string, options: ReadImageFolderOp
     const label = labelId({ value: name, place: platform.join(root, name) }, label2id);
     for (const image of await listImages(platform.join(root, name))) examples.push({ image, label });
   }
+  if (examples.length === 0) await refuseSplits(root, names);
   requireRows(examples, root);
   return {
     examples: selectRows(examples, options, `the row range of ${root}`),
     label2id,
     labels: labelNames(label2id),
   };
+}
+
+/** Splits (train/, test/) where class folders should be. @throws GraftError `empty-dataset` naming them */
+async function refuseSplits(root: string, names: readonly string[]): Promise<void> {
+  const splits: string[] = [];
+  for (const name of names) {
+    const below = await platform.listDirectory(platform.join(root, name));
+    if (below.some(({ isDirectory }) => isDirectory)) splits.push(name);
+  }
+  const [first] = splits;
+  if (first === undefined) return;
+  throw new GraftError(
+    "empty-dataset",
+    `${root} has no pictures in its folders, but further folders in ${splits.join(", ")}: it seems to hold splits`,
+    `Name one of them: ${platform.join(root, first)}.`,
+  );
 }
 
 /** Paths of the pictures in a folder, sorted by name. */
