@@ -16,7 +16,6 @@ import { openSource } from "./work/open.js";
 import { resolveSource } from "./work/source.js";
 
 interface EvalFlags {
-  readonly data?: string;
   readonly limit?: string;
   readonly batchSize: string;
   readonly json?: true;

@@ -102,6 +102,7 @@ async function train(file: string | undefined, flags: TrainFlags): Promise<void>
       callbacks: [progress],
       processingClass: new Companions(run.model, settings),
       onWarning: warn,
+      onInfo: note,
     });
     if (flags.resume === undefined) await clearFolder(run.output);
     await removeStaleTemporaries(run.output);

@@ -32,17 +32,9 @@ export interface Dataset<Row> {
 }
 
 /** Rows in memory, or anything that can be iterated, as a list. @throws GraftError `empty-dataset` for no rows. */
-export async function collectRows<Row>(
-  rows: Iterable<Row> | AsyncIterable<Row>,
-  { limit = Number.POSITIVE_INFINITY, name = "the data" }: { limit?: number; name?: string } = {},
-): Promise<Row[]> {
+export async function collectRows<Row>(rows: Iterable<Row> | AsyncIterable<Row>, name = "the data"): Promise<Row[]> {
   const out: Row[] = [];
-  if (limit > 0) {
-    for await (const row of rows) {
-      out.push(row);
-      if (out.length >= limit) break;
-    }
-  }
+  for await (const row of rows) out.push(row);
   return requireRows(out, name);
 }
 
@@ -75,24 +67,6 @@ export function datasetOf(
 export interface RowRange {
   readonly start?: number;
   readonly end?: number;
-}
-
-/**
- * "100" or ":100" (the first hundred), "100:200", "100:".
- * @throws GraftError `invalid-argument` for anything else.
- */
-export function parseRowRange(text: string): RowRange {
-  const match = /^\s*(?:(\d*)\s*:\s*(\d*)|(\d+))\s*$/.exec(text);
-  if (match === null) {
-    throw new GraftError(
-      "invalid-argument",
-      `"${text}" is not a row range`,
-      'Write "8000" for the first 8000 rows, or "start:end" counted from 0, end not included.',
-    );
-  }
-  const number = (digits: string | undefined) => (digits ? Number(digits) : undefined);
-  const [start, end] = [number(match[1]), number(match[3] ?? match[2])];
-  return { ...(start !== undefined && { start }), ...(end !== undefined && { end }) };
 }
 
 /** The rows of a range. @throws GraftError `empty-dataset` when none are left. */

@@ -4,7 +4,6 @@ export {
   datasetOf,
   type ExampleContext,
   type ImageExample,
-  parseRowRange,
   type RowRange,
   selectRows,
   splitDataset,

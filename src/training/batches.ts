@@ -27,7 +27,7 @@ function isDataset<Row>(data: DatasetLike<Row>): data is Dataset<Row> {
 
 /** @param name of the data in messages @throws GraftError `empty-dataset` */
 export async function toDataset<Row>(data: DatasetLike<Row>, name: string): Promise<Dataset<Row>> {
-  const dataset = isDataset(data) ? data : datasetOf(await collectRows(data, { name }));
+  const dataset = isDataset(data) ? data : datasetOf(await collectRows(data, name));
   if (dataset.length > 0) return dataset;
   throw new GraftError(
     "empty-dataset",

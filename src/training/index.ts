@@ -13,6 +13,7 @@ export {
   EarlyStoppingCallback,
   type EarlyStoppingOptions,
   EventLogCallback,
+  PrinterCallback,
   type Progress,
   type TrainerCallback,
   type TrainerControl,

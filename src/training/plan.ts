@@ -9,8 +9,6 @@ export interface RunPlan {
   readonly maxSteps: number;
   /** Epochs that are begun; the last may end early. */
   readonly numTrainEpochs: number;
-  /** Rows that the run sees, for rates. */
-  readonly numTrainSamples: number;
 }
 
 /**
@@ -37,7 +35,6 @@ export function planRun(args: TrainingArguments, rows: number, batchesPerEpoch: 
       updatesPerEpoch,
       maxSteps: args.maxSteps,
       numTrainEpochs: Math.ceil(args.maxSteps / updatesPerEpoch),
-      numTrainSamples: args.maxSteps * args.perDeviceTrainBatchSize * args.gradientAccumulationSteps,
     };
   }
   return {
@@ -45,7 +42,6 @@ export function planRun(args: TrainingArguments, rows: number, batchesPerEpoch: 
     updatesPerEpoch,
     maxSteps: Math.ceil(args.numTrainEpochs * updatesPerEpoch),
     numTrainEpochs: Math.ceil(args.numTrainEpochs),
-    numTrainSamples: rows * args.numTrainEpochs,
   };
 }
 

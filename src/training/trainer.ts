@@ -39,6 +39,8 @@ export interface TrainerOptions<Row> {
   readonly tokenizer?: Savable;
   /** Receives remarks. Default console.warn. */
   readonly onWarning?: (message: string) => void;
+  /** Receives what is no cause for concern: which products are computed in int8. Default console.info. */
+  readonly onInfo?: (message: string) => void;
 }
 
 export interface TrainOptions {
@@ -148,7 +150,8 @@ export class Trainer<Row> {
       signal,
       evaluate,
       log,
-      inform: (message) => this.warn(message),
+      warn: (message) => this.warn(message),
+      inform: this.options.onInfo ?? console.info,
     }).run();
   }
 

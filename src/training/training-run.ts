@@ -55,7 +55,9 @@ export interface TrainingRunSetup<Row> {
   /** Evaluates, logs and tells callbacks. */
   readonly evaluate: () => Promise<LogEntry>;
   readonly log: (logs: LogEntry) => Promise<void>;
-  /** Tells the user one sentence. */
+  /** Tells the user one sentence that deserves attention. */
+  readonly warn: (message: string) => void;
+  /** Tells the user one sentence that deserves none. */
   readonly inform: (message: string) => void;
 }
 
@@ -81,14 +83,15 @@ export class TrainingRun<Row> {
       knownPrecision: async () => this.precision,
       onPrecision: async (report) => {
         this.precision = report;
-        setup.inform(report.reason);
+        if (report.used === "int8") setup.inform(report.reason);
+        else setup.warn(report.reason);
         await writePrecisionReport(args.outputDir, report);
       },
       onQuantize: (progress) => this.tell(quantizeProgress(progress, state.epoch)),
     });
     const { maxSteps, numTrainEpochs } = this.plan;
     if (resume && resume.state.maxSteps !== maxSteps && changedArguments(resume, args).length === 0) {
-      setup.inform(
+      setup.warn(
         `${resume.folder} is of a run of ${resume.state.maxSteps} updates, this one has ${maxSteps}: the training data has another length, so the run will take another course`,
       );
     }
@@ -299,9 +302,9 @@ export class TrainingRun<Row> {
   }
 
   private async loadBest(): Promise<void> {
-    const { args, model, state, inform } = this.setup;
+    const { args, model, state, warn } = this.setup;
     if (state.bestModelCheckpoint !== null) return restoreWeights(model, state.bestModelCheckpoint);
-    inform(
+    warn(
       `no checkpoint is the best one by ${args.metricForBestModel} (${state.bestMetric === null ? "no evaluation gave a number for it" : "it is no longer there"}): the model keeps the weights of the last update`,
     );
   }

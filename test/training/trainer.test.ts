@@ -5,6 +5,7 @@ import {
   accuracy,
   argMax,
   EarlyStoppingCallback,
+  PrinterCallback,
   type Progress,
   Tokenizer,
   Trainer,
@@ -399,6 +400,18 @@ describe("training", () => {
     }
     expect(metrics.eval_loss).toBeCloseTo(loss, 5);
     expect(predicted.metrics.test_accuracy).toBe(metrics.eval_accuracy);
+    await model.dispose();
+  });
+
+  it("says nothing by itself; PrinterCallback prints every log", async () => {
+    const print = vi.fn();
+    const { trainer, model } = await tinyTrainer({
+      options: { maxSteps: 2, evalStrategy: "epoch" },
+      callbacks: [new PrinterCallback(print)],
+    });
+    await trainer.train();
+    expect(print.mock.calls.map(([line]) => JSON.parse(line))).toEqual(trainer.state.logHistory);
+    expect(print).toHaveBeenCalledTimes(4);
     await model.dispose();
   });
 
