@@ -1,6 +1,5 @@
 // How far int8's gradients are from float32's, tensor by tensor, on batches of a folder that reference/train_curve.py
-// --export wrote, with the guard's decisions on the run's first batch and after a few float32 steps:
-//   node dist-bench/gradient-error.js FOLDER
+// --export wrote, with the guard's decisions on the run's first batch and after a few float32 steps.
 import { createTrainingSession, type FrozenPrecisionReport, type PeftModel, type TensorData } from "graft-peft";
 import { type Curve, curveBatch, curveModel, readCurve } from "./curve-data.js";
 import { mean } from "./statistics.js";
@@ -68,37 +67,55 @@ function placeOf(name: string): { row: string; column: string } {
   return { row: module, column: tensor };
 }
 
-const [folder = ""] = process.argv.slice(2);
-const curve = await readCurve(folder);
-const model = await curveModel(folder, curve);
-const report = await decisions(model, folder);
-console.log(`${curve.job}: ${report.reason}`);
-await warmUp(model, folder, curve);
-const exact = await gradients(model, folder);
-const rounded = await gradients(model, folder, report);
-await model.dispose();
+/** Of one trained tensor, over the batches compared. */
+interface TensorError {
+  readonly name: string;
+  /** Mean relative L2 error. */
+  readonly error: number;
+  /** Of each batch. */
+  readonly cosines: readonly number[];
+}
 
-const worst = COMPARED.map(() => ({ cosine: 1, name: "" }));
-const rows = new Map<string, Map<string, string>>();
-for (const name of Object.keys(exact[0] as Gradients)) {
-  const each = exact.map((batch, at) =>
-    compare(batch[name] as TensorData, (rounded[at] as Gradients)[name] as TensorData),
-  );
-  for (const [at, { cosine }] of each.entries()) if (cosine < (worst[at]?.cosine ?? 1)) worst[at] = { cosine, name };
-  const { row, column } = placeOf(name);
-  const smallest = Math.min(...each.map(({ cosine }) => cosine));
-  const text = `${(100 * mean(each.map(({ error }) => error))).toFixed(1)} % (${smallest.toFixed(4)})`;
-  rows.set(row, (rows.get(row) ?? new Map<string, string>()).set(column, text));
+export interface GradientErrorReport {
+  readonly job: string;
+  readonly precision: FrozenPrecisionReport;
+  readonly tensors: readonly TensorError[];
 }
-console.log("\nrelative L2 error, mean of the batches (smallest cosine of any batch)");
-for (const [row, cells] of [...rows].reverse()) {
-  console.log(
-    `| ${row} | ${[...cells]
-      .sort()
-      .map(([column, text]) => `${column}: ${text}`)
-      .join(" | ")} |`,
-  );
+
+/** @param folder batches and adapter, written by `train_curve.py --export` */
+export async function gradientError(folder: string): Promise<GradientErrorReport> {
+  const curve = await readCurve(folder);
+  const model = await curveModel(folder, curve);
+  const precision = await decisions(model, folder);
+  await warmUp(model, folder, curve);
+  const exact = await gradients(model, folder);
+  const rounded = await gradients(model, folder, precision);
+  await model.dispose();
+  const tensors = Object.keys(exact[0] as Gradients).map((name): TensorError => {
+    const each = exact.map((batch, at) =>
+      compare(batch[name] as TensorData, (rounded[at] as Gradients)[name] as TensorData),
+    );
+    return { name, error: mean(each.map(({ error }) => error)), cosines: each.map(({ cosine }) => cosine) };
+  });
+  return { job: curve.job, precision, tensors };
 }
-for (const [at, { cosine, name }] of worst.entries()) {
-  console.log(`batch ${COMPARED[at]}: smallest cosine ${cosine.toFixed(4)} (${name})`);
+
+export function gradientErrorText({ job, precision, tensors }: GradientErrorReport): string {
+  const rows = new Map<string, Map<string, string>>();
+  for (const { name, error, cosines } of tensors) {
+    const { row, column } = placeOf(name);
+    const text = `${(100 * error).toFixed(1)} % (${Math.min(...cosines).toFixed(4)})`;
+    rows.set(row, (rows.get(row) ?? new Map<string, string>()).set(column, text));
+  }
+  const table = [...rows].reverse().map(([row, cells]) => {
+    const shown = [...cells].sort().map(([column, text]) => `${column}: ${text}`);
+    return `| ${row} | ${shown.join(" | ")} |`;
+  });
+  const worst = COMPARED.map((batch, at) => {
+    const cosine = (tensor: TensorError) => tensor.cosines[at] ?? 1;
+    const least = tensors.reduce((a, b) => (cosine(b) < cosine(a) ? b : a));
+    return `batch ${batch}: smallest cosine ${cosine(least).toFixed(4)} (${least.name})`;
+  });
+  const title = "relative L2 error, mean of the batches (smallest cosine of any batch)";
+  return [`${job}: ${precision.reason}`, "", title, ...table, ...worst].join("\n");
 }

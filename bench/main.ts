@@ -2,6 +2,8 @@ import { writeFile } from "node:fs/promises";
 import { Argument, Command, InvalidArgumentError } from "commander";
 import { messageOf } from "#graft/errors";
 import { coldStart, coldStartTable } from "./cold-start.js";
+import { curveText, lossCurve } from "./curve.js";
+import { gradientError, gradientErrorText } from "./gradient-error.js";
 import { type StepJobName, stepJobNames } from "./jobs.js";
 import type { BenchOptions } from "./options.js";
 import { profileBenchmark, profileTable } from "./profile-benchmark.js";
@@ -10,7 +12,12 @@ import { stepBenchmark, stepTable } from "./step-benchmark.js";
 
 /** A benchmark's result for machines and for people. */
 type Benchmark = (options: BenchOptions) => Promise<{ readonly report: unknown; readonly text: string }>;
-type BenchmarkName = StepJobName | RealJobName | "cold-start";
+type BenchmarkName = StepJobName | RealJobName | "cold-start" | CurveName;
+
+/** What compares Graft with itself or with losses on the batches of a folder that reference/train_curve.py wrote. */
+const curveNames = ["curve", "gradient-error"] as const;
+type CurveName = (typeof curveNames)[number];
+const needsFolder = (name: BenchmarkName): boolean => curveNames.some((one) => one === name);
 
 function step(job: StepJobName): Benchmark {
   return async (options) => {
@@ -39,6 +46,14 @@ const benchmarks: { readonly [K in BenchmarkName]: Benchmark } = {
     const report = await coldStart(options);
     return { report, text: coldStartTable(report) };
   },
+  curve: async ({ folder, peers }) => {
+    const report = await lossCurve(folder, peers);
+    return { report, text: curveText(report) };
+  },
+  "gradient-error": async ({ folder }) => {
+    const report = await gradientError(folder);
+    return { report, text: gradientErrorText(report) };
+  },
   food101: real("food101"),
   sst2: real("sst2"),
 };
@@ -60,8 +75,15 @@ function seeds(text: string): number[] {
 const program = new Command("bench")
   .description(`Times Graft beside PyTorch + PEFT. See bench/README.md.`)
   .addArgument(
-    new Argument("<benchmark>", "what is measured").choices([...stepJobNames, "cold-start", ...realJobNames]),
+    new Argument("<benchmark>", "what is measured").choices([
+      ...stepJobNames,
+      "cold-start",
+      ...realJobNames,
+      ...curveNames,
+    ]),
   )
+  .argument("[folder]", "curve, gradient-error: what reference/train_curve.py --export wrote")
+  .argument("[losses...]", "curve: files with the losses of other runs")
   .option("--json <file>", "write the figures there too")
   .option("--cache <folder>", "where the models of the step benchmarks are kept (GRAFT_BENCH_CACHE)")
   .option("--threads <number>", "threads of each side", count, 2)
@@ -74,7 +96,13 @@ const program = new Command("bench")
   .option("--random-batches", "sst2: batches of any lengths instead of similar ones")
   .option("--decode-once", "food101: PEFT's side decodes the pictures once, not in every epoch")
   .option("--max-steps <number>", "food101, sst2: stop early, to see that all sides run", count)
-  .action(async (name: BenchmarkName, options: BenchOptions) => {
+  .action(async (name: BenchmarkName, folder = "", peers: string[], flags: Omit<BenchOptions, "folder" | "peers">) => {
+    const options: BenchOptions = { ...flags, folder, peers };
+    if (needsFolder(name) !== (folder !== "") || (peers.length > 0 && name !== "curve")) {
+      throw new Error(
+        `A folder is for ${curveNames.join(" and ")}, which need one; files of losses are for curve alone.`,
+      );
+    }
     if (options.profile && !stepJobNames.some((job) => job === name)) {
       throw new Error(`--profile is for ${stepJobNames.join(", ")}, not for ${name}`);
     }

@@ -1,5 +1,9 @@
 /** The flags of `npm run bench`. */
 export interface BenchOptions {
+  /** curve, gradient-error: what reference/train_curve.py --export wrote; "" elsewhere. */
+  readonly folder: string;
+  /** curve: files with the losses of other runs. */
+  readonly peers: readonly string[];
   readonly json?: string;
   readonly cache?: string;
   readonly threads: number;

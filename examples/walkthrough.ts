@@ -12,7 +12,6 @@ import {
   AutoModelForImageClassification,
   accuracy,
   argMax,
-  type CallbackEvent,
   centerCrop,
   collateImages,
   compose,
@@ -20,22 +19,20 @@ import {
   getPeftModel,
   ImageProcessor,
   imageDataset,
-  type LogEntry,
   LoraConfig,
   normalize,
   PeftModel,
-  type Progress,
   randomHorizontalFlip,
   randomResizedCrop,
   readImageFolder,
   resize,
   splitDataset,
   Trainer,
-  type TrainerCallback,
   TrainingArguments,
   type TrainingArgumentsOptions,
   toTensor,
 } from "graft-peft";
+import { EpochTable } from "./epoch-table.js";
 
 export interface Walkthrough {
   /** The pretrained model. */
@@ -49,45 +46,6 @@ export interface Walkthrough {
   readonly log?: (line: string) => void;
 }
 
-/** One line for each epoch, as transformers shows them in notebooks; where the run stands meanwhile, on a terminal. */
-class EpochTable implements TrainerCallback {
-  private loss = "no log";
-  private isTraining = false;
-
-  constructor(private readonly log: (line: string) => void) {}
-
-  onTrainBegin(): void {
-    this.isTraining = true;
-    this.log("epoch  training loss  validation loss  accuracy");
-  }
-
-  onProgress({ progress: { phase, done, total, secondsLeft } }: { readonly progress: Progress }): void {
-    if (phase !== "train" || !process.stderr.isTTY) return;
-    const left = secondsLeft === null ? "" : `, ${Math.ceil(secondsLeft)} s left`;
-    process.stderr.write(done === total ? "\r\u001b[K" : `\rupdate ${done} of ${total}${left}\u001b[K\r`);
-  }
-
-  onLog({ logs }: { readonly logs: LogEntry }): void {
-    if (logs.loss !== undefined) this.loss = logs.loss.toFixed(4);
-  }
-
-  onEvaluate({ state, metrics }: CallbackEvent & { readonly metrics: LogEntry }): void {
-    if (!this.isTraining) return;
-    const { eval_loss = Number.NaN, eval_accuracy = Number.NaN } = metrics;
-    const cells = [
-      String(Number(state.epoch.toFixed(2))).padStart(5),
-      this.loss.padStart(13),
-      eval_loss.toFixed(4).padStart(15),
-      `${(100 * eval_accuracy).toFixed(1)} %`.padStart(8),
-    ];
-    this.log(cells.join("  "));
-  }
-
-  onTrainEnd(): void {
-    this.isTraining = false;
-  }
-}
-
 /** @returns the accuracy on the pictures held out, and what the saved adapter says about one of them */
 export async function walkthrough({ checkpoint, pictures, output, changes, log = console.log }: Walkthrough) {
   // 1. Dataset: the class folders' names are the labels. A tenth of the pictures is held out.
@@ -99,20 +57,10 @@ export async function walkthrough({ checkpoint, pictures, output, changes, log =
   // deviation that the model was pretrained with.
   const processor = await ImageProcessor.fromFolder(checkpoint);
   const size = processor.size.height;
-  const trainTransforms = compose(
-    convert(processor.channels),
-    randomResizedCrop(size),
-    randomHorizontalFlip(),
-    toTensor(),
-    normalize(processor.imageMean, processor.imageStd),
-  );
-  const valTransforms = compose(
-    convert(processor.channels),
-    resize(size),
-    centerCrop(size),
-    toTensor(),
-    normalize(processor.imageMean, processor.imageStd),
-  );
+  const toChannels = convert(processor.channels);
+  const toInput = compose(toTensor(), normalize(processor.imageMean, processor.imageStd));
+  const trainTransforms = compose(toChannels, randomResizedCrop(size), randomHorizontalFlip(), toInput);
+  const valTransforms = compose(toChannels, resize(size), centerCrop(size), toInput);
   const trainDataset = imageDataset(splits.train, trainTransforms);
   const evalDataset = imageDataset(splits.test, valTransforms);
 

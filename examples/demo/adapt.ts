@@ -17,6 +17,7 @@ import {
   type TrainerCallback,
   TrainingArguments,
 } from "graft-peft";
+import { compare } from "./compare.js";
 import { digitNames } from "./pictures.js";
 
 export const modelFolder = fileURLToPath(new URL("./model", import.meta.url));
@@ -55,17 +56,6 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 const computeMetrics = ({ predictions, labelIds }: EvalPrediction) =>
   accuracy({ predictions: argMax(predictions), references: labelIds?.data as ArrayLike<number> });
-
-/** How far apart two lists of numbers are: the largest difference, and the L2 norm of all relative to that of `a`. */
-export function compare(a: Float32Array, b: Float32Array): { largest: number; relative: number } {
-  let [largest, difference, norm] = [0, 0, 0];
-  for (const [i, value] of a.entries()) {
-    largest = Math.max(largest, Math.abs(value - b[i]!));
-    difference += (value - b[i]!) ** 2;
-    norm += value ** 2;
-  }
-  return { largest, relative: Math.sqrt(difference / norm) };
-}
 
 export async function adaptToDigits(options: AdaptOptions): Promise<AdaptResult> {
   const { digits, outputFolder, steps = 1_000, heldOut = HELD_OUT, progress, log } = options;

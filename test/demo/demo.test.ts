@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type AdaptResult, adaptToDigits, compare, readDigit } from "../../examples/demo/adapt.js";
+import { type AdaptResult, adaptToDigits, readDigit } from "../../examples/demo/adapt.js";
+import { compare } from "../../examples/demo/compare.js";
 import { PIXELS, readDigits } from "../../examples/demo/pictures.js";
 
 let folder: string;
