@@ -116,10 +116,11 @@ async function train(file: string | undefined, flags: TrainFlags): Promise<void>
         ? (knownScores(trainer) ?? (await trainer.evaluate(undefined, { signal })))
         : undefined;
     const tests = !isStopped && test ? (await trainer.predict(test, { signal })).metrics : undefined;
+    const compared = scores ? datasets.evalDataset : tests && test;
     const int8Scores =
-      scores && model.runner.trainsInInt8
+      compared && model.runner.trainsInInt8
         ? await model.runner.withTrainingPrecision(() =>
-            trainer.evaluate(undefined, { metricKeyPrefix: "int8", signal }),
+            trainer.evaluate(compared, { metricKeyPrefix: "int8", signal }),
           )
         : undefined;
     progress.stop();

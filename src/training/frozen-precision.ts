@@ -1,37 +1,11 @@
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
-import { readJsonObject, writeJson } from "../hub/json-file.js";
 import type { PreparedInputs } from "../models/index.js";
 import type { MaskKey } from "../runtime/index.js";
-import { applyDecisions, judgeProducts, largestError, type ProductDecision } from "./int8-guard.js";
+import { applyDecisions, judgeProducts, largestError } from "./int8-guard.js";
 import { exactWeightType, int8Speedup } from "./int8-kernels.js";
 import type { TrainableModel } from "./model.js";
-
-/** What was asked for, what is used, and why. */
-export interface FrozenPrecisionReport {
-  readonly used: "f32" | "int8";
-  /** One sentence for people. */
-  readonly reason: string;
-  /** Time of one product in float32 divided by its time in int8; undefined where it was not measured. */
-  readonly speedup?: number;
-  /** What the guard decided of every product. */
-  readonly products: readonly ProductDecision[];
-}
-
-/** A run's report, beside its checkpoints: a resumed run takes the same decisions. */
-export const precisionFile = "frozen_precision.json";
-
-/** The report that a run left in its folder; undefined where there is none. */
-export async function readPrecisionReport(folder: string): Promise<FrozenPrecisionReport | undefined> {
-  const path = platform.join(folder, precisionFile);
-  if (!(await platform.exists(path))) return undefined;
-  return (await readJsonObject(path, "the precision report")) as unknown as FrozenPrecisionReport;
-}
-
-export async function writePrecisionReport(folder: string, report: FrozenPrecisionReport): Promise<void> {
-  await platform.makeDirectory(folder);
-  await writeJson(platform.join(folder, precisionFile), report as unknown as Record<string, unknown>);
-}
+import type { FrozenPrecisionReport } from "./precision-report.js";
 
 /** Applies the decisions of an earlier run, in the form that is exact on this CPU: the integers are the same. */
 export async function reusePrecision(model: TrainableModel, report: FrozenPrecisionReport): Promise<void> {

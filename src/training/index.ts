@@ -20,7 +20,6 @@ export {
 } from "./callbacks/index.js";
 export { lastCheckpoint, type Savable } from "./checkpoint.js";
 export type { EvalPrediction } from "./evaluation-loop.js";
-export { type FrozenPrecisionReport, precisionFile, readPrecisionReport } from "./frozen-precision.js";
 export {
   accuracy,
   argMax,
@@ -33,6 +32,7 @@ export {
   pearson,
 } from "./metrics/index.js";
 export type { TrainableModel } from "./model.js";
+export { type FrozenPrecisionReport, precisionFile, readPrecisionReport } from "./precision-report.js";
 export { type ScheduleName, schedules } from "./schedules/index.js";
 export type { LogEntry, TrainerState } from "./state.js";
 export {

@@ -11,8 +11,9 @@ import type {
   QuantizeProgress,
 } from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
-import { type FrozenPrecisionReport, reusePrecision, useInt8 } from "./frozen-precision.js";
+import { reusePrecision, useInt8 } from "./frozen-precision.js";
 import type { TrainableModel } from "./model.js";
+import type { FrozenPrecisionReport } from "./precision-report.js";
 import { isDecayed } from "./weight-decay.js";
 
 /** The optimiser with its own settings (PyTorch's defaults), and what training adds. */

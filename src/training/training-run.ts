@@ -15,14 +15,14 @@ import {
 } from "./callbacks/index.js";
 import { changedArguments, type ResumePoint, type Savable } from "./checkpoint.js";
 import { CheckpointKeeper } from "./checkpoint-keeper.js";
-import { type FrozenPrecisionReport, readPrecisionReport, writePrecisionReport } from "./frozen-precision.js";
 import { restoreWeights, type TrainableModel } from "./model.js";
 import { pendingState, takeUpPending } from "./pending.js";
 import { planRun, type RunPlan, resolvedInterval } from "./plan.js";
+import { type FrozenPrecisionReport, readPrecisionReport, writePrecisionReport } from "./precision-report.js";
 import { RunRecord } from "./run-record.js";
 import type { LogEntry, TrainerState } from "./state.js";
-import { requireWritable } from "./writable.js";
 import { type UpdateResult, Updater, updateBatches } from "./updater.js";
+import { requireWritable } from "./writable.js";
 
 /** Why a run ended: all updates made, a callback asked for it, or its AbortSignal fired. */
 export type StopReason = "completed" | "callback" | "aborted";

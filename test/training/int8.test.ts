@@ -225,8 +225,8 @@ describe("frozenPrecision int8", () => {
   });
 
   it("reads decisions that a run left behind", async () => {
-    const { readPrecisionReport, writePrecisionReport } = await import("#graft/training/frozen-precision");
-    const { mkdtemp, rm } = await import("node:fs/promises");
+    const { readPrecisionReport, writePrecisionReport } = await import("#graft/training/precision-report");
+    const { mkdtemp, rm, writeFile } = await import("node:fs/promises");
     const { tmpdir } = await import("node:os");
     const folder = await mkdtemp(join(tmpdir(), "graft-int8-"));
     const report: FrozenPrecisionReport = {
@@ -237,6 +237,13 @@ describe("frozenPrecision int8", () => {
     expect(await readPrecisionReport(folder)).toBeUndefined();
     await writePrecisionReport(folder, report);
     expect(await readPrecisionReport(folder)).toEqual(report);
+    const odd = { ...report, products: [{ product: "a (forward)", error: Number.NaN, keptFloat32: true }] };
+    await writePrecisionReport(folder, odd);
+    expect(await readPrecisionReport(folder)).toEqual(odd);
+    for (const broken of ["{}", '{"used": "int8"}', '{"used": "bf16", "reason": "", "products": []}']) {
+      await writeFile(join(folder, "frozen_precision.json"), broken);
+      await expect(readPrecisionReport(folder)).rejects.toMatchObject({ code: "invalid-config" });
+    }
     await rm(folder, { recursive: true });
   });
 });

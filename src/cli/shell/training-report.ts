@@ -21,7 +21,10 @@ export interface TrainingResult {
   readonly train: Numbers;
   /** eval_loss, eval_accuracy, ...; null without evaluation data or after Ctrl-C. */
   readonly eval: Numbers | null;
-  /** int8_loss, int8_accuracy, ...: the same with the int8 products of training; null where it was float32. */
+  /**
+   * int8_loss, int8_accuracy, ...: the evaluation, or the test where there is no evaluation data, with the int8 products of
+   * training; null where it was float32.
+   */
   readonly evalInInt8: Numbers | null;
   /** test_loss, test_accuracy, ... */
   readonly test: Numbers | null;
@@ -64,6 +67,7 @@ const ends: { readonly [R in TrainOutput["stopReason"]]: string } = {
 /** The result for people. */
 export function trainingReport(result: TrainingResult): string {
   const { train, steps, epochs, peakMemoryBytes, output, stopReason } = result;
+  const inInt8 = scoreRows(result.eval ? "eval in int8" : "test in int8", "int8", result.evalInInt8);
   return renderPairs([
     [
       "steps",
@@ -73,8 +77,9 @@ export function trainingReport(result: TrainingResult): string {
     ["rows per second", formatNumber(train.train_samples_per_second ?? 0)],
     ["mean loss", formatNumber(train.train_loss ?? 0)],
     ...scoreRows("eval", "eval", result.eval),
-    ...scoreRows("eval in int8", "int8", result.evalInInt8),
+    ...(result.eval ? inInt8 : []),
     ...scoreRows("test", "test", result.test),
+    ...(result.eval ? [] : inInt8),
     ...(peakMemoryBytes === null ? [] : [["peak memory", formatBytes(peakMemoryBytes)] as const]),
     ["adapter", output],
   ]);
