@@ -3,7 +3,7 @@ import { GraftError } from "../errors.js";
 import type { PreparedInputs } from "../models/index.js";
 import type { MaskKey } from "../runtime/index.js";
 import { applyDecisions, judgeProducts, largestError } from "./int8-guard.js";
-import { exactWeightType, int8Speedup } from "./int8-kernels.js";
+import { exactWeightType, int8Speedup, leastSpeedup } from "./int8-kernels.js";
 import type { TrainableModel } from "./model.js";
 import type { FrozenPrecisionReport } from "./precision-report.js";
 
@@ -35,8 +35,8 @@ export async function useInt8(
   const rows = rowsOf(batch);
   const weightType = await exactWeightType(engine);
   const speedup = await int8Speedup(engine, rows, shape, weightType);
-  if (speedup <= 1) {
-    const reason = `int8 products are not faster here (${speedup.toFixed(2)}x at ${rows} x ${shape.join(" x ")}); f32 is used`;
+  if (speedup < leastSpeedup) {
+    const reason = `int8 products are hardly faster here (${speedup.toFixed(2)}x at ${rows} x ${shape.join(" x ")}); f32 is used`;
     return { used: "f32", reason, speedup, products: [] };
   }
   const products = await judgeProducts(model, batch, masks);

@@ -1,4 +1,3 @@
-import { exitCodes } from "./errors.js";
 import { note } from "./print.js";
 
 /**
@@ -8,8 +7,17 @@ import { note } from "./print.js";
  */
 export function interruptSignal(onFirst: () => void = () => {}): { readonly signal: AbortSignal; release(): void } {
   const controller = new AbortController();
+  const stopListening = () => {
+    process.off("SIGINT", listener);
+    process.off("SIGTERM", listener);
+  };
   const listener = () => {
-    if (controller.signal.aborted) process.exit(exitCodes.interrupted);
+    if (controller.signal.aborted) {
+      // By the signal's own default: process.exit would tear ONNX Runtime down under a step that is running.
+      stopListening();
+      process.kill(process.pid, "SIGINT");
+      return;
+    }
     controller.abort();
     onFirst();
     note("\nstopping after this step and saving; press Ctrl-C again to stop at once");
@@ -19,8 +27,8 @@ export function interruptSignal(onFirst: () => void = () => {}): { readonly sign
   return {
     signal: controller.signal,
     release() {
-      process.off("SIGINT", listener);
-      process.off("SIGTERM", listener);
+      // A second one may come while the process ends, and a shell tells the same status then.
+      if (!controller.signal.aborted) stopListening();
     },
   };
 }
