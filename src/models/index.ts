@@ -34,5 +34,6 @@ export {
   namedOutputs,
   PreTrainedModel,
 } from "./pretrained-model.js";
-export { type ProductProbe, Runner, traceNetwork } from "./runner.js";
+export { type ProductProbe, Runner } from "./runner.js";
+export { traceNetwork } from "./trace-network.js";
 export { readParameter, saveNetwork } from "./saving.js";

@@ -1,5 +1,4 @@
-import type { Tensor } from "../graph/index.js";
-import { defineProgram, type FrozenPrecision, type Mode, measuredOutputs, type Parameter, Trace } from "../nn/index.js";
+import { defineProgram, type FrozenPrecision, type Mode, measuredOutputs, type Parameter } from "../nn/index.js";
 import { type OutlierFeature, outlierFeatures } from "../onnx/index.js";
 import {
   defaultBackend,
@@ -11,10 +10,11 @@ import {
 } from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
 import { requireUnchanged } from "./file-source.js";
-import { type InputName, inputNames, type OutputName, outputNames } from "./inputs.js";
+import { outputNames } from "./inputs.js";
 import type { Network } from "./network.js";
 import type { PreparedInputs } from "./prepare-inputs.js";
 import { readParameter } from "./saving.js";
+import { traceNetwork } from "./trace-network.js";
 
 /** What a probe found out about one product with a frozen weight. */
 export interface ProductProbe {
@@ -370,25 +370,4 @@ export class Runner {
     const missed = needed.find((resident) => resident.fault !== undefined);
     if (missed) throw missed.fault;
   }
-}
-
-/**
- * Writes a network's graph.
- * @param frozen take trainable parameters as fixed too
- * @returns the trace and its outputs by graph name
- */
-export function traceNetwork(
-  network: Network,
-  mode: Mode,
-  rules: PreparedInputs["rules"],
-  frozen: boolean,
-): { trace: Trace; outputs: Record<string, Tensor> } {
-  const trace = new Trace(mode, frozen);
-  const inputs: { [K in InputName]?: Tensor } = {};
-  for (const [name, rule] of rules) inputs[name] = trace.input(inputNames[name], rule.dtype, rule.shape);
-  const outputs: Record<string, Tensor> = {};
-  for (const [name, tensor] of Object.entries(network.forward(trace, inputs)) as [OutputName, Tensor][]) {
-    outputs[outputNames[name]] = tensor;
-  }
-  return { trace, outputs };
 }
