@@ -4,8 +4,8 @@ import type { ParameterSource } from "../nn/index.js";
 import type { SafetensorsEntry } from "../safetensors/header.js";
 
 /** A tensor's elements where they lie: read or mapped when they are needed, so the file must stay as it is now. */
-export async function fileSource({ file: path, offset, byteLength }: SafetensorsEntry): Promise<ParameterSource> {
-  return { kind: "file", path, offset, byteLength, version: await platform.fileVersion(path) };
+export function fileSource({ file: path, offset, byteLength, version }: SafetensorsEntry): ParameterSource {
+  return { kind: "file", path, offset, byteLength, version };
 }
 
 /**

@@ -38,7 +38,7 @@ async function followFile(parameters: readonly Parameter[], path: string): Promi
     const { source, name } = parameter;
     const entry = entries.get(name);
     if (source.kind !== "file" || source.path !== files[0] || !entry) continue;
-    parameter.source = await fileSource(entry);
+    parameter.source = fileSource(entry);
   }
 }
 

@@ -10,9 +10,21 @@ export interface SafetensorsEntry {
   readonly shape: readonly number[];
   /** Real path of the file (links resolved), fit for memory mapping. */
   readonly file: string;
+  /** The file's version when its header was read: offsets say nothing about a file that was written anew. */
+  readonly version: string;
   /** First byte, counted from the start of the file. */
   readonly offset: number;
   readonly byteLength: number;
+}
+
+/** What is known of a file before its header is read. */
+export interface OpenedFile {
+  /** Real path, for the entries and the messages. */
+  readonly path: string;
+  readonly version: string;
+  /** Where the elements begin: 8 + the header's length. */
+  readonly dataStart: number;
+  readonly fileSize: number;
 }
 
 /** What a header says. */
@@ -75,7 +87,7 @@ function sizeInBytes(shape: readonly number[], dtype: DType): number | undefined
   return size;
 }
 
-function readEntry(name: string, value: unknown, path: string, dataStart: number): SafetensorsEntry {
+function readEntry(name: string, value: unknown, { path, version, dataStart }: OpenedFile): SafetensorsEntry {
   if (!isJsonObject(value)) throw formatError(path, `the description of tensor ${name} is not an object`);
   const dtype = readDtype(value.dtype, name, path);
   const shape = readShape(value.shape, name, path);
@@ -91,11 +103,11 @@ function readEntry(name: string, value: unknown, path: string, dataStart: number
         `but its data_offsets [${begin}, ${end}] span ${end - begin}`,
     );
   }
-  return { name, dtype, shape, file: path, offset: dataStart + begin, byteLength: end - begin };
+  return { name, dtype, shape, file: path, version, offset: dataStart + begin, byteLength: end - begin };
 }
 
 /** Tensors must fill the data part exactly: no overlap, no gap, nothing behind the last. */
-function checkCoverage(entries: Iterable<SafetensorsEntry>, path: string, dataStart: number, fileSize: number): void {
+function checkCoverage(entries: Iterable<SafetensorsEntry>, { path, dataStart, fileSize }: OpenedFile): void {
   const ordered = [...entries].sort((a, b) => a.offset - b.offset || a.byteLength - b.byteLength);
   let covered = dataStart;
   let previous = "the header";
@@ -116,11 +128,10 @@ function checkCoverage(entries: Iterable<SafetensorsEntry>, path: string, dataSt
 
 /**
  * Reads and checks a header: every rule of the format, as the reference reader applies them, and unique names besides.
- * @param path real path of the file, for the entries and the messages
- * @param dataStart where the elements begin: 8 + the header's length
  * @throws GraftError `invalid-safetensors` naming the tensor, `unsupported` for a dtype without arrays
  */
-export function parseHeader(bytes: Uint8Array, path: string, dataStart: number, fileSize: number): SafetensorsHeader {
+export function parseHeader(bytes: Uint8Array, file: OpenedFile): SafetensorsHeader {
+  const { path } = file;
   if (bytes[0] !== 0x7b) throw formatError(path, "its header does not begin with {");
   let text: string;
   try {
@@ -136,8 +147,8 @@ export function parseHeader(bytes: Uint8Array, path: string, dataStart: number, 
   let metadata: Record<string, string> = {};
   for (const [name, value] of Object.entries(header)) {
     if (name === METADATA_KEY) metadata = readMetadata(value, path);
-    else entries.set(name, readEntry(name, value, path, dataStart));
+    else entries.set(name, readEntry(name, value, file));
   }
-  checkCoverage(entries.values(), path, dataStart, fileSize);
+  checkCoverage(entries.values(), file);
   return { entries, metadata };
 }

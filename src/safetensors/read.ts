@@ -21,6 +21,7 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
     throw new GraftError("file-access", `${path} is a folder, not a safetensors file`, "Name the file inside it.");
   }
   const file = await platform.realPath(path);
+  const version = await platform.fileVersion(file);
   const fileSize = await platform.fileSize(file);
   if (fileSize < 8) throw formatError(path, `it has ${fileSize} bytes, too few for the length of a header`);
   const lengthBytes = await platform.readRange(file, 0, 8);
@@ -37,7 +38,7 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
     throw formatError(path, `its header should have ${headerLength} bytes, but the file ends after ${fileSize - 8}`);
   }
   const headerBytes = await platform.readRange(file, 8, Number(headerLength));
-  return { files: [file], ...parseHeader(headerBytes, file, dataStart, fileSize) };
+  return { files: [file], ...parseHeader(headerBytes, { path: file, version, dataStart, fileSize }) };
 }
 
 /**
