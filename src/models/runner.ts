@@ -12,8 +12,8 @@ import type { TensorData } from "../tensor-data.js";
 import { requireUnchanged } from "./file-source.js";
 import { outputNames } from "./inputs.js";
 import type { Network } from "./network.js";
+import { NetworkResidents } from "./network-residents.js";
 import type { PreparedInputs } from "./prepare-inputs.js";
-import { readParameter } from "./saving.js";
 import { traceNetwork } from "./trace-network.js";
 
 /** What a probe found out about one product with a frozen weight. */
@@ -61,28 +61,6 @@ async function disposeEntry({ compiled }: CacheEntry): Promise<void> {
   await finished?.dispose();
 }
 
-type Content = Pick<Parameter, "name" | "shape" | "override" | "source">;
-
-/** The elements that a parameter's resident tensor is made from. */
-const contentOf = ({ override, source }: Content): unknown => override ?? source;
-
-/** What the engine holds under a name once the calls made so far have had their turn. */
-interface Resident {
-  /** The elements that were sent, or those that were copied back since; a scalar's value. */
-  content: unknown;
-  /** Why they could not be sent. */
-  fault?: unknown;
-}
-
-/** What a program reads besides its inputs, as it was when the program was asked for. */
-interface ResidentState {
-  readonly engine: Promise<Engine>;
-  /** Everything that is read, whichever call sends it. */
-  readonly needed: readonly Resident[];
-  /** What this call sends. */
-  readonly changes: readonly { readonly name: string; readonly resident: Resident; load(): Promise<TensorData> }[];
-}
-
 /**
  * Runs a network: owns the engine (started with the first run, shared by all programs), compiles a program for each
  * combination of inputs, and keeps the engine's resident tensors up to date.
@@ -98,7 +76,7 @@ export class Runner {
   onQuantize: ((progress: QuantizeProgress) => void) | undefined;
   private starting: Promise<Engine> | undefined;
   private readonly cache = new Map<string, CacheEntry>();
-  private readonly residents = new Map<string, Resident>();
+  private readonly residents: NetworkResidents;
   private last: Promise<unknown> = Promise.resolve();
   private isTraining = false;
   private precision: FrozenPrecision | undefined;
@@ -107,7 +85,9 @@ export class Runner {
   constructor(
     private readonly network: Network,
     private readonly options: EngineOptions = {},
-  ) {}
+  ) {
+    this.residents = new NetworkResidents(network);
+  }
 
   /** The engine; started on first use. */
   engine(): Promise<Engine> {
@@ -182,28 +162,16 @@ export class Runner {
   /** The trainable parameters that live in the engine; none before the first training program. */
   trainedParameters(): Parameter[] {
     if (!this.isTraining) return [];
-    return [...this.network.parameters()].filter(
-      (parameter) => parameter.trainable && this.residents.get(parameter.name)?.content === contentOf(parameter),
-    );
+    return [...this.network.parameters()].filter((parameter) => parameter.trainable && this.residents.holds(parameter));
   }
 
   /** Copies trained values from the engine into the parameters; without training there is nothing to copy. */
   async syncFromEngine(): Promise<void> {
     const trained = this.trainedParameters();
     if (trained.length === 0) return;
-    const held = trained.map((parameter) => [parameter, this.residents.get(parameter.name) as Resident] as const);
+    const copy = this.residents.copyBack(trained);
     const engine = this.engine();
-    await this.inOrder(async () => {
-      // What could not be sent keeps nothing else from being copied.
-      const sent = held.filter(([, resident]) => resident.fault === undefined);
-      const tensors = await (await engine).getResident(sent.map(([{ name }]) => name));
-      for (const [parameter, resident] of sent) {
-        // Given other elements meanwhile: those count.
-        if (contentOf(parameter) !== resident.content) continue;
-        parameter.setData(tensors[parameter.name] as TensorData<"float32">);
-        resident.content = contentOf(parameter);
-      }
-    });
+    await this.inOrder(async () => copy(await engine));
   }
 
   /**
@@ -271,11 +239,12 @@ export class Runner {
     const isCurrent = old && isSame(old.fingerprint, fingerprintOf(this.network, old.fedNames));
     const entry = isCurrent ? old : this.compile(mode, rules, precision);
     if (!isCurrent) this.remember(key, entry);
-    const state = this.takeState(entry);
+    const state = this.residents.take(entry.fedNames, entry.scalars);
+    const engine = this.engine();
     const { answer } = await this.inOrder(async () => {
       if (old && !isCurrent) await disposeEntry(old);
       // The engine compiles while the tensors are gathered.
-      await this.send(state);
+      await this.residents.send(engine, state);
       const program = await entry.compiled;
       // In an object: the calls behind this one do not wait for its answer, so that an abort can still drop them.
       return { answer: use(program) };
@@ -325,49 +294,5 @@ export class Runner {
       fedNames,
       fingerprint: fingerprintOf(this.network, fedNames),
     };
-  }
-
-  /** What a program reads, as it is now; what the engine will not have by then is to be sent. */
-  private takeState({ fedNames, scalars }: CacheEntry): ResidentState {
-    const needed: Resident[] = [];
-    const changes: ResidentState["changes"][number][] = [];
-    const take = (name: string, content: unknown, load: () => Promise<TensorData>): void => {
-      const known = this.residents.get(name);
-      if (known && known.content === content) {
-        needed.push(known);
-        return;
-      }
-      const resident: Resident = { content };
-      needed.push(resident);
-      this.residents.set(name, resident);
-      changes.push({ name, resident, load });
-    };
-    for (const { name, shape, override, source } of this.network.parameters()) {
-      if (!fedNames.has(name)) continue;
-      const content: Content = { name, shape, override, source };
-      take(name, contentOf(content), () => readParameter(content));
-    }
-    const values = new Map(scalars.length > 0 ? this.network.scalars() : []);
-    for (const name of scalars) {
-      const value = values.get(name) ?? 1;
-      take(name, value, async () => ({ dtype: "float32", shape: [], data: Float32Array.of(value) }));
-    }
-    return { engine: this.engine(), needed, changes };
-  }
-
-  /** Sends what has changed. @throws what kept something from being sent, by whichever call */
-  private async send({ engine, needed, changes }: ResidentState): Promise<void> {
-    try {
-      const tensors: Record<string, TensorData> = {};
-      for (const { name, load } of changes) tensors[name] = await load();
-      if (changes.length > 0) await (await engine).setResident(tensors);
-    } catch (error) {
-      for (const { name, resident } of changes) {
-        resident.fault = error;
-        if (this.residents.get(name) === resident) this.residents.delete(name);
-      }
-    }
-    const missed = needed.find((resident) => resident.fault !== undefined);
-    if (missed) throw missed.fault;
   }
 }
