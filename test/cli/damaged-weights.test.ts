@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { openSafetensors, readTensor } from "#graft/safetensors/read";
 import { writeSafetensors } from "#graft/safetensors/write";
 import type { TensorData } from "#graft/tensor-data";
@@ -174,15 +174,30 @@ function mountSmall(target: string, kilobytes: number): boolean {
   }
 }
 
-describe("a full disk", () => {
-  it("is named, and leaves the log alone (left out where no file system can be mounted)", async (context) => {
-    const small = at("small");
-    await mkdir(small);
-    if (!mountSmall(small, 16)) {
-      await rm(small, { recursive: true });
-      context.skip("this user may not mount a file system");
-    }
+/** Runs a test in a folder of that name with a file system of its own, of some kilobytes. */
+async function withFileSystem(
+  context: TestContext,
+  name: string,
+  kilobytes: number,
+  use: (path: string) => Promise<void>,
+) {
+  const path = at(name);
+  await mkdir(path);
+  try {
+    if (!mountSmall(path, kilobytes)) context.skip("this user may not mount a file system");
     try {
+      await use(path);
+    } finally {
+      execFileSync("umount", [path]);
+    }
+  } finally {
+    await rm(path, { recursive: true });
+  }
+}
+
+describe("a full disk", () => {
+  it("is named, and leaves the log alone (left out where no file system can be mounted)", (context) =>
+    withFileSystem(context, "small", 16, async (small) => {
       for (const args of [
         [...train("bert"), "--r", "32", "--output", "small/out"],
         ["merge", "good", "small/merged"],
@@ -196,20 +211,10 @@ describe("a full disk", () => {
         expect(await readdir(small)).toEqual(["out"]);
         expect(await readdir(join(small, "out"))).toEqual(["events.jsonl"]);
       }
-    } finally {
-      execFileSync("umount", [small]);
-      await rm(small, { recursive: true });
-    }
-  });
+    }));
 
-  it("that is read-only is named before training (left out where no file system can be mounted)", async (context) => {
-    const closed = at("closed");
-    await mkdir(closed);
-    if (!mountSmall(closed, 64)) {
-      await rm(closed, { recursive: true });
-      context.skip("this user may not mount a file system");
-    }
-    try {
+  it("that is read-only is named before training (left out where no file system can be mounted)", (context) =>
+    withFileSystem(context, "closed", 64, async (closed) => {
       await mkdir(join(closed, "out"));
       execFileSync("mount", ["-o", "remount,ro", closed]);
       for (const output of ["closed/out", "closed/new/below"]) {
@@ -219,20 +224,10 @@ describe("a full disk", () => {
         expect(stderr).not.toContain("step 1/");
         expect(status).toBe(1);
       }
-    } finally {
-      execFileSync("umount", [closed]);
-      await rm(closed, { recursive: true });
-    }
-  });
+    }));
 
-  it("leaves no adapter without its companions (left out where no file system can be mounted)", async (context) => {
-    const small = at("smaller");
-    await mkdir(small);
-    if (!mountSmall(small, 64)) {
-      await rm(small, { recursive: true });
-      context.skip("this user may not mount a file system");
-    }
-    try {
+  it("leaves no adapter without its companions (left out where no file system can be mounted)", (context) =>
+    withFileSystem(context, "smaller", 64, async (small) => {
       await cp(at("bert"), at("wordy"), { recursive: true });
       await writeFile(at("wordy/special_tokens_map.json"), `{${" ".repeat(80_000)}}`);
       const args = [...train("wordy"), "--r", "1", "--save-strategy", "no", "--output", "smaller/out"];
@@ -240,10 +235,5 @@ describe("a full disk", () => {
       expect(stderr).toContain("error [disk-full]: cannot write ");
       expect(status).toBe(1);
       expect(await readdir(join(small, "out"))).toEqual(["events.jsonl"]);
-    } finally {
-      execFileSync("umount", [small]);
-      await rm(small, { recursive: true });
-      await rm(at("wordy"), { recursive: true });
-    }
-  });
+    }));
 });
