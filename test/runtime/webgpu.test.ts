@@ -1,0 +1,47 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { expectClose } from "../browser/numbers.js";
+import { type TinyRun, tinyRun } from "../browser/tiny-run.js";
+
+const script = fileURLToPath(new URL("./webgpu-run.ts", import.meta.url));
+const golden = fileURLToPath(new URL("../golden", import.meta.url));
+
+/** Chromium's folder holds a Vulkan loader and a driver that computes on the processor. */
+const chromiumFolder = "/usr/lib/chromium";
+const softwareDriver = `${chromiumFolder}/vk_swiftshader_icd.json`;
+const software = {
+  LD_LIBRARY_PATH: chromiumFolder,
+  VK_ICD_FILENAMES: softwareDriver,
+  VK_DRIVER_FILES: softwareDriver,
+  XDG_RUNTIME_DIR: "/tmp",
+};
+
+/** What the run printed, or the error that it ended with. */
+function runWith(environment: Readonly<Record<string, string>>): Promise<TinyRun | Error> {
+  const env = { ...process.env, ...environment };
+  return new Promise((resolve) => {
+    execFile(process.execPath, ["--import", "tsx", script], { env }, (error, stdout) => {
+      resolve(error ?? (JSON.parse(stdout) as TinyRun));
+    });
+  });
+}
+
+const hasNoAdapter = (outcome: TinyRun | Error): outcome is Error =>
+  outcome instanceof Error && outcome.message.includes("no usable WebGPU adapter");
+
+test("backend webgpu in Node gives the processor's losses and logits where there is an adapter", async (context) => {
+  let run = await runWith({});
+  if (hasNoAdapter(run) && existsSync(softwareDriver)) run = await runWith(software);
+  if (hasNoAdapter(run)) {
+    console.warn(`WebGPU in Node skipped: no adapter, and no software driver at ${softwareDriver}`);
+    context.skip("no WebGPU adapter");
+  }
+  if (run instanceof Error) throw run;
+  const expected = await tinyRun({ golden, backend: "cpu", threads: 1 });
+  expect(run.backend).toBe("webgpu");
+  expectClose(run.before, expected.before);
+  expectClose(run.losses, expected.losses);
+  expectClose(run.logits, expected.logits);
+}, 180_000);
