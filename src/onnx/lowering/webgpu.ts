@@ -5,7 +5,8 @@ import type { LoweringTable } from "./table.js";
 /**
  * ONNX Runtime's WebGPU kernels. Products with a matrix take their transpositions with Gemm, all rows of a batch as one
  * matrix, so that no frozen weight is ever transposed; other operands are transposed first. LogSoftmax has no kernel
- * and is written out.
+ * and is written out; so is LayerNormalization, whose kernel takes the variance as E[x²] - E[x]², which cancels where
+ * the mean is large.
  */
 export const webgpuLowering: LoweringTable = {
   ...standardLowering,
@@ -34,5 +35,17 @@ export const webgpuLowering: LoweringTable = {
     const shifted = e.emit("Sub", [x, e.emit("ReduceMax", [x, axes], { attributes })]);
     const sum = e.emit("ReduceSum", [e.emit("Exp", [shifted]), axes], { attributes });
     return e.emit("Sub", [shifted, e.emit("Log", [sum])]);
+  },
+  layerNorm(node, e) {
+    const [x, weight, bias] = node.inputs.map((input) => e.nameOf(input)) as [string, string, string];
+    const axes = e.constant("int64", [1], [-1]);
+    const meanOf = (values: string): string => e.emit("ReduceMean", [values, axes], { attributes: { keepdims: 1 } });
+    const mean = meanOf(x);
+    const centered = e.emit("Sub", [x, mean]);
+    const variance = meanOf(e.emit("Mul", [centered, centered]));
+    const deviation = e.emit("Sqrt", [e.emit("Add", [variance, e.number(node.attributes.epsilon)])]);
+    const inverse = e.emit("Div", [e.number(1), deviation]);
+    const scaled = e.emit("Mul", [e.emit("Mul", [centered, inverse]), weight]);
+    return [e.emit("Add", [scaled, bias]), mean, inverse];
   },
 };
