@@ -7,17 +7,22 @@ import type { FileReading } from "./types.js";
 /** Most bytes of one read call; Node refuses 2 GiB and more. */
 const LARGEST_READ = 1 << 30;
 
-async function readFully(file: FileHandle, path: string, offset: number, length: number): Promise<Uint8Array> {
-  const { size } = await file.stat();
-  const within = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
-  if (!within || offset + length > size) throw rangeError(path, offset, length, size);
-  const bytes = new Uint8Array(length);
+async function fill(file: FileHandle, path: string, offset: number, bytes: Uint8Array): Promise<void> {
+  const length = bytes.byteLength;
   let done = 0;
   while (done < length) {
     const { bytesRead } = await file.read(bytes, done, Math.min(length - done, LARGEST_READ), offset + done);
     if (bytesRead === 0) throw rangeError(path, offset, length, offset + done);
     done += bytesRead;
   }
+}
+
+async function readFully(file: FileHandle, path: string, offset: number, length: number): Promise<Uint8Array> {
+  const { size } = await file.stat();
+  const within = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
+  if (!within || offset + length > size) throw rangeError(path, offset, length, size);
+  const bytes = new Uint8Array(length);
+  await fill(file, path, offset, bytes);
   return bytes;
 }
 
@@ -49,6 +54,8 @@ export const nodeReading: FileReading = {
   readText: async (path) => decodeText(await readWhole(path), path),
 
   readRange: (path, offset, length) => withFile(path, (file) => readFully(file, path, offset, length)),
+
+  readInto: (path, offset, bytes) => withFile(path, (file) => fill(file, path, offset, bytes)),
 
   fileSize: (path) => explained("read", path, async () => (await stat(path)).size),
 

@@ -44,6 +44,8 @@ export interface FileReading {
   readText(path: string): Promise<string>;
   /** Exactly `length` bytes from `offset`, in a buffer of their own (so aligned for every dtype). */
   readRange(path: string, offset: number, length: number): Promise<Uint8Array>;
+  /** Fills `bytes` from `offset`. */
+  readInto(path: string, offset: number, bytes: Uint8Array): Promise<void>;
   /** Bytes in the file. */
   fileSize(path: string): Promise<number>;
   /** A text that is another one once the file has been written anew; always the same in the browser. */

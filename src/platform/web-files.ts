@@ -107,6 +107,7 @@ export const webReading: FileReading = {
   readFile,
   readText: async (path) => decodeText(await readFile(path), path),
   readRange,
+  readInto: async (path, offset, bytes) => bytes.set(await readRange(path, offset, bytes.byteLength)),
   fileSize,
   fileVersion: async () => "",
   exists: async (path) => files.has(normalise(path)) || hasFolder(normalise(path)) || fetchExists(normalise(path)),

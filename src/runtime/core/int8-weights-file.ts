@@ -5,6 +5,7 @@ import { bytesOf } from "../../tensor-data.js";
 import type { ProgramDefinition, QuantizedData } from "../definition.js";
 import type { QuantizeProgress } from "../protocol.js";
 import { quantizedTensors } from "./quantized-weights.js";
+import { Scratch } from "./scratch.js";
 
 /** Progress is told so often at most, and not at all of what is done sooner. */
 const reportIntervalMs = 500;
@@ -61,11 +62,12 @@ async function writeWeights(
   report: (progress: QuantizeProgress) => void,
 ): Promise<Uint8Array[]> {
   const initializers: Uint8Array[] = [];
+  const scratch = new Scratch();
   const began = platform.now();
   let told = began;
   let offset = 0;
   for (const [index, data] of wanted.entries()) {
-    for (const [name, { values, scales }] of Object.entries(await quantizedTensors(data))) {
+    for (const [name, { values, scales }] of Object.entries(await quantizedTensors(data, scratch))) {
       const bytes = bytesOf(values);
       await platform.appendFile(path, bytes);
       const external = { location, offset, length: bytes.byteLength };

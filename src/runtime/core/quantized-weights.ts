@@ -3,6 +3,7 @@ import { GraftError } from "../../errors.js";
 import { weightZeroPoint } from "../../onnx/index.js";
 import { arrayFromBytes, type TensorData, tensorData, toFloat32 } from "../../tensor-data.js";
 import type { QuantizedData, QuantizedForm } from "../definition.js";
+import { Scratch } from "./scratch.js";
 
 interface Matrix {
   readonly elements: Float32Array;
@@ -49,19 +50,16 @@ const wholeNumbersOnly = 6755399441055744;
 const nearest = (value: number): number => value + wholeNumbersOnly - wholeNumbersOnly;
 
 /** Each column times its factor, rounded: int8 [rows, columns]. */
-function roundedColumns({ elements, rows, columns }: Matrix, factors: Float32Array): Int8Array<ArrayBuffer> {
-  const values = new Int8Array(rows * columns);
+function roundColumns({ elements, rows, columns }: Matrix, factors: Float32Array, values: Int8Array): void {
   for (let row = 0, at = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++, at++) {
       values[at] = nearest((elements[at] as number) * (factors[column] as number));
     }
   }
-  return values;
 }
 
 /** Each row times its factor, rounded, the rows as columns: int8 [columns, rows]. In blocks that stay in the cache. */
-function roundedRows({ elements, rows, columns }: Matrix, factors: Float32Array): Int8Array<ArrayBuffer> {
-  const values = new Int8Array(rows * columns);
+function roundRows({ elements, rows, columns }: Matrix, factors: Float32Array, values: Int8Array): void {
   const block = 64;
   for (let top = 0; top < rows; top += block) {
     const bottom = Math.min(top + block, rows);
@@ -75,19 +73,20 @@ function roundedRows({ elements, rows, columns }: Matrix, factors: Float32Array)
       }
     }
   }
-  return values;
 }
 
-/** The same integers plus 128, in the same memory. */
-function unsigned({ buffer }: Int8Array<ArrayBuffer>): Uint8Array {
-  const values = new Uint8Array(buffer);
+/** Makes of int8 the same integers plus 128. */
+function makeUnsigned(values: Uint8Array): void {
   for (let at = 0; at < values.length; at++) values[at] = (values[at] as number) ^ weightZeroPoint;
-  return values;
 }
 
 /** The matrix with the inner side's outlier features multiplied by their factors. */
-function withOutliers({ elements, rows, columns }: Matrix, { transposed, outliers }: QuantizedForm): Matrix {
-  const scaled = elements.slice();
+function withOutliers(
+  { elements, rows, columns }: Matrix,
+  { transposed, outliers }: QuantizedForm,
+  scaled: Float32Array,
+): Matrix {
+  scaled.set(elements);
   for (const { feature, factor } of outliers) {
     const [first, stride, count] = transposed ? [feature, columns, rows] : [feature * columns, 1, columns];
     for (let n = 0, at = first; n < count; n++, at += stride) scaled[at] = (scaled[at] as number) * factor;
@@ -95,9 +94,11 @@ function withOutliers({ elements, rows, columns }: Matrix, { transposed, outlier
   return { elements: scaled, rows, columns };
 }
 
-async function elementsOf({ source }: QuantizedData): Promise<Float32Array> {
+async function elementsOf({ source }: QuantizedData, scratch: Scratch): Promise<Float32Array> {
   if (source.kind === "memory") return toFloat32(source.data);
-  return arrayFromBytes("float32", await platform.readRange(source.path, source.offset, source.byteLength));
+  const bytes = scratch.bytes("elements", source.byteLength);
+  await platform.readInto(source.path, source.offset, bytes);
+  return arrayFromBytes("float32", bytes);
 }
 
 /** A matrix in int8: float32 element = scale of its column x value. */
@@ -110,24 +111,34 @@ export interface QuantizedTensors {
 /**
  * The forms of a matrix in int8, by path: each column of each form rounded to -127..127 with a scale of its
  * own. A column of zeros has scale 0. In uint8 all values are larger by 128.
+ * @param scratch where the values lie, until it serves the next matrix
  */
-export async function quantizedTensors(data: QuantizedData): Promise<Record<string, QuantizedTensors>> {
+export async function quantizedTensors(
+  data: QuantizedData,
+  scratch = new Scratch(),
+): Promise<Record<string, QuantizedTensors>> {
   const { rows, columns, dtype, forms } = data;
-  const matrix = { elements: await elementsOf(data), rows, columns };
+  const matrix = { elements: await elementsOf(data, scratch), rows, columns };
   const plain = largestMagnitudes(matrix);
+  const round = (use: string, matrix: Matrix, transposed: boolean, largest: Float32Array) => {
+    const bytes = scratch.bytes(use, rows * columns);
+    const signed = new Int8Array(bytes.buffer, 0, bytes.length);
+    (transposed ? roundRows : roundColumns)(matrix, inverses(largest), signed);
+    if (dtype === "int8") return signed;
+    makeUnsigned(bytes);
+    return bytes;
+  };
   // Forms that differ in their factors alone share their values.
   const rounded = new Map<boolean, Int8Array | Uint8Array>();
-  const round = (matrix: Matrix, transposed: boolean, largest: Float32Array) => {
-    const values = (transposed ? roundedRows : roundedColumns)(matrix, inverses(largest));
-    return dtype === "uint8" ? unsigned(values) : values;
-  };
   const tensors: Record<string, QuantizedTensors> = {};
-  for (const form of forms) {
+  for (const [index, form] of forms.entries()) {
     const { path, transposed, factor } = form;
-    const apart = form.outliers.length > 0 ? withOutliers(matrix, form) : null;
+    const scaled = (): Float32Array => arrayFromBytes("float32", scratch.bytes("scaled", 4 * rows * columns));
+    const apart = form.outliers.length > 0 ? withOutliers(matrix, form, scaled()) : null;
     const { byRow, byColumn } = apart ? largestMagnitudes(apart) : plain;
     const largest = transposed ? byRow : byColumn;
-    const values = (apart ? undefined : rounded.get(transposed)) ?? round(apart ?? matrix, transposed, largest);
+    const shared = apart ? undefined : rounded.get(transposed);
+    const values = shared ?? round(`form ${index}`, apart ?? matrix, transposed, largest);
     if (!apart) rounded.set(transposed, values);
     const scales = largest.map((magnitude) => (magnitude / 127) * factor);
     const shape = transposed ? [columns, rows] : [rows, columns];
