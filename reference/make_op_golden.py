@@ -109,6 +109,7 @@ OPS = {
     "slice": slice_axes,
     "split": lambda x, axis, sizes: x.split(sizes, axis),
     "expand": lambda x, shape: x.expand(shape),
+    "after": lambda x, other: x.clone(),
     "cast": cast,
     "gather": gather,
     "gatherElements": lambda x, indices, axis: x.gather(axis, indices.long()),

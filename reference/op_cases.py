@@ -285,7 +285,12 @@ def rewritten() -> list[Case]:
     ]
 
 
-GROUPS = (matrix_products, binary, elementwise, reductions, shapes, indexing, softmaxes, networks, losses, comparisons, adjoints, hard_points, rewritten)
+def orders() -> list[Case]:
+    """What says when something is computed, not what."""
+    return [Case("after", "sameShape", {"x": normal(2, 3), "other": normal(2, 3)}, {}, ("x",))]
+
+
+GROUPS = (matrix_products, binary, elementwise, reductions, shapes, indexing, softmaxes, networks, losses, comparisons, adjoints, hard_points, rewritten, orders)
 
 
 def all_cases() -> list[Case]:

@@ -65,6 +65,8 @@ export interface OpAttributes {
   reshape: { readonly shape: readonly Dim[] };
   transpose: { readonly permutation: readonly number[] };
   expand: { readonly shape: readonly Dim[] };
+  /** The first input as it is, once the second, of the same shape, has been computed: for the order of execution. */
+  after: NoAttributes;
   concat: AxisAttributes;
   /** start <= index < end along one axis. */
   slice: { readonly axis: number; readonly start: Dim; readonly end: Dim };

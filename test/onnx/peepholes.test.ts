@@ -30,6 +30,18 @@ test("forward and backward of a linear layer's GELU share one error function", (
   expect(counts.Gelu).toBeUndefined();
 });
 
+test("of a linear layer's GELU the backward pass reads the derivative alone", () => {
+  const golden = goldenCases.find(({ op }) => op === "linearGelu");
+  if (!golden) throw new Error("no golden linearGelu");
+  const nodes = nodesInOrder(applyPeepholes(Object.values(goldenGraph(golden, "static").outputs)));
+  const forward = nodes.findIndex(({ op }) => op === "after");
+  const slope = nodes[forward]?.inputs[1];
+  const kept = new Set(nodes.slice(forward + 1).flatMap(({ inputs }) => inputs));
+  expect(nodes.slice(0, forward).flatMap(({ outputs }) => outputs.filter((output) => kept.has(output)))).toEqual([
+    slope,
+  ]);
+});
+
 describe("the GELU of a linear layer with an adapter", () => {
   const x = input("x", "float32", [2, 3]);
   const [weight, bias, down, up] = [

@@ -15,7 +15,9 @@ function replaceAxis(shape: readonly Dim[], axis: number, dim: Dim): Dim[] {
   return shape.map((old, position) => (position === axis ? dim : old));
 }
 
-export const shapeOps: OpTable<"dimension" | "reshape" | "transpose" | "expand" | "concat" | "slice" | "pad"> = {
+export const shapeOps: OpTable<
+  "dimension" | "reshape" | "transpose" | "expand" | "after" | "concat" | "slice" | "pad"
+> = {
   dimension: {
     inferTypes: () => [{ dtype: "float32", shape: [] }],
     gradient: null,
@@ -49,6 +51,14 @@ export const shapeOps: OpTable<"dimension" | "reshape" | "transpose" | "expand" 
       return [{ dtype: x.dtype, shape }];
     },
     gradient: ({ inputs, outputGradients }) => [reduceTo(outputGradients[0] as Tensor, (inputs[0] as Tensor).shape)],
+  },
+  after: {
+    inferTypes(inputs) {
+      const [x, other] = inputs as [TensorType, TensorType];
+      if (x.shape.join() !== other.shape.join()) throw new TypeRuleError("both should have one shape");
+      return [{ dtype: x.dtype, shape: x.shape }];
+    },
+    gradient: ({ outputGradients }) => [outputGradients[0] as Tensor, null],
   },
   concat: {
     inferTypes(inputs, { axis }) {

@@ -80,6 +80,7 @@ export function quantizedRows(
 function minimumOf({ origin }: Tensor): number | null {
   if (origin.kind !== "node") return null;
   const { op, inputs } = origin.node;
+  if (op === "after") return minimumOf(inputs[0] as Tensor);
   if (op === "gelu") return geluMinimum;
   return op === "mul" && inputs.some(isShiftedErf) ? geluMinimum * Math.SQRT2 : null;
 }

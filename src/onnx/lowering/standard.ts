@@ -144,6 +144,10 @@ export const standardLowering: LoweringTable = {
   transpose: (node, e) =>
     e.emit("Transpose", inputNames(node, e), { attributes: { perm: node.attributes.permutation } }),
   expand: (node, e) => e.emit("Expand", [...inputNames(node, e), e.dimVector(node.attributes.shape)]),
+  after(node, e) {
+    const [x, other] = inputNames(node, e) as [string, string];
+    return e.emit("Reshape", [x, e.emit("Shape", [other])]);
+  },
   concat: alongAxis("Concat"),
   slice(node, e) {
     const { axis, start, end } = node.attributes;

@@ -1,26 +1,31 @@
-import { add, erf, exp, matMul, mul, type Node, sub, type Tensor } from "../../graph/index.js";
+import { add, after, erf, exp, matMul, mul, type Node, sub, type Tensor } from "../../graph/index.js";
 import type { RewriteContext, RewriteRule } from "./rewrite.js";
 
 /*
  * GELU of x, with u = x / sqrt(2) and t = 1 + erf(u):
  *   gelu(x)  = x t / 2                        = (u t) / sqrt(2)
  *   gelu'(x) = t / 2 + x exp(-x^2 / 2) / sqrt(2 pi) = (t + u exp(ln(2 / sqrt(pi)) - u^2)) / 2
- * t serves forward and backward. Where x is a product plus a bias, both give u at no cost; elsewhere (an adapter's share
+ * t serves forward and backward. The derivative is made in the forward pass and is all that is kept of a layer for the
+ * backward pass: u and t would take twice the memory. Where x is a product plus a bias, both give u at no cost; elsewhere (an adapter's share
  * is added behind the bias) u is one product by a constant. The constant factors behind go into the products that follow.
  */
 
 const logOfTwoOverRootPi = Math.log(2 / Math.sqrt(Math.PI));
 
 interface SharedGelu {
-  readonly u: Tensor;
-  readonly t: Tensor;
+  /** sqrt(2) gelu(x) */
+  readonly scaled: Tensor;
+  /** 2 gelu'(x) */
+  readonly slope: Tensor;
 }
 
 /** Fresh for each graph: it remembers which tensors it has rewritten. */
 export function sharedGelu(): RewriteRule {
   const shared = new Map<Tensor, SharedGelu>();
   const share = (x: Tensor, u: Tensor): SharedGelu => {
-    const parts = { u, t: add(erf(u), 1) };
+    const t = add(erf(u), 1);
+    const slope = add(t, mul(u, exp(sub(logOfTwoOverRootPi, mul(u, u)))));
+    const parts = { scaled: after(mul(u, t), slope), slope };
     shared.set(x, parts);
     return parts;
   };
@@ -35,10 +40,9 @@ export function sharedGelu(): RewriteRule {
     if (node.op !== "gelu" && node.op !== "geluGradient") return null;
     const [x] = node.inputs as [Tensor];
     if (!shared.has(x) && !feedsGelu(x, context)) return null;
-    const { u, t } = shared.get(x) ?? share(x, mul(inputs[0] as Tensor, Math.SQRT1_2));
-    if (node.op === "gelu") return [mul(mul(u, t), Math.SQRT1_2)];
-    const density = mul(u, exp(sub(logOfTwoOverRootPi, mul(u, u))));
-    return [mul(mul(inputs[1] as Tensor, add(t, density)), 0.5)];
+    const { scaled, slope } = shared.get(x) ?? share(x, mul(inputs[0] as Tensor, Math.SQRT1_2));
+    if (node.op === "gelu") return [mul(scaled, Math.SQRT1_2)];
+    return [mul(mul(inputs[1] as Tensor, slope), 0.5)];
   };
 }
 
