@@ -1,5 +1,5 @@
 import { writeFile } from "node:fs/promises";
-import { Argument, Command, InvalidArgumentError } from "commander";
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { messageOf } from "#graft/errors";
 import { coldStart, coldStartTable } from "./cold-start.js";
 import { curveText, lossCurve } from "./curve.js";
@@ -90,6 +90,11 @@ const program = new Command("bench")
   .option("--steps <number>", "measured steps of a process", count, 8)
   .option("--rounds <number>", "how often the sides run in turn", count, 2)
   .option("--profile", "step benchmarks: Graft's kernel time by operator instead of the timings")
+  .addOption(
+    new Option("--backend <name>", "step benchmarks: what computes on Graft's sides")
+      .choices(["cpu", "wasm", "webgpu", "cuda"])
+      .default("cpu"),
+  )
   .option("--seeds <list>", "food101, sst2: seeds of the runs", seeds, [0, 1, 2])
   .option("--sides <list>", "the sides to run, such as graft-f32,pytorch-f32; default all", (text) => text.split(","))
   .option("--rows <number>", "sst2: training rows, or all", (text) => (text === "all" ? text : count(text)), 8000)

@@ -1,3 +1,5 @@
+import type { BackendName } from "#graft/runtime/index";
+
 /** The flags of `npm run bench`. */
 export interface BenchOptions {
   /** curve, gradient-error: what reference/train_curve.py --export wrote; "" elsewhere. */
@@ -11,6 +13,8 @@ export interface BenchOptions {
   readonly steps: number;
   /** How often each side runs, in turn with the others. */
   readonly rounds: number;
+  /** Step benchmarks and their profile: what computes on Graft's sides. PyTorch's compute on the CPU. */
+  readonly backend: BackendName;
   /** Step benchmarks: where the time of Graft's steps goes, instead of the sides' timings. */
   readonly profile?: boolean;
   readonly seeds: readonly number[];

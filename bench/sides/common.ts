@@ -9,6 +9,7 @@ import {
   type TrainingSession,
 } from "graft-peft";
 import type { ModelInputs } from "#graft/models/index";
+import type { BackendName } from "#graft/runtime/index";
 import { openSafetensors, readAllTensors } from "#graft/safetensors/read";
 import { type StepJobName, stepJobs } from "../jobs.js";
 
@@ -21,6 +22,8 @@ export interface GraftSideOptions {
   readonly folder: string;
   readonly precision: FrozenPrecision;
   readonly threads: number;
+  /** "cpu" by default. */
+  readonly backend?: BackendName;
   readonly steps: number;
   /** Where ONNX Runtime's profiles go; undefined: no profile. */
   readonly profileFolder?: string;
@@ -41,11 +44,18 @@ export async function readBatch(folder: string): Promise<ModelInputs> {
 }
 
 /** The base with a head for the job's labels; the head's own values come with the adapter. */
-export function loadBase({ job, model, threads, profileFolder }: GraftSideOptions): Promise<PreTrainedModel> {
+export function loadBase({
+  job,
+  model,
+  threads,
+  backend = "cpu",
+  profileFolder,
+}: GraftSideOptions): Promise<PreTrainedModel> {
   const { kind, labels } = stepJobs[job];
   const auto = kind === "image" ? AutoModelForImageClassification : AutoModelForSequenceClassification;
   return auto.fromPretrained(model, {
     threads,
+    backend,
     numLabels: labels,
     ignoreMismatchedSizes: true,
     onReport: () => {},
