@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { messageOf } from "#graft/errors";
+import type { BackendName } from "#graft/runtime/index";
 import { coldStart, coldStartTable } from "./cold-start.js";
 import { curveText, lossCurve } from "./curve.js";
 import { gradientError, gradientErrorText } from "./gradient-error.js";
@@ -92,7 +93,7 @@ const program = new Command("bench")
   .option("--profile", "step benchmarks: Graft's kernel time by operator instead of the timings")
   .addOption(
     new Option("--backend <name>", "step benchmarks: what computes on Graft's sides")
-      .choices(["cpu", "wasm", "webgpu", "cuda"])
+      .choices(["cpu", "wasm", "webgpu", "cuda"] satisfies BackendName[])
       .default("cpu"),
   )
   .option("--seeds <list>", "food101, sst2: seeds of the runs", seeds, [0, 1, 2])
@@ -108,8 +109,14 @@ const program = new Command("bench")
         `A folder is for ${curveNames.join(" and ")}, which need one; files of losses are for curve alone.`,
       );
     }
-    if (options.profile && !stepJobNames.some((job) => job === name)) {
-      throw new Error(`--profile is for ${stepJobNames.join(", ")}, not for ${name}`);
+    const ofSteps = { profile: options.profile, backend: options.backend !== "cpu" };
+    for (const [flag, isGiven] of Object.entries(ofSteps)) {
+      if (isGiven && !stepJobNames.some((job) => job === name)) {
+        throw new Error(`--${flag} is for ${stepJobNames.join(", ")}, not for ${name}`);
+      }
+    }
+    if (options.profile && options.backend !== "cpu") {
+      throw new Error("--profile is for backend cpu: kernels elsewhere run on after the profiler's clock has stopped");
     }
     const { report, text } = await benchmarks[name](options);
     console.log(text.trimEnd());

@@ -13,7 +13,7 @@ export interface BenchOptions {
   readonly steps: number;
   /** How often each side runs, in turn with the others. */
   readonly rounds: number;
-  /** Step benchmarks and their profile: what computes on Graft's sides. PyTorch's compute on the CPU. */
+  /** Step benchmarks: what computes on Graft's sides. PyTorch's compute on the CPU. */
   readonly backend: BackendName;
   /** Step benchmarks: where the time of Graft's steps goes, instead of the sides' timings. */
   readonly profile?: boolean;

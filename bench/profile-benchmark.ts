@@ -63,12 +63,12 @@ async function profiledSteps(plain: GraftSideOptions, knownPrecision: FrozenPrec
 /** Where the time of Graft's steps goes: each precision in a process without ONNX Runtime's profiler and one with it. */
 export async function profileBenchmark(
   job: StepJobName,
-  { cache, threads, steps, backend }: BenchOptions,
+  { cache, threads, steps }: BenchOptions,
 ): Promise<ProfileReport> {
   const folders = await jobFolders(job, cacheFolder(cache));
   const { results, skipped } = await alternate(profiledSides, 1, async (side): Promise<SideProfile> => {
     const precision = side.replace("graft-", "") as FrozenPrecision;
-    const options = { job, ...folders, precision, threads, steps, backend };
+    const options = { job, ...folders, precision, threads, steps };
     const { stepSeconds, frozenPrecision } = await stepSide(options);
     const profiled = await profiledSteps(options, frozenPrecision);
     return {

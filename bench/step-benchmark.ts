@@ -3,6 +3,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import type { FrozenPrecisionReport } from "graft-peft";
 import { renderTable } from "#graft/cli/shell/table";
+import type { BackendName } from "#graft/runtime/index";
 import { type ChildResult, jsonOf, runReference, runSide, SkippedSide } from "./child.js";
 import { layerProducts, modelShape, stepFlops } from "./flops.js";
 import { cacheFolder, type JobFolders, jobFolders } from "./folders.js";
@@ -30,6 +31,8 @@ export interface StepReport {
   readonly job: StepJobName;
   readonly cpu: string;
   readonly threads: number;
+  /** What computed on Graft's sides. */
+  readonly backend: BackendName;
   readonly gflop: number;
   readonly sgemmGflops: { readonly onnxRuntime: Record<string, number>; readonly pytorch?: Record<string, number> };
   readonly engineLimitSeconds: number;
@@ -95,6 +98,7 @@ export async function stepBenchmark(job: StepJobName, options: BenchOptions): Pr
     job,
     cpu: cpus()[0]?.model.trim() ?? "unknown",
     threads: options.threads,
+    backend: options.backend,
     gflop,
     sgemmGflops: { onnxRuntime, ...(pytorch && { pytorch }) },
     engineLimitSeconds: gflop / onnxRuntime.layer!,
@@ -121,11 +125,14 @@ function precisionLines({ sides }: StepReport): string[] {
 
 /** The report for people. */
 export function stepTable(report: StepReport): string {
-  const { sides, sgemmGflops, engineLimitSeconds } = report;
+  const { sides, backend, sgemmGflops, engineLimitSeconds } = report;
   const against = (peer: SideName, own: SideSummary) => {
     const other = sides[peer];
     return times(other && other.medianSeconds / own.medianSeconds);
   };
+  // The limit is the CPU's.
+  const ofLimit = (side: string, measured: number) =>
+    times(side.startsWith("graft") && backend !== "cpu" ? undefined : measured / engineLimitSeconds);
   const right = (title: string) => ({ title, align: "right" as const });
   const columns = [
     "step",
@@ -142,8 +149,8 @@ export function stepTable(report: StepReport): string {
     sideTitles[side as SideName],
     seconds(own.medianSeconds),
     seconds(own.minSeconds),
-    times(own.medianSeconds / engineLimitSeconds),
-    times(own.minSeconds / engineLimitSeconds),
+    ofLimit(side, own.medianSeconds),
+    ofLimit(side, own.minSeconds),
     against("pytorch-f32", own),
     against("pytorch-bf16", own),
     `${own.peakMemoryMB.toFixed(0)} MiB`,
@@ -154,7 +161,7 @@ export function stepTable(report: StepReport): string {
     Object.entries(byShape).map(([shape, rate]) => `sgemm ${engine} ${shape}: ${rate.toFixed(1)} GFLOPS`),
   );
   return [
-    `${report.job} on ${report.cpu}, ${report.threads} threads`,
+    `${report.job} on ${report.cpu}, ${report.threads} threads${backend === "cpu" ? "" : `; Graft on ${backend}`}`,
     ...rates,
     `engine limit: ${report.gflop.toFixed(1)} GFLOP in matrix products / ONNX Runtime's sgemm rate of a layer = ${seconds(engineLimitSeconds)}`,
     "",

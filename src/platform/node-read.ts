@@ -7,8 +7,16 @@ import type { FileReading } from "./types.js";
 /** Most bytes of one read call; Node refuses 2 GiB and more. */
 const LARGEST_READ = 1 << 30;
 
+/** @throws GraftError `file-access` for a range that the file has not */
+async function requireRange(file: FileHandle, path: string, offset: number, length: number): Promise<void> {
+  const { size } = await file.stat();
+  const within = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
+  if (!within || offset + length > size) throw rangeError(path, offset, length, size);
+}
+
 async function fill(file: FileHandle, path: string, offset: number, bytes: Uint8Array): Promise<void> {
   const length = bytes.byteLength;
+  await requireRange(file, path, offset, length);
   let done = 0;
   while (done < length) {
     const { bytesRead } = await file.read(bytes, done, Math.min(length - done, LARGEST_READ), offset + done);
@@ -18,9 +26,7 @@ async function fill(file: FileHandle, path: string, offset: number, bytes: Uint8
 }
 
 async function readFully(file: FileHandle, path: string, offset: number, length: number): Promise<Uint8Array> {
-  const { size } = await file.stat();
-  const within = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
-  if (!within || offset + length > size) throw rangeError(path, offset, length, size);
+  await requireRange(file, path, offset, length);
   const bytes = new Uint8Array(length);
   await fill(file, path, offset, bytes);
   return bytes;

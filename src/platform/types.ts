@@ -44,7 +44,7 @@ export interface FileReading {
   readText(path: string): Promise<string>;
   /** Exactly `length` bytes from `offset`, in a buffer of their own (so aligned for every dtype). */
   readRange(path: string, offset: number, length: number): Promise<Uint8Array>;
-  /** Fills `bytes` from `offset`. */
+  /** Fills all of `bytes` from `offset`. */
   readInto(path: string, offset: number, bytes: Uint8Array): Promise<void>;
   /** Bytes in the file. */
   fileSize(path: string): Promise<number>;

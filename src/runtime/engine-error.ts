@@ -22,7 +22,10 @@ const hints: readonly (readonly [RegExp, string])[] = [
     /libonnxruntime_providers|shared library|cuda/i,
     'CUDA needs the GPU libraries of onnxruntime-node and a matching driver. Use backend "cpu" otherwise.',
   ],
-  [/webgpu|adapter/i, 'This machine offers no usable WebGPU adapter. Use backend "cpu" (Node) or "wasm" (browser).'],
+  [
+    /Failed to get (a WebGPU|GPU) adapter|WebGPU is not supported/i,
+    'This machine offers no usable WebGPU adapter. Use backend "cpu" (Node) or "wasm" (browser).',
+  ],
 ];
 
 /** ONNX Runtime's own error as a GraftError. */

@@ -33,8 +33,8 @@ const engines: Record<string, Engine> = {
     table: webgpuLowering,
     prepare: applyPeepholes,
     level: "disabled",
-    // The form for WebGPU, on CPU kernels unless a machine with an adapter is to show what its own make of it.
-    providers: process.env.GRAFT_TEST_WEBGPU ? ["webgpu", "cpu"] : ["cpu"],
+    // The form for WebGPU, on CPU kernels unless a machine with an adapter is to show what its own kernels make of it.
+    providers: process.env.GRAFT_TEST_WEBGPU === "1" ? ["webgpu", "cpu"] : ["cpu"],
   },
   standard: { table: standardLowering, prepare: (outputs) => outputs, level: "all" },
 };

@@ -25,6 +25,9 @@ describe("reading", () => {
     const part = await platform.readRange(path, 3, 2);
     expect([[...part], part.byteOffset, part.buffer.byteLength]).toEqual([[0x6c, 0x6c], 0, 2]);
     expect(await platform.readRange(path, 6, 0)).toHaveLength(0);
+    const target = new Uint8Array(4).fill(1);
+    await platform.readInto(path, 3, target.subarray(1, 3));
+    expect([...target]).toEqual([1, 0x6c, 0x6c, 1]);
   });
 
   test.each([
@@ -38,6 +41,12 @@ describe("reading", () => {
   ])("the range from %d of %d bytes lies outside", async (offset, length) => {
     await writeFile(join(folder, "f"), "123456");
     await expect(platform.readRange(join(folder, "f"), offset, length)).rejects.toMatchObject({ code: "file-access" });
+    if (!(length >= 0)) return;
+    const filled = platform.readInto(join(folder, "f"), offset, new Uint8Array(length));
+    await expect(filled).rejects.toMatchObject({
+      code: "file-access",
+      message: expect.stringContaining("6 bytes"),
+    });
   });
 
   test("folders are listed in order, links count as what they point to", async () => {
@@ -61,6 +70,7 @@ describe("reading", () => {
     for (const attempt of [
       () => platform.readFile(missing),
       () => platform.readRange(missing, 0, 1),
+      () => platform.readInto(missing, 0, new Uint8Array(1)),
       () => platform.fileSize(missing),
     ]) {
       await expect(attempt()).rejects.toMatchObject({

@@ -65,6 +65,10 @@ describe("the store in memory", () => {
     platform.mountFile("/m/sub/x", body);
     expect(await platform.readText("/m//config.json")).toBe("{}");
     expect(await platform.readRange("/m/sub/x", 2, 3)).toEqual(new Uint8Array([2, 3, 4]));
+    const target = new Uint8Array(3);
+    await platform.readInto("/m/sub/x", 2, target);
+    expect(target).toEqual(new Uint8Array([2, 3, 4]));
+    await expect(platform.readInto("/m/sub/x", 8, target)).rejects.toMatchObject({ code: "file-access" });
     expect(await platform.fileSize("/m/sub/x")).toBe(10);
     expect(await platform.listDirectory("/m")).toEqual([
       { name: "config.json", isDirectory: false },

@@ -7,6 +7,7 @@ import { defineProgram, Parameter, Trace } from "#graft/nn/index";
 import type { OutlierFeature, WeightType } from "#graft/onnx/index";
 import { CounterRng } from "#graft/random";
 import { quantizedTensors } from "#graft/runtime/core/quantized-weights";
+import { Scratch } from "#graft/runtime/core/scratch";
 import { Engine, type QuantizedForm } from "#graft/runtime/index";
 import { exactWeightType } from "#graft/training/int8-kernels";
 
@@ -278,6 +279,26 @@ describe("quantizedTensors", () => {
       expect([...tensors[path]!.values.data]).toEqual([255, 1, 128, 192, 160, 128]);
     }
     expect(tensors.w!.scales.data[0]).toBeCloseTo(1 / 127, 7);
+  });
+
+  it("are the same in memory that has served a larger matrix", async () => {
+    const scratch = new Scratch();
+    const outliers = [{ feature: 1, factor: 0.25 }];
+    const forms = [
+      straight,
+      { path: "t", transposed: true, factor: 1, outliers: [] },
+      { path: "apart", transposed: false, factor: 1, outliers },
+      { path: "t apart", transposed: true, factor: 1, outliers },
+    ];
+    for (const [rows, columns, dtype] of [
+      [40, 30, "int8"],
+      [7, 9, "uint8"],
+      [7, 9, "int8"],
+    ] as const) {
+      const data = { dtype: "float32", shape: [rows, columns], data: normals(rows * columns) } as const;
+      const wanted = { source: { kind: "memory", data } as const, rows, columns, dtype, forms };
+      expect(await quantizedTensors(wanted, scratch)).toEqual(await quantizedTensors(wanted));
+    }
   });
 
   it("make both forms of a matrix that fills no whole number of blocks", async () => {

@@ -144,6 +144,7 @@ export const standardLowering: LoweringTable = {
   transpose: (node, e) =>
     e.emit("Transpose", inputNames(node, e), { attributes: { perm: node.attributes.permutation } }),
   expand: (node, e) => e.emit("Expand", [...inputNames(node, e), e.dimVector(node.attributes.shape)]),
+  /** Reshape shares x's memory; its shape is `other`'s for the dependency alone, which rewriting by ONNX Runtime could drop. */
   after(node, e) {
     const [x, other] = inputNames(node, e) as [string, string];
     return e.emit("Reshape", [x, e.emit("Shape", [other])]);

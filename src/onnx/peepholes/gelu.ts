@@ -5,9 +5,10 @@ import type { RewriteContext, RewriteRule } from "./rewrite.js";
  * GELU of x, with u = x / sqrt(2) and t = 1 + erf(u):
  *   gelu(x)  = x t / 2                        = (u t) / sqrt(2)
  *   gelu'(x) = t / 2 + x exp(-x^2 / 2) / sqrt(2 pi) = (t + u exp(ln(2 / sqrt(pi)) - u^2)) / 2
- * t serves forward and backward. The derivative is made in the forward pass and is all that is kept of a layer for the
- * backward pass: u and t would take twice the memory. Where x is a product plus a bias, both give u at no cost; elsewhere (an adapter's share
- * is added behind the bias) u is one product by a constant. The constant factors behind go into the products that follow.
+ * t serves forward and backward. The derivative is made in the forward pass and is all that is kept of GELU for the
+ * backward pass: u and t would take twice the memory. Where x is a product plus a bias, both give u at no cost;
+ * elsewhere (an adapter's share is added behind the bias) u is one product by a constant. The constant factors behind
+ * go into the products that follow.
  */
 
 const logOfTwoOverRootPi = Math.log(2 / Math.sqrt(Math.PI));

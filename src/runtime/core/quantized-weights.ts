@@ -122,7 +122,7 @@ export async function quantizedTensors(
   const plain = largestMagnitudes(matrix);
   const round = (use: string, matrix: Matrix, transposed: boolean, largest: Float32Array) => {
     const bytes = scratch.bytes(use, rows * columns);
-    const signed = new Int8Array(bytes.buffer, 0, bytes.length);
+    const signed = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     (transposed ? roundRows : roundColumns)(matrix, inverses(largest), signed);
     if (dtype === "int8") return signed;
     makeUnsigned(bytes);

@@ -28,6 +28,25 @@ describe.each(["static", "symbolic"] as const)("graphs with %s sizes", (sizes) =
     expect(fallingBack).toEqual([]);
   });
 
+  test("normalise layers on WebGPU without its kernel, whose variance cancels where the mean is large", () => {
+    const norms = graphs.filter(({ name }) => name.startsWith("layerNorm"));
+    expect(norms).not.toEqual([]);
+    const types = norms.flatMap(({ outputs, inputs }) => [...opTypes(lowered(outputs, webgpuLowering, inputs))]);
+    expect(types).not.toContain("LayerNormalization");
+  });
+
+  test.each([
+    ["cpu", cpuLowering],
+    ["webgpu", webgpuLowering],
+    ["standard", standardLowering],
+  ])("let `after` wait for its second input on %s", (_, table) => {
+    const { outputs, inputs } = graphs.find(({ name }) => name === "after sameShape")!;
+    const { node } = lowered(outputs, table, inputs);
+    const waits = node.filter(({ opType, input }) => opType === "Shape" && input[0] === "other");
+    expect(waits).toHaveLength(1);
+    expect(node.some(({ input }) => input.includes(waits[0]!.output[0]!))).toBe(true);
+  });
+
   test("compute with int64 on WebGPU nowhere but in shapes", () => {
     const bulky = graphs.filter(({ outputs, inputs }) => {
       const { initializer, input } = lowered(outputs, webgpuLowering, inputs);
