@@ -109,6 +109,8 @@ async function train(file: string | undefined, flags: TrainFlags): Promise<void>
     await requireWritable(run.output);
     const output = await trainer.train({ signal: interrupt.signal, resumeFromCheckpoint: flags.resume ?? false });
     await saveRun(trainer, run.output);
+    // The memory of the training program serves the evaluations.
+    await model.runner.invalidate();
     const isStopped = output.stopReason === "aborted";
     const { signal } = interrupt;
     const scores =
