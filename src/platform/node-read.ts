@@ -16,7 +16,6 @@ async function requireRange(file: FileHandle, path: string, offset: number, leng
 
 async function fill(file: FileHandle, path: string, offset: number, bytes: Uint8Array): Promise<void> {
   const length = bytes.byteLength;
-  await requireRange(file, path, offset, length);
   let done = 0;
   while (done < length) {
     const { bytesRead } = await file.read(bytes, done, Math.min(length - done, LARGEST_READ), offset + done);
@@ -61,7 +60,11 @@ export const nodeReading: FileReading = {
 
   readRange: (path, offset, length) => withFile(path, (file) => readFully(file, path, offset, length)),
 
-  readInto: (path, offset, bytes) => withFile(path, (file) => fill(file, path, offset, bytes)),
+  readInto: (path, offset, bytes) =>
+    withFile(path, async (file) => {
+      await requireRange(file, path, offset, bytes.byteLength);
+      await fill(file, path, offset, bytes);
+    }),
 
   fileSize: (path) => explained("read", path, async () => (await stat(path)).size),
 

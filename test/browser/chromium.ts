@@ -8,6 +8,13 @@ const candidates = named ? [named] : ["/usr/bin/chromium", "/usr/bin/chromium-br
 /** The Chromium to test in: the one that GRAFT_CHROMIUM names, else the system's; undefined where there is none. */
 export const chromiumPath = candidates.find((path) => existsSync(path));
 
+/** Debian's Chromium brings a Vulkan loader and a driver that computes on the processor. */
+export const chromiumFolder = "/usr/lib/chromium";
+export const softwareDriver = `${chromiumFolder}/vk_swiftshader_icd.json`;
+
+/** Whether the Chromium of the tests must offer a WebGPU adapter, be it that one. */
+export const hasSoftwareAdapter = !named && existsSync(softwareDriver);
+
 const noChromium = `no Chromium at ${candidates.join(" or ")}; install it or name one in GRAFT_CHROMIUM`;
 
 /** Names a group of tests; without a Chromium the name says why they do not run. */

@@ -2,15 +2,13 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { chromiumFolder, softwareDriver } from "../browser/chromium.js";
 import { expectClose } from "../browser/numbers.js";
 import { type TinyRun, tinyRun } from "../browser/tiny-run.js";
 
 const script = fileURLToPath(new URL("./webgpu-run.ts", import.meta.url));
 const golden = fileURLToPath(new URL("../golden", import.meta.url));
 
-/** Chromium's folder holds a Vulkan loader and a driver that computes on the processor. */
-const chromiumFolder = "/usr/lib/chromium";
-const softwareDriver = `${chromiumFolder}/vk_swiftshader_icd.json`;
 const software = {
   LD_LIBRARY_PATH: chromiumFolder,
   VK_ICD_FILENAMES: softwareDriver,

@@ -84,8 +84,9 @@ function makeUnsigned(values: Uint8Array): void {
 function withOutliers(
   { elements, rows, columns }: Matrix,
   { transposed, outliers }: QuantizedForm,
-  scaled: Float32Array,
+  scratch: Scratch,
 ): Matrix {
+  const scaled = arrayFromBytes("float32", scratch.bytes("scaled", elements.byteLength));
   scaled.set(elements);
   for (const { feature, factor } of outliers) {
     const [first, stride, count] = transposed ? [feature, columns, rows] : [feature * columns, 1, columns];
@@ -133,8 +134,7 @@ export async function quantizedTensors(
   const tensors: Record<string, QuantizedTensors> = {};
   for (const [index, form] of forms.entries()) {
     const { path, transposed, factor } = form;
-    const scaled = (): Float32Array => arrayFromBytes("float32", scratch.bytes("scaled", 4 * rows * columns));
-    const apart = form.outliers.length > 0 ? withOutliers(matrix, form, scaled()) : null;
+    const apart = form.outliers.length > 0 ? withOutliers(matrix, form, scratch) : null;
     const { byRow, byColumn } = apart ? largestMagnitudes(apart) : plain;
     const largest = transposed ? byRow : byColumn;
     const shared = apart ? undefined : rounded.get(transposed);
