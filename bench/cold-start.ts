@@ -4,6 +4,7 @@ import { type ChildResult, jsonOf, runReference, runSide } from "./child.js";
 import { cacheFolder, type JobFolders, jobFolders } from "./folders.js";
 import type { StepJobName } from "./jobs.js";
 import type { BenchOptions } from "./options.js";
+import type { FirstStep } from "./sides/cold.js";
 import { alternate, chosenSides, type SideName, sideTitles, skippedLines } from "./sides.js";
 import { median, seconds, times } from "./statistics.js";
 
@@ -14,6 +15,8 @@ type ColdSide = (typeof sides)[number];
 interface ColdStart {
   readonly seconds: readonly number[];
   readonly medianSeconds: number;
+  /** Graft: median seconds of the step inside ONNX Runtime. */
+  readonly engineSeconds?: number;
   readonly loss: number;
 }
 
@@ -39,11 +42,23 @@ export async function coldStart(options: BenchOptions): Promise<ColdStartReport>
     const folders = await jobFolders(job, cacheFolder(options.cache));
     const { results, skipped } = await alternate(wanted, options.rounds + 1, async (side) => {
       const child = await runColdSide(side, job, folders, options.threads);
-      return { loss: jsonOf<number>(child), seconds: child.firstOutputSeconds };
+      // The Python side prints its loss alone.
+      const printed = jsonOf<FirstStep | number>(child);
+      const step = typeof printed === "number" ? { loss: printed } : printed;
+      return { ...step, seconds: child.firstOutputSeconds };
     });
     const summaries = [...results].map(([side, runs]) => {
       const measured = runs.slice(1).map((run) => run.seconds);
-      return [side, { seconds: measured, medianSeconds: median(measured), loss: runs[0]!.loss }] as const;
+      const engine = runs.slice(1).flatMap((run) => ("engineSeconds" in run ? [run.engineSeconds] : []));
+      return [
+        side,
+        {
+          seconds: measured,
+          medianSeconds: median(measured),
+          ...(engine.length > 0 && { engineSeconds: median(engine) }),
+          loss: runs[0]!.loss,
+        },
+      ] as const;
     });
     reports[job] = { sides: Object.fromEntries(summaries), skipped: Object.fromEntries(skipped) };
   }
@@ -59,6 +74,7 @@ export function coldStartTable(report: ColdStartReport): string {
         sideTitles[side as SideName],
         seconds(own.medianSeconds),
         seconds(Math.min(...own.seconds)),
+        own.engineSeconds === undefined ? "-" : seconds(own.engineSeconds),
         times(peer && peer.medianSeconds / own.medianSeconds),
         own.loss.toFixed(4),
       ];
@@ -67,7 +83,7 @@ export function coldStartTable(report: ColdStartReport): string {
   const columns = [
     { title: "job" },
     { title: "side" },
-    ...["first step after", "fastest", "sooner than PyTorch", "loss"].map((title) => ({
+    ...["first step after", "fastest", "in ONNX Runtime", "sooner than PyTorch", "loss"].map((title) => ({
       title,
       align: "right" as const,
     })),
