@@ -3,7 +3,7 @@
 const base = ["errors", "tensor-data", "random", "json"];
 const files = [...base, "platform", "safetensors", "hub"];
 const engine = [...base, "graph", "autodiff", "onnx", "optim"];
-const models = [...new Set([...files, ...engine, "runtime", "nn"])];
+const models = [...new Set([...files, ...engine, "runtime", "nn", "compile"])];
 const training = [...models, "models", "peft", "data"];
 
 const allowed = {
@@ -16,10 +16,11 @@ const allowed = {
   hub: [...base, "platform", "safetensors"],
   graph: base,
   autodiff: [...base, "graph"],
-  onnx: [...base, "graph", "autodiff"],
+  onnx: [...base, "graph"],
   optim: base,
   runtime: [...engine, "platform"],
-  nn: [...engine, "runtime", "safetensors"],
+  nn: [...base, "graph"],
+  compile: [...engine, "runtime", "nn"],
   models,
   peft: [...models, "models"],
   data: files,

@@ -1,7 +1,7 @@
 import { GraftError } from "../errors.js";
 import { add, describeType, type Node, type OpName, ops, scalar, type Tensor, withScope } from "../graph/index.js";
+import { nodesInOrder } from "../graph/topology.js";
 import { floatDTypes } from "../tensor-data.js";
-import { nodesInOrder } from "./topology.js";
 
 /**
  * Writes the gradients of a scalar with respect to some tensors: one reverse walk that visits only what lies

@@ -1,3 +1,2 @@
 export { type FiniteDifferenceRequest, finiteDifferences } from "./finite-differences.js";
 export { gradients } from "./gradients.js";
-export { nodesInOrder } from "./topology.js";

@@ -7,3 +7,4 @@ export * from "./losses.js";
 export { applyOp, withScope } from "./op.js";
 export { ops } from "./ops/index.js";
 export * from "./tensor.js";
+export { nodesInOrder } from "./topology.js";

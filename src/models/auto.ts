@@ -4,7 +4,9 @@ import { requireFile, resolveModelFolder } from "../hub/model-folder.js";
 import { shown } from "../json.js";
 import type { EngineOptions } from "../runtime/index.js";
 import { type Architecture, architecture, type ConfigOptions, type Head } from "./architecture.js";
-import { BertForSequenceClassification, BertModel, parseBertConfig } from "./bert.js";
+import { BertForSequenceClassification, BertModel, parseBertConfig } from "./architectures/bert.js";
+import { parseRobertaConfig, RobertaForSequenceClassification, RobertaModel } from "./architectures/roberta.js";
+import { parseVitConfig, VitForImageClassification, VitModel } from "./architectures/vit.js";
 import { initializeAll, loadWeights, type WeightOptions } from "./loading.js";
 import { formatLoadingReport, type LoadingReport } from "./loading-report.js";
 import {
@@ -13,8 +15,6 @@ import {
   type ModelOutputs,
   PreTrainedModel,
 } from "./pretrained-model.js";
-import { parseRobertaConfig, RobertaForSequenceClassification, RobertaModel } from "./roberta.js";
-import { parseVitConfig, VitForImageClassification, VitModel } from "./vit.js";
 
 /** Values of config.json's `model_type` that Graft builds. */
 export const modelTypes = ["bert", "roberta", "vit"] as const;

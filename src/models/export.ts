@@ -1,9 +1,10 @@
 import { platform } from "#platform";
+import { defineExport } from "../compile/index.js";
 import { GraftError } from "../errors.js";
 import { cast, type Tensor } from "../graph/index.js";
 import { copyCompanions } from "../hub/companions.js";
 import { writeJson } from "../hub/json-file.js";
-import { defineExport, type Parameter, Trace } from "../nn/index.js";
+import { type Parameter, Trace } from "../nn/index.js";
 import { encodeModel } from "../onnx/index.js";
 import { bytesOf } from "../tensor-data.js";
 import { configToWrite, floatKeys } from "./config.js";

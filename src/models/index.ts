@@ -35,5 +35,5 @@ export {
   PreTrainedModel,
 } from "./pretrained-model.js";
 export { type ProductProbe, Runner } from "./runner.js";
-export { traceNetwork } from "./trace-network.js";
 export { readParameter, saveNetwork } from "./saving.js";
+export { traceNetwork } from "./trace-network.js";

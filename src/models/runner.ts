@@ -1,4 +1,5 @@
-import { defineProgram, type FrozenPrecision, type Mode, measuredOutputs, type Parameter } from "../nn/index.js";
+import { defineProgram, type FrozenPrecision, measuredOutputs } from "../compile/index.js";
+import type { Mode, Parameter } from "../nn/index.js";
 import { type OutlierFeature, outlierFeatures } from "../onnx/index.js";
 import {
   defaultBackend,

@@ -11,18 +11,9 @@ export {
   uniform,
   zeros,
 } from "./init.js";
-export type { OutliersByProduct } from "./int8-weights.js";
 export { LayerNorm } from "./layer-norm.js";
 export { Linear, type LinearLike, type LinearOptions } from "./linear.js";
 export { Module } from "./module.js";
 export { ModuleList } from "./module-list.js";
 export { Parameter, type ParameterSource } from "./parameter.js";
-export {
-  defineExport,
-  defineProgram,
-  type ExportRequest,
-  type FrozenPrecision,
-  measuredOutputs,
-  type ProgramRequest,
-} from "./program.js";
 export { type MaskSite, type Mode, Trace } from "./trace.js";

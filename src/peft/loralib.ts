@@ -1,6 +1,7 @@
+import { defineProgram } from "../compile/index.js";
 import { GraftError } from "../errors.js";
 import { add, matMul, mul, type Tensor } from "../graph/index.js";
-import { defineProgram, kaimingUniform, Parameter, parameterRandom, Trace, uniform, zeros } from "../nn/index.js";
+import { kaimingUniform, Parameter, parameterRandom, Trace, uniform, zeros } from "../nn/index.js";
 import { Engine, type EngineOptions, type Program } from "../runtime/index.js";
 import { elementCount, type TensorData } from "../tensor-data.js";
 import { LoraConfig } from "./config/lora-config.js";

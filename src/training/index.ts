@@ -7,7 +7,6 @@ export {
   type TrainingArgumentValues,
   trainingArgumentFields,
 } from "./arguments/index.js";
-export type { DataCollator, DatasetLike } from "./batches.js";
 export {
   type CallbackEvent,
   EarlyStoppingCallback,
@@ -18,8 +17,8 @@ export {
   type TrainerCallback,
   type TrainerControl,
 } from "./callbacks/index.js";
-export { lastCheckpoint, type Savable } from "./checkpoint.js";
-export type { EvalPrediction } from "./evaluation-loop.js";
+export { lastCheckpoint, type Savable } from "./checkpoints/checkpoint.js";
+export type { LogEntry, TrainerState } from "./checkpoints/state.js";
 export {
   accuracy,
   argMax,
@@ -32,17 +31,11 @@ export {
   pearson,
 } from "./metrics/index.js";
 export type { TrainableModel } from "./model.js";
-export { type FrozenPrecisionReport, precisionFile, readPrecisionReport } from "./precision-report.js";
+export { type FrozenPrecisionReport, precisionFile, readPrecisionReport } from "./precision/precision-report.js";
+export type { DataCollator, DatasetLike } from "./run/batches.js";
+export type { EvalPrediction } from "./run/evaluation-loop.js";
+export type { StopReason, TrainOutput } from "./run/training-run.js";
 export { type ScheduleName, schedules } from "./schedules/index.js";
-export type { LogEntry, TrainerState } from "./state.js";
-export {
-  createTrainingSession,
-  type ForwardBackwardOptions,
-  type ForwardBackwardResult,
-  type OptimizerStepOptions,
-  TrainingSession,
-  type TrainingSessionOptions,
-} from "./step.js";
 export {
   type ComputeMetrics,
   type EvaluateOptions,
@@ -51,5 +44,12 @@ export {
   type TrainerOptions,
   type TrainOptions,
 } from "./trainer.js";
-export type { StopReason, TrainOutput } from "./training-run.js";
+export {
+  createTrainingSession,
+  type ForwardBackwardOptions,
+  type ForwardBackwardResult,
+  type OptimizerStepOptions,
+  TrainingSession,
+  type TrainingSessionOptions,
+} from "./training-session.js";
 export { requireWritable } from "./writable.js";

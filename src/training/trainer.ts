@@ -3,7 +3,6 @@ import type { Dataset } from "../data/index.js";
 import { GraftError } from "../errors.js";
 import type { TrainingArguments } from "./arguments/index.js";
 import { TrainingArguments as Arguments } from "./arguments/index.js";
-import { type DataCollator, type DatasetLike, defaultCollator, toDataset } from "./batches.js";
 import { CallbackHandler, EventLogCallback, newControl, type TrainerCallback } from "./callbacks/index.js";
 import {
   changedArguments,
@@ -12,11 +11,12 @@ import {
   type ResumePoint,
   readCheckpoint,
   type Savable,
-} from "./checkpoint.js";
-import { type EvalPrediction, type EvaluationOutput, evaluationLoop } from "./evaluation-loop.js";
+} from "./checkpoints/checkpoint.js";
+import { type LogEntry, newTrainerState, type TrainerState } from "./checkpoints/state.js";
 import type { TrainableModel } from "./model.js";
-import { type LogEntry, newTrainerState, type TrainerState } from "./state.js";
-import { TrainingRun, type TrainOutput } from "./training-run.js";
+import { type DataCollator, type DatasetLike, defaultCollator, toDataset } from "./run/batches.js";
+import { type EvalPrediction, type EvaluationOutput, evaluationLoop } from "./run/evaluation-loop.js";
+import { TrainingRun, type TrainOutput } from "./run/training-run.js";
 
 /** Makes metrics of an evaluation; names get the prefix eval_ or test_. */
 export type ComputeMetrics = (

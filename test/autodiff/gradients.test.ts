@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { gradients, nodesInOrder } from "#graft/autodiff/index";
+import { gradients } from "#graft/autodiff/index";
 import {
   add,
   cast,
@@ -13,6 +13,7 @@ import {
   layerNorm,
   matMul,
   mul,
+  nodesInOrder,
   type OpName,
   ops,
   pow,

@@ -1,6 +1,6 @@
 import * as graph from "#graft/graph/index";
 import { type Dim, type OpName, productOf, type Tensor } from "#graft/graph/index";
-import { PatchEmbeddings } from "#graft/models/patch-embeddings";
+import { PatchEmbeddings } from "#graft/models/architectures/patch-embeddings";
 import { activations } from "#graft/nn/activations";
 import { Trace } from "#graft/nn/trace";
 import type { DType } from "#graft/tensor-data";

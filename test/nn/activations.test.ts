@@ -1,10 +1,11 @@
 import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { defineProgram } from "#graft/compile/index";
 import { mul, reduceSum } from "#graft/graph/index";
-import { activationNames, activations, defineProgram, Parameter, Trace } from "#graft/nn/index";
+import { activationNames, activations, Parameter, Trace } from "#graft/nn/index";
 import { Engine } from "#graft/runtime/index";
 import { openSafetensors, readAllTensors } from "#graft/safetensors/read";
 import { toFloat32 } from "#graft/tensor-data";
-import { afterAll, beforeAll, expect, test } from "vitest";
 
 const file = fileURLToPath(new URL("../golden/nn/activations.safetensors", import.meta.url));
 const golden = await readAllTensors(await openSafetensors(file));

@@ -1,3 +1,4 @@
+import { describe, expect, it } from "vitest";
 import {
   kaimingUniform,
   LayerNorm,
@@ -7,7 +8,6 @@ import {
   parameterRandom,
   truncatedNormal,
 } from "#graft/nn/index";
-import { describe, expect, it } from "vitest";
 
 const shape = [200, 300];
 const deviation = (data: Float32Array) => Math.sqrt(data.reduce((sum, x) => sum + x * x, 0) / data.length);

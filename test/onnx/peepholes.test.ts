@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { gradients, nodesInOrder } from "#graft/autodiff/index";
-import { add, gelu, input, matMul, reduceSum, type Tensor } from "#graft/graph/index";
+import { gradients } from "#graft/autodiff/index";
+import { add, gelu, input, matMul, nodesInOrder, reduceSum, type Tensor } from "#graft/graph/index";
 import { applyPeepholes, cpuLowering } from "#graft/onnx/index";
 import { CounterRng } from "#graft/random";
 import type { TensorData } from "#graft/tensor-data";

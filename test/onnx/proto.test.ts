@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { decodeModel, encodeModel, type ModelProto } from "#graft/onnx/proto/index";
 import { describe, expect, it } from "vitest";
+import { decodeModel, encodeModel, type ModelProto } from "#graft/onnx/proto/index";
 
 const golden = (name: string) => new Uint8Array(readFileSync(new URL(`../golden/onnx/${name}.onnx`, import.meta.url)));
 const floats = (...values: number[]) => new Uint8Array(new Float32Array(values).buffer);

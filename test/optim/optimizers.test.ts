@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
 import {
   clipCoefficient,
   globalNorm,
@@ -6,7 +7,6 @@ import {
   type OptimizerSettings,
   optimizers,
 } from "#graft/optim/index";
-import { describe, expect, it } from "vitest";
 
 interface Golden {
   initial: number[][];

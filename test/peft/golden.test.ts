@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { defineProgram } from "#graft/compile/index";
 import type { PreTrainedModel } from "#graft/models/index";
 import { readParameter, traceNetwork } from "#graft/models/index";
 import { toV4Name } from "#graft/models/module-names";
-import { defineProgram } from "#graft/nn/index";
 import { PeftModel } from "#graft/peft/index";
 import type { TensorData } from "#graft/tensor-data";
 import { inputsFor, loadGoldenModel } from "./models.js";

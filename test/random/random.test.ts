@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { CounterRng, fillDropoutMask } from "#graft/random";
 import { describe, expect, it } from "vitest";
+import { CounterRng, fillDropoutMask } from "#graft/random";
 
 const golden: {
   words: { key: number[]; words: number[] }[];

@@ -2,14 +2,15 @@ import { mkdtemp, readdir, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { defineProgram } from "#graft/compile/index";
 import { gelu, matMul, type Tensor } from "#graft/graph/index";
-import { defineProgram, Parameter, Trace } from "#graft/nn/index";
+import { Parameter, Trace } from "#graft/nn/index";
 import type { OutlierFeature, WeightType } from "#graft/onnx/index";
 import { CounterRng } from "#graft/random";
 import { quantizedTensors } from "#graft/runtime/core/quantized-weights";
 import { Scratch } from "#graft/runtime/core/scratch";
 import { Engine, type QuantizedForm } from "#graft/runtime/index";
-import { exactWeightType } from "#graft/training/int8-kernels";
+import { exactWeightType } from "#graft/training/precision/int8-kernels";
 
 const [rows, inner, outer] = [6, 128, 96];
 const rng = new CounterRng([7]);

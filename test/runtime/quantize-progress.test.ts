@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { defineProgram } from "#graft/compile/index";
 import { matMul } from "#graft/graph/index";
-import { defineProgram, Parameter, Trace } from "#graft/nn/index";
+import { Parameter, Trace } from "#graft/nn/index";
 import { platform } from "#graft/platform/node";
 import { EngineCore } from "#graft/runtime/core/engine-core";
 import type { QuantizeProgress } from "#graft/runtime/index";

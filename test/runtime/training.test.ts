@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
+import { GradientAccumulators } from "#graft/runtime/core/accumulators";
 import {
   Engine,
   type OptimizerHandle,
@@ -8,7 +9,6 @@ import {
   type Program,
   type StepOptions,
 } from "#graft/runtime/index";
-import { GradientAccumulators } from "#graft/runtime/core/accumulators";
 import { f32, regression } from "./graphs.js";
 
 interface Step {

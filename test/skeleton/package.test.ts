@@ -1,6 +1,6 @@
-import { GraftError as InternalGraftError } from "#graft/errors";
 import { GraftError } from "graft-peft";
 import { expect, test } from "vitest";
+import { GraftError as InternalGraftError } from "#graft/errors";
 
 test("the package's own name and its internal paths lead to the same built modules", () => {
   expect(GraftError).toBe(InternalGraftError);

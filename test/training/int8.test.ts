@@ -9,8 +9,8 @@ import {
 } from "graft-peft";
 import { describe, expect, it } from "vitest";
 import { outlierFeatures } from "#graft/onnx/index";
-import { reusePrecision, useInt8 } from "#graft/training/frozen-precision";
-import { judgeProducts } from "#graft/training/int8-guard";
+import { reusePrecision, useInt8 } from "#graft/training/precision/frozen-precision";
+import { judgeProducts } from "#graft/training/precision/int8-guard";
 
 const config = {
   model_type: "bert",
@@ -225,7 +225,7 @@ describe("frozenPrecision int8", () => {
   });
 
   it("reads decisions that a run left behind", async () => {
-    const { readPrecisionReport, writePrecisionReport } = await import("#graft/training/precision-report");
+    const { readPrecisionReport, writePrecisionReport } = await import("#graft/training/precision/precision-report");
     const { mkdtemp, rm, writeFile } = await import("node:fs/promises");
     const { tmpdir } = await import("node:os");
     const folder = await mkdtemp(join(tmpdir(), "graft-int8-"));

@@ -1,5 +1,5 @@
-import { largestError, type ProductDecision } from "../../training/int8-guard.js";
-import type { FrozenPrecisionReport } from "../../training/precision-report.js";
+import { largestError, type ProductDecision } from "../../training/precision/int8-guard.js";
+import type { FrozenPrecisionReport } from "../../training/precision/precision-report.js";
 import { formatCount, formatShare } from "./format.js";
 import { type Column, renderTable } from "./table.js";
 

@@ -1,7 +1,7 @@
 import { platform } from "#platform";
 import type { ModelFolder } from "../../hub/model-folder.js";
 import { openCheckpoint } from "../../safetensors/sharded.js";
-import { stateFromJson } from "../../training/state.js";
+import { stateFromJson } from "../../training/checkpoints/state.js";
 import type { TensorLine } from "../shell/inspection.js";
 
 /** Tensors of a safetensors file or an index of shards, by name. @throws GraftError `invalid-safetensors`, ... */

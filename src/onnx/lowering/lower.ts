@@ -1,5 +1,5 @@
-import { nodesInOrder } from "../../autodiff/index.js";
 import type { Node, OpName, Tensor } from "../../graph/index.js";
+import { nodesInOrder } from "../../graph/index.js";
 import type { GraphProto, NodeProto, TensorProto } from "../proto/index.js";
 import { Emitter, type GraphFacts } from "./emitter.js";
 import type { Deferred, LoweringTable } from "./table.js";

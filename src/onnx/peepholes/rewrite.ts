@@ -1,5 +1,4 @@
-import { nodesInOrder } from "../../autodiff/index.js";
-import { applyOp, type Node, type OpName, type Tensor, withScope } from "../../graph/index.js";
+import { applyOp, type Node, nodesInOrder, type OpName, type Tensor, withScope } from "../../graph/index.js";
 
 /** The graph before rewriting, for rules that must know who else reads a tensor. */
 export interface RewriteContext {

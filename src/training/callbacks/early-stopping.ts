@@ -1,5 +1,5 @@
 import { GraftError } from "../../errors.js";
-import type { CallbackState, LogEntry } from "../state.js";
+import type { CallbackState, LogEntry } from "../checkpoints/state.js";
 import type { CallbackEvent, TrainerCallback } from "./types.js";
 
 export interface EarlyStoppingOptions {

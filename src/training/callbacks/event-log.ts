@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { GraftError, messageOf } from "../../errors.js";
-import type { LogEntry } from "../state.js";
+import type { LogEntry } from "../checkpoints/state.js";
 import type { CallbackEvent, Progress, TrainerCallback } from "./types.js";
 
 /** Kinds of lines in events.jsonl. */

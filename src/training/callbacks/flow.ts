@@ -1,5 +1,5 @@
 import type { TrainingArguments } from "../arguments/index.js";
-import type { TrainerState } from "../state.js";
+import type { TrainerState } from "../checkpoints/state.js";
 import type { TrainerControl } from "./types.js";
 
 /** Sets what is due after an update, by the strategies of the arguments; the same rules as transformers'. */

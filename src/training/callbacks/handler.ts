@@ -1,4 +1,4 @@
-import type { CallbackState } from "../state.js";
+import type { CallbackState } from "../checkpoints/state.js";
 import type { CallbackEvent, CallbackExtra, CallbackMethod, TrainerCallback } from "./types.js";
 
 /** Calls the callbacks in the order in which they were given. */

@@ -1,4 +1,4 @@
-import type { LogEntry } from "../state.js";
+import type { LogEntry } from "../checkpoints/state.js";
 import type { CallbackEvent, TrainerCallback } from "./types.js";
 
 /** Prints every log as one line of JSON: losses, evaluations and the figures at the end. Without it a Trainer is silent. */

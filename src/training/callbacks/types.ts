@@ -1,5 +1,5 @@
 import type { TrainingArguments } from "../arguments/index.js";
-import type { CallbackState, LogEntry, TrainerState } from "../state.js";
+import type { CallbackState, LogEntry, TrainerState } from "../checkpoints/state.js";
 
 /** What a callback may ask of the trainer. */
 export interface TrainerControl {

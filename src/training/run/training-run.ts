@@ -1,9 +1,7 @@
 import { platform } from "#platform";
-import { type Dataset, dataLoader } from "../data/index.js";
-import { GraftError } from "../errors.js";
-import type { TrainingArguments } from "./arguments/index.js";
-import type { DataCollator } from "./batches.js";
-import { noteBest } from "./best-model.js";
+import { type Dataset, dataLoader } from "../../data/index.js";
+import { GraftError } from "../../errors.js";
+import type { TrainingArguments } from "../arguments/index.js";
 import {
   type CallbackHandler,
   decideAfterEpoch,
@@ -12,17 +10,23 @@ import {
   ProgressMeter,
   quantizeProgress,
   type TrainerControl,
-} from "./callbacks/index.js";
-import { changedArguments, type ResumePoint, type Savable } from "./checkpoint.js";
-import { CheckpointKeeper } from "./checkpoint-keeper.js";
-import { restoreWeights, type TrainableModel } from "./model.js";
+} from "../callbacks/index.js";
+import { changedArguments, type ResumePoint, type Savable } from "../checkpoints/checkpoint.js";
+import { CheckpointKeeper } from "../checkpoints/checkpoint-keeper.js";
+import type { LogEntry, TrainerState } from "../checkpoints/state.js";
+import { restoreWeights, type TrainableModel } from "../model.js";
+import {
+  type FrozenPrecisionReport,
+  readPrecisionReport,
+  writePrecisionReport,
+} from "../precision/precision-report.js";
+import { requireWritable } from "../writable.js";
+import type { DataCollator } from "./batches.js";
+import { noteBest } from "./best-model.js";
 import { pendingState, takeUpPending } from "./pending.js";
 import { planRun, type RunPlan, resolvedInterval } from "./plan.js";
-import { type FrozenPrecisionReport, readPrecisionReport, writePrecisionReport } from "./precision-report.js";
 import { RunRecord } from "./run-record.js";
-import type { LogEntry, TrainerState } from "./state.js";
 import { type UpdateResult, Updater, updateBatches } from "./updater.js";
-import { requireWritable } from "./writable.js";
 
 /** Why a run ended: all updates made, a callback asked for it, or its AbortSignal fired. */
 export type StopReason = "completed" | "callback" | "aborted";

@@ -1,8 +1,9 @@
 import { platform } from "#platform";
-import { matMul, reduceSum } from "../graph/index.js";
-import { defineProgram, type FrozenPrecision, Parameter, Trace } from "../nn/index.js";
-import type { WeightType } from "../onnx/index.js";
-import type { Engine, Program } from "../runtime/index.js";
+import { defineProgram, type FrozenPrecision } from "../../compile/index.js";
+import { matMul, reduceSum } from "../../graph/index.js";
+import { Parameter, Trace } from "../../nn/index.js";
+import type { WeightType } from "../../onnx/index.js";
+import type { Engine, Program } from "../../runtime/index.js";
 
 const int8 = (weightType: WeightType): FrozenPrecision => ({ kind: "int8", keepFloat32: new Set(), weightType });
 

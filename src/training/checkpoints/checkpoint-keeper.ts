@@ -1,5 +1,5 @@
 import { platform } from "#platform";
-import type { TrainingArguments } from "./arguments/index.js";
+import type { TrainingArguments } from "../arguments/index.js";
 import {
   type CheckpointContents,
   checkpointPath,

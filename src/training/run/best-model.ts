@@ -1,7 +1,7 @@
-import { GraftError } from "../errors.js";
-import type { TrainingArguments } from "./arguments/index.js";
-import { metricKey } from "./callbacks/index.js";
-import type { LogEntry, TrainerState } from "./state.js";
+import { GraftError } from "../../errors.js";
+import type { TrainingArguments } from "../arguments/index.js";
+import { metricKey } from "../callbacks/index.js";
+import type { LogEntry, TrainerState } from "../checkpoints/state.js";
 
 /**
  * Notes the metric of an evaluation where it beats all before it.

@@ -1,4 +1,4 @@
-import type { BatchTensors } from "../data/index.js";
+import type { BatchTensors } from "../../data/index.js";
 import {
   type Batch,
   type BatchLimits,
@@ -9,11 +9,11 @@ import {
   datasetOf,
   Tokenizer,
   validateBatch,
-} from "../data/index.js";
-import { GraftError } from "../errors.js";
-import type { ModelInputs } from "../models/index.js";
-import type { TensorData } from "../tensor-data.js";
-import type { TrainableModel } from "./model.js";
+} from "../../data/index.js";
+import { GraftError } from "../../errors.js";
+import type { ModelInputs } from "../../models/index.js";
+import type { TensorData } from "../../tensor-data.js";
+import type { TrainableModel } from "../model.js";
 
 /** Rows of a dataset made into a model's inputs: inputIds, attentionMask, pixelValues, labels, ... */
 export type DataCollator<Row> = (rows: readonly Row[]) => BatchTensors;

@@ -1,12 +1,12 @@
 import * as z from "zod";
-import { add, cast, cumSum, equal, mul, scalar, sub, type Tensor, tanh } from "../graph/index.js";
-import { type LinearLike, Module, paddingBias, type Trace } from "../nn/index.js";
+import { add, cast, cumSum, equal, mul, scalar, sub, type Tensor, tanh } from "../../graph/index.js";
+import { type LinearLike, Module, paddingBias, type Trace } from "../../nn/index.js";
+import { configError, parseConfig } from "../config.js";
+import { firstPosition, headOutputs, requireInput } from "../heads.js";
+import type { InputRules } from "../inputs.js";
+import { Network, type NetworkInputs, type NetworkOutputs } from "../network.js";
 import { bertFields, checkBertConfig, Pooler, textInputs } from "./bert.js";
-import { configError, parseConfig } from "./config.js";
 import { BertEmbeddings, BertEncoder, bertLinear } from "./encoder.js";
-import { firstPosition, headOutputs, requireInput } from "./heads.js";
-import type { InputRules } from "./inputs.js";
-import { Network, type NetworkInputs, type NetworkOutputs } from "./network.js";
 
 const schema = z.object({
   ...bertFields,

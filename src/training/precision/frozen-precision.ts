@@ -1,10 +1,10 @@
 import { platform } from "#platform";
-import { GraftError } from "../errors.js";
-import type { PreparedInputs } from "../models/index.js";
-import type { MaskKey } from "../runtime/index.js";
+import { GraftError } from "../../errors.js";
+import type { PreparedInputs } from "../../models/index.js";
+import type { MaskKey } from "../../runtime/index.js";
+import type { TrainableModel } from "../model.js";
 import { applyDecisions, judgeProducts, largestError } from "./int8-guard.js";
 import { exactWeightType, int8Speedup, leastSpeedup } from "./int8-kernels.js";
-import type { TrainableModel } from "./model.js";
 import type { FrozenPrecisionReport } from "./precision-report.js";
 
 /** Applies the decisions of an earlier run, in the form that is exact on this CPU: the integers are the same. */

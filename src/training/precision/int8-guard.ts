@@ -1,8 +1,8 @@
-import type { PreparedInputs } from "../models/index.js";
-import type { OutlierFeature, WeightType } from "../onnx/index.js";
-import type { MaskKey } from "../runtime/index.js";
-import { type TensorData, tensorData } from "../tensor-data.js";
-import type { TrainableModel } from "./model.js";
+import type { PreparedInputs } from "../../models/index.js";
+import type { OutlierFeature, WeightType } from "../../onnx/index.js";
+import type { MaskKey } from "../../runtime/index.js";
+import { type TensorData, tensorData } from "../../tensor-data.js";
+import type { TrainableModel } from "../model.js";
 
 /** Products with a larger relative error stay float32. Ordinary products are near 1 %. */
 export const largestError = 0.05;

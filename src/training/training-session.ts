@@ -11,10 +11,10 @@ import type {
   QuantizeProgress,
 } from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
-import { reusePrecision, useInt8 } from "./frozen-precision.js";
 import type { TrainableModel } from "./model.js";
-import type { FrozenPrecisionReport } from "./precision-report.js";
-import { isDecayed } from "./weight-decay.js";
+import { reusePrecision, useInt8 } from "./precision/frozen-precision.js";
+import type { FrozenPrecisionReport } from "./precision/precision-report.js";
+import { isDecayed } from "./run/weight-decay.js";
 
 /** The optimiser with its own settings (PyTorch's defaults), and what training adds. */
 export type TrainingSessionOptions = {

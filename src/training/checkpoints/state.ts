@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { GraftError } from "../errors.js";
-import { parseJson } from "../json.js";
+import { GraftError } from "../../errors.js";
+import { parseJson } from "../../json.js";
 
 /** One entry of the log: numbers by name, with `step` and `epoch`. Names are those of transformers: loss, eval_loss, ... */
 export type LogEntry = Readonly<Record<string, number>>;

@@ -1,5 +1,8 @@
-import { gradients, nodesInOrder } from "../autodiff/index.js";
+import { gradients } from "../autodiff/index.js";
 import type { Tensor } from "../graph/index.js";
+import { nodesInOrder } from "../graph/index.js";
+import type { Parameter } from "../nn/parameter.js";
+import type { Trace } from "../nn/trace.js";
 import {
   applyPeepholes,
   cpuLowering,
@@ -18,8 +21,6 @@ import {
 import type { BackendName, ProgramDefinition, Purpose } from "../runtime/definition.js";
 import { ExternalData } from "./external-data.js";
 import { FrozenWeights, type OutliersByProduct } from "./int8-weights.js";
-import type { Parameter } from "./parameter.js";
-import type { Trace } from "./trace.js";
 
 /** What is to be compiled: the tensors that a traced module tree returned, and what for. */
 export interface ProgramRequest {

@@ -1,10 +1,10 @@
 import { platform } from "#platform";
-import { type Dataset, dataLoader } from "../data/index.js";
-import { GraftError } from "../errors.js";
-import { allocate, type DType, type TensorData } from "../tensor-data.js";
+import { type Dataset, dataLoader } from "../../data/index.js";
+import { GraftError } from "../../errors.js";
+import { allocate, type DType, type TensorData } from "../../tensor-data.js";
+import { type Progress, ProgressMeter } from "../callbacks/index.js";
+import type { TrainableModel } from "../model.js";
 import { checkedInputs, countItems, type DataCollator } from "./batches.js";
-import { type Progress, ProgressMeter } from "./callbacks/index.js";
-import type { TrainableModel } from "./model.js";
 
 /** What a model said about a dataset, row by row in its order. */
 export interface EvalPrediction {

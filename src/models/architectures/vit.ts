@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { add, concat, type Dim, expand, type Tensor } from "../graph/index.js";
+import { add, concat, type Dim, expand, type Tensor } from "../../graph/index.js";
 import {
   activations,
   LayerNorm,
@@ -10,11 +10,11 @@ import {
   Parameter,
   type Trace,
   truncatedNormal,
-} from "../nn/index.js";
-import { configError, fields, parseConfig, transformerFields } from "./config.js";
-import { firstPosition, headOutputs, requireInput } from "./heads.js";
-import type { InputRules } from "./inputs.js";
-import { Network, type NetworkInputs, type NetworkOutputs } from "./network.js";
+} from "../../nn/index.js";
+import { configError, fields, parseConfig, transformerFields } from "../config.js";
+import { firstPosition, headOutputs, requireInput } from "../heads.js";
+import type { InputRules } from "../inputs.js";
+import { Network, type NetworkInputs, type NetworkOutputs } from "../network.js";
 import { PatchEmbeddings } from "./patch-embeddings.js";
 import { SelfAttention } from "./self-attention.js";
 

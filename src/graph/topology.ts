@@ -1,4 +1,4 @@
-import type { Node, Tensor } from "../graph/index.js";
+import type { Node, Tensor } from "./tensor.js";
 
 /** All nodes that the given tensors depend on, each after the nodes that it reads. */
 export function nodesInOrder(outputs: readonly Tensor[]): Node[] {

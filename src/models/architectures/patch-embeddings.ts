@@ -1,5 +1,5 @@
-import { add, matMul, reshape, slice, type Tensor, transpose } from "../graph/index.js";
-import { Module, Parameter, type Trace, truncatedNormal, zeros } from "../nn/index.js";
+import { add, matMul, reshape, slice, type Tensor, transpose } from "../../graph/index.js";
+import { Module, Parameter, type Trace, truncatedNormal, zeros } from "../../nn/index.js";
 
 export interface PatchConfig {
   readonly hiddenSize: number;

@@ -1,10 +1,10 @@
-import type { Batch } from "../data/index.js";
-import { GraftError } from "../errors.js";
-import type { TrainingArguments } from "./arguments/index.js";
+import type { Batch } from "../../data/index.js";
+import { GraftError } from "../../errors.js";
+import type { TrainingArguments } from "../arguments/index.js";
+import type { TrainableModel } from "../model.js";
+import { resolvedWarmup, schedules } from "../schedules/index.js";
+import { createTrainingSession, type TrainingSession, type TrainingSessionOptions } from "../training-session.js";
 import { checkedInputs, countItems } from "./batches.js";
-import type { TrainableModel } from "./model.js";
-import { resolvedWarmup, schedules } from "./schedules/index.js";
-import { createTrainingSession, type TrainingSession, type TrainingSessionOptions } from "./step.js";
 
 /** What an update reported. */
 export interface UpdateResult {

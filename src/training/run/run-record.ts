@@ -1,5 +1,5 @@
 import { platform } from "#platform";
-import type { CallbackState } from "./state.js";
+import type { CallbackState } from "../checkpoints/state.js";
 
 /** What a run adds up between logs, and where its time goes. */
 export class RunRecord {

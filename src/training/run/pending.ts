@@ -1,6 +1,6 @@
-import type { TrainingArguments } from "./arguments/index.js";
-import type { TrainerControl } from "./callbacks/index.js";
-import type { CallbackState, TrainerState } from "./state.js";
+import type { TrainingArguments } from "../arguments/index.js";
+import type { TrainerControl } from "../callbacks/index.js";
+import type { CallbackState, TrainerState } from "../checkpoints/state.js";
 
 /** What an abort left undone after the last update, as transformers writes its TrainerControl. */
 export function pendingState(

@@ -1,11 +1,11 @@
 import * as z from "zod";
-import { type Dim, type Tensor, tanh } from "../graph/index.js";
-import { type LinearLike, Module, paddingBias, type Trace } from "../nn/index.js";
-import { configError, fields, parseConfig, transformerFields, unsupportedConfig } from "./config.js";
+import { type Dim, type Tensor, tanh } from "../../graph/index.js";
+import { type LinearLike, Module, paddingBias, type Trace } from "../../nn/index.js";
+import { configError, fields, parseConfig, transformerFields, unsupportedConfig } from "../config.js";
+import { firstPosition, headOutputs, requireInput } from "../heads.js";
+import type { InputRules } from "../inputs.js";
+import { Network, type NetworkInputs, type NetworkOutputs } from "../network.js";
 import { BertEmbeddings, BertEncoder, bertLinear, type EncoderConfig } from "./encoder.js";
-import { firstPosition, headOutputs, requireInput } from "./heads.js";
-import type { InputRules } from "./inputs.js";
-import { Network, type NetworkInputs, type NetworkOutputs } from "./network.js";
 
 /** The fields that BERT and RoBERTa share; defaults are transformers'. */
 export const bertFields = {

@@ -1,5 +1,5 @@
-import { GraftError } from "../errors.js";
-import type { TrainingArguments } from "./arguments/index.js";
+import { GraftError } from "../../errors.js";
+import type { TrainingArguments } from "../arguments/index.js";
 
 /** How long a run is. */
 export interface RunPlan {

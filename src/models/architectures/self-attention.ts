@@ -1,5 +1,5 @@
-import type { Tensor } from "../graph/index.js";
-import { attend, type Linear, type LinearLike, Module, type Trace } from "../nn/index.js";
+import type { Tensor } from "../../graph/index.js";
+import { attend, type Linear, type LinearLike, Module, type Trace } from "../../nn/index.js";
 
 export interface SelfAttentionOptions {
   readonly heads: number;

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { platform } from "#platform";
-import { GraftError } from "../errors.js";
-import { readJsonObject, writeJson } from "../hub/json-file.js";
+import { GraftError } from "../../errors.js";
+import { readJsonObject, writeJson } from "../../hub/json-file.js";
 import type { ProductDecision } from "./int8-guard.js";
 
 /** What was asked for, what is used, and why. */

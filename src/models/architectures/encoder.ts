@@ -1,4 +1,4 @@
-import { add, type Tensor } from "../graph/index.js";
+import { add, type Tensor } from "../../graph/index.js";
 import {
   type ActivationName,
   activations,
@@ -10,7 +10,7 @@ import {
   ModuleList,
   normal,
   type Trace,
-} from "../nn/index.js";
+} from "../../nn/index.js";
 import { SelfAttention } from "./self-attention.js";
 
 /** Sizes of a BERT-like encoder; BERT's and RoBERTa's configs both are of this form. */
