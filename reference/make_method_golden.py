@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 from make_peft_golden import file_name, trainable_line
-from method_golden import Adapted, base_model, fresh_folder, made_by, noise_for, save_tensors, write_json, write_numbers
+from method_golden import Adapted, base_model, fresh_folder, made_by, noise_for, write_json, write_numbers
 from peft import IA3Config, LoraConfig, PeftConfig, PeftModel, PromptTuningConfig, get_peft_model
 from quiet import silence_transformers
 from safetensors.torch import load_file
