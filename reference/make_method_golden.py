@@ -68,6 +68,8 @@ VARIANTS = [
     Variant("vit_rank_pattern", "vit_imgcls", LoraConfig, IMAGE | IMAGE_PATTERNS, task=None),
     Variant("bert_prompt", "bert_seqcls", PromptTuningConfig, PROMPT),
     Variant("roberta_prompt", "roberta_seqcls", PromptTuningConfig, PROMPT),
+    Variant("bert_tokencls_lora", "bert_tokencls", LoraConfig, TEXT, task="TOKEN_CLS"),
+    Variant("roberta_tokencls_lora", "roberta_tokencls", LoraConfig, TEXT, task="TOKEN_CLS"),
 ]
 
 # Parts of a PEFT method's parameter names that mark a module as adapted.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from tiny_models import MODELS, Tensors, batch_for, build, labels_for
+from tiny_models import MODELS, Tensors, batch_for, build, labels_for_batch
 from torch.nn import Module, Parameter
 from transformers import PreTrainedModel
 
@@ -49,8 +49,7 @@ def noise_for(base: str, seed: int) -> torch.Generator:
 def labelled_batch(base: PreTrainedModel, seed: int) -> Tensors:
     """The batch that every golden of that base model has, with labels."""
     batch = batch_for(base, seed + 1)
-    rows = next(iter(batch.values())).shape[0]
-    return batch | {"labels": labels_for(base, rows, seed + 1)}
+    return batch | {"labels": labels_for_batch(base, batch, seed + 1)}
 
 
 def without_labels(batch: Tensors) -> Tensors:
