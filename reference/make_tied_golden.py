@@ -11,6 +11,7 @@ and `grad.table.projection` are the parts.
 """
 
 import argparse
+import json
 from pathlib import Path
 
 import torch
@@ -59,7 +60,8 @@ def main() -> None:
     both = written["grad.table.embedding"] + written["grad.table.projection"]
     torch.testing.assert_close(written["grad.table"], both)
     written |= {"losses": torch.stack(losses)} | {f"after.{name}": p.detach() for name, p in parameters.items()}
-    save_file({name: t.contiguous() for name, t in written.items()}, arguments.out / "tied.safetensors", made_by(__file__))
+    metadata = {"made_by": json.dumps(made_by(__file__))}
+    save_file({name: t.contiguous() for name, t in written.items()}, arguments.out / "tied.safetensors", metadata)
 
 
 if __name__ == "__main__":

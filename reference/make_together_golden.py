@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from make_method_golden import randomise, save_adapter, saved_name
 from method_golden import (
+    ROUNDING_NORM,
     Adapted,
     base_model,
     double,
@@ -24,7 +25,6 @@ from method_golden import (
     largest_difference,
     made_by,
     noise_for,
-    ROUNDING_NORM,
     save_tensors,
     updates,
     without_labels,
