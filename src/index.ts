@@ -17,9 +17,12 @@ export {
   PreTrainedModel,
 } from "./models/index.js";
 export {
+  type AdapterConfig,
+  BitFitConfig,
   exportOnnx,
   findBaseModel,
   getPeftModel,
+  IA3Config,
   type LoadAdapterOptions,
   LoraConfig,
   type LoraConfigOptions,

@@ -110,7 +110,7 @@ async function train(file: string | undefined, flags: TrainFlags): Promise<void>
     const output = await trainer.train({ signal: interrupt.signal, resumeFromCheckpoint: flags.resume ?? false });
     await saveRun(trainer, run.output);
     // The memory of the training program serves the evaluations.
-    await model.runner.invalidate();
+    await model.runner.releasePrograms();
     const isStopped = output.stopReason === "aborted";
     const { signal } = interrupt;
     const scores =

@@ -91,10 +91,9 @@ export function defineProgram(request: ProgramRequest): ProgramDefinition {
     inputs: [...trace.inputs.values()],
   });
   const declared = new Set(graph.input.map((input) => input.name));
-  const resident = [
-    ...[...trace.parameters].filter(([, { origin }]) => origin.kind === "input").map(([parameter]) => parameter.name),
-    ...trace.scalars.keys(),
-  ].filter((name) => declared.has(name));
+  const resident = [...trace.parameters.keys()]
+    .filter((parameter) => trace.isFed(parameter) && declared.has(parameter.inputName))
+    .map(({ inputName }) => inputName);
   return {
     model: encodeModel(modelOf(graph)),
     ...(external.folder === undefined ? {} : { externalFolder: external.folder }),
@@ -140,7 +139,7 @@ export const measuredOutputs = (probes: readonly ProductMeasurement[]): string[]
   ...new Set(probes.flatMap(({ error, outliers }) => [error, ...Object.values(outliers ?? {})])),
 ];
 
-/** Gradients by parameter name, in the order in which a backward pass reaches them: last layer first. */
+/** Gradients by input name, in the order in which a backward pass reaches them: last layer first. */
 function parameterGradients({ trace, outputs }: ProgramRequest, loss: string): Map<string, Tensor> {
   const lossTensor = outputs[loss] as Tensor;
   const trained = [...trace.parameters].filter(([parameter]) => parameter.trainable);
@@ -156,7 +155,7 @@ function parameterGradients({ trace, outputs }: ProgramRequest, loss: string): M
   const byName = new Map<string, Tensor>();
   for (const [index, gradient] of written.entries()) {
     const [parameter] = trained[index] as [Parameter, Tensor];
-    if (gradient) byName.set(parameter.name, gradient);
+    if (gradient) byName.set(parameter.inputName, gradient);
   }
   return byName;
 }

@@ -25,7 +25,7 @@ export {
 export type { LabelMaps, LabelOptions } from "./labels.js";
 export { formatLoadingReport, type LoadingReport, listSome, type MismatchedKey } from "./loading-report.js";
 export { modulePaths, type NameVersion, toV4Name, toV5Name } from "./module-names.js";
-export { Network, type NetworkInputs, type NetworkOutputs } from "./network.js";
+export { type Guest, Network, type NetworkInputs, type NetworkOutputs } from "./network.js";
 export { type PreparedInputs, prepareInputs } from "./prepare-inputs.js";
 export {
   type BaseModelOutputs,
@@ -34,6 +34,6 @@ export {
   namedOutputs,
   PreTrainedModel,
 } from "./pretrained-model.js";
-export { type ProductProbe, Runner } from "./runner.js";
-export { readParameter, saveNetwork } from "./saving.js";
+export { BoundProgram, type ProductProbe, Runner } from "./runner.js";
+export { readParameter, readSource, saveNetwork } from "./saving.js";
 export { traceNetwork } from "./trace-network.js";

@@ -90,7 +90,7 @@ export class PreTrainedModel<Outputs extends ModelOutputs = ModelOutputs> extend
 
   /** All parameters with their names (keys of model.safetensors). */
   namedParameters(): [string, Parameter][] {
-    return [...this.network.parameters()].map((parameter) => [parameter.name, parameter]);
+    return [...this.network.parametersInForce()].map((parameter) => [parameter.name, parameter]);
   }
 
   /** How many numbers the model's parameters are. */

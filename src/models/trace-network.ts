@@ -1,4 +1,4 @@
-import type { Tensor } from "../graph/index.js";
+import { add, type Tensor } from "../graph/index.js";
 import { type Mode, Trace } from "../nn/index.js";
 import { type InputName, inputNames, type OutputName, outputNames } from "./inputs.js";
 import type { Network } from "./network.js";
@@ -22,5 +22,7 @@ export function traceNetwork(
   for (const [name, tensor] of Object.entries(network.forward(trace, inputs)) as [OutputName, Tensor][]) {
     outputs[outputNames[name]] = tensor;
   }
+  const { loss } = outputNames;
+  if (outputs[loss]) outputs[loss] = trace.lossTerms.reduce((sum, term) => add(sum, term), outputs[loss]);
   return { trace, outputs };
 }

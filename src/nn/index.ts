@@ -15,5 +15,12 @@ export { LayerNorm } from "./layer-norm.js";
 export { Linear, type LinearLike, type LinearOptions } from "./linear.js";
 export { Module } from "./module.js";
 export { ModuleList } from "./module-list.js";
-export { Parameter, type ParameterSource } from "./parameter.js";
+export {
+  type Adjustment,
+  Parameter,
+  type ParameterOptions,
+  type ParameterSource,
+  type StorageDType,
+} from "./parameter.js";
 export { type MaskSite, type Mode, Trace } from "./trace.js";
+export { innermost, Wrapper } from "./wrapper.js";

@@ -1,15 +1,8 @@
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
-import type { ModelInputs, PreparedInputs } from "../models/index.js";
+import type { BoundProgram, ModelInputs, PreparedInputs } from "../models/index.js";
 import type { OptimizerName, OptimizerSettings } from "../optim/index.js";
-import type {
-  Engine,
-  OptimizerHandle,
-  OptimizerOptions,
-  OptimizerState,
-  Program,
-  QuantizeProgress,
-} from "../runtime/index.js";
+import type { Engine, OptimizerHandle, OptimizerOptions, OptimizerState, QuantizeProgress } from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
 import type { TrainableModel } from "./model.js";
 import { reusePrecision, useInt8 } from "./precision/frozen-precision.js";
@@ -65,7 +58,7 @@ export interface OptimizerStepOptions {
  * const { gradNorm } = await session.optimizerStep({ learningRate: 1e-3, maxGradNorm: 1 });
  */
 export class TrainingSession {
-  private program: Program | undefined;
+  private program: BoundProgram | undefined;
   private optimizer: OptimizerHandle | undefined;
   private pendingState: OptimizerState | undefined;
   private updates = 0;
@@ -106,7 +99,7 @@ export class TrainingSession {
     const start = platform.now();
     await this.choosePrecision(prepared);
     const program = await this.model.runner.trainingProgram(rules);
-    const compileMs = program === this.program ? 0 : platform.now() - start;
+    const compileMs = program.program === this.program?.program ? 0 : platform.now() - start;
     this.program = program;
     this.optimizer ??= await this.createOptimizer(await this.model.runner.engine());
     const masks = { seed: this.options.seed ?? 42, step: this.updates, microStep: this.microStep };

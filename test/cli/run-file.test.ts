@@ -12,7 +12,7 @@ import { readRunFile } from "#graft/cli/run-file/read";
 import { runOf } from "#graft/cli/run-file/run";
 import { userSpelling } from "#graft/cli/run-file/spelling";
 import { textOptions } from "#graft/cli/work/data";
-import { loraKeys } from "#graft/peft/config/lora-fields";
+import { LoraConfig } from "#graft/peft/index";
 import { platform } from "#graft/platform/node";
 import { trainingArgumentFields } from "#graft/training/arguments/index";
 
@@ -157,7 +157,7 @@ describe("messages in the user's spelling", () => {
   });
 
   it("know every option of the library", () => {
-    for (const name of [...Object.keys(trainingArgumentFields), ...Object.keys(loraKeys)]) {
+    for (const name of [...Object.keys(trainingArgumentFields), ...Object.keys(LoraConfig.options)]) {
       expect(userSpelling(`${name} is wrong`, []), name).not.toMatch(/[a-z][A-Z]/);
     }
   });

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { GraftError } from "#graft/errors";
-import { parseAdapterConfig } from "#graft/peft/config/adapter-config";
-import { LoraConfig } from "#graft/peft/config/lora-config";
+import { parseAdapterConfig } from "#graft/peft/config/read-config";
+import { LoraConfig } from "#graft/peft/index";
 
 const golden = new URL("../golden/peft/", import.meta.url);
 const assets = new URL("../../../shared/assets/adapters/", import.meta.url);
@@ -43,9 +43,6 @@ describe("adapter_config.json", () => {
   });
 
   test.each([
-    ["use_dora", true],
-    ["rank_pattern", { query: 2 }],
-    ["alpha_pattern", { query: 2 }],
     ["layers_to_transform", [0]],
     ["layers_pattern", "layer"],
     ["layer_replication", [[0, 2]]],

@@ -215,7 +215,7 @@ describe("calls that overlap changes of the adapter", () => {
     const merging = refusal(() => model.mergeAdapter());
     await model.setAdapter("other");
     expect((await merging).message).toContain("gave way to other");
-    expect(model.namedParameters().every(([, parameter]) => parameter.override === null)).toBe(true);
+    expect(model.namedParameters().every(([, parameter]) => parameter.adjustments.length === 0)).toBe(true);
   });
 });
 
@@ -288,7 +288,7 @@ describe("what cannot be done is refused", () => {
     const error = await refusal(() => model.mergeAdapter({ safeMerge: true }));
     expect(error.code).toBe("not-finite");
     expect(error.message).toContain("query.weight");
-    expect(model.namedParameters().every(([, parameter]) => parameter.override === null)).toBe(true);
+    expect(model.namedParameters().every(([, parameter]) => parameter.adjustments.length === 0)).toBe(true);
   });
 
   test("changes while adapters are disabled or merged", async () => {
@@ -424,5 +424,5 @@ test("fanInFanOut is switched off with a remark, as PEFT does for linear layers"
   const remarks: string[] = [];
   const model = getPeftModel(await bert(), config({ fanInFanOut: true }), { onWarning: (text) => remarks.push(text) });
   expect(remarks[0]).toContain("fanInFanOut");
-  expect(model.peftConfig.default?.fanInFanOut).toBe(false);
+  expect(model.peftConfig.default?.fields.fanInFanOut).toBe(false);
 });

@@ -1,5 +1,7 @@
 import * as z from "zod";
-import { loraDefaults, loraFields, loraKeys } from "../../peft/config/lora-fields.js";
+import { isJsonObject } from "../../json.js";
+import { keyOf } from "../../options/option-table.js";
+import { LoraConfig } from "../../peft/index.js";
 import { snakeCase, trainingArgumentFields } from "../../training/arguments/index.js";
 import { type MetricName, metrics } from "../../training/metrics/index.js";
 
@@ -71,33 +73,13 @@ export const dataKeys = {
     ),
 };
 
-const loraHelp: { readonly [K in keyof typeof loraKeys]: string } = {
-  taskType: "Default: SEQ_CLS for texts, which also trains the classifier",
-  r: "Rank of the update",
-  loraAlpha: "The update is scaled by lora_alpha / r",
-  loraDropout: "Share of the input of A that is dropped in training",
-  targetModules:
-    'Names of the adapted layers, a regular expression, or "all-linear". Default: the usual ones (query, value)',
-  excludeModules: "Layers that are left out, as names or a regular expression",
-  bias: "Biases that are trained: none, all, or those of the adapted layers",
-  modulesToSave: "Modules that are trained and saved whole. Default for pictures: classifier",
-  fanInFanOut: "The base stores weights as [in, out]",
-  useRslora: "Scale by lora_alpha / sqrt(r)",
-  initLoraWeights: 'true (A random, B zero), "gaussian" or false (both random)',
-  baseModelNameOrPath: "What adapter_config.json names as the base. Default: the path of the model",
-  revision: "Revision of the base that adapter_config.json names",
-  inferenceMode: "Written as true, as PEFT does",
-};
-
 /** Keys of the section `lora`: PEFT's. */
 export const loraSection: Readonly<Record<string, z.ZodType>> = Object.fromEntries(
-  Object.entries(loraKeys)
+  Object.entries(LoraConfig.options)
     .filter(([field]) => field !== "inferenceMode")
-    .map(([field, key]) => {
-      const name = field as keyof typeof loraKeys;
-      const usual = loraDefaults[name];
-      const help = usual === null ? loraHelp[name] : `${loraHelp[name]}. Default: ${usual}`;
-      return [key, loraFields.shape[name].describe(help)];
+    .map(([field, { schema, default: usual, help }]) => {
+      const described = usual === null ? help : `${help}. Default: ${isJsonObject(usual) ? "{}" : usual}`;
+      return [keyOf(LoraConfig.options, field), schema.describe(described)];
     }),
 );
 

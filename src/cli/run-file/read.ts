@@ -1,7 +1,7 @@
 import { isMap, isScalar, LineCounter, type Pair, parseDocument } from "yaml";
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { unsupportedFields } from "../../peft/config/unsupported-fields.js";
+import { LoraConfig } from "../../peft/index.js";
 import { nearest } from "../../peft/matching/nearest.js";
 import { argumentAliases, snakeCase } from "../../training/arguments/index.js";
 import { type SectionName, sectionNames, sections } from "./fields.js";
@@ -11,7 +11,7 @@ import type { Setting } from "./run.js";
 const passedOn: { readonly [S in SectionName]: ReadonlySet<string> } = {
   "": new Set(),
   data: new Set(),
-  lora: new Set([...Object.keys(unsupportedFields), "peft_type"]),
+  lora: new Set([...Object.keys(LoraConfig.unbuilt), "peft_type"]),
   training: new Set(Object.keys(argumentAliases).map(snakeCase)),
 };
 

@@ -1,4 +1,5 @@
-import { loraKeys } from "../../peft/config/lora-fields.js";
+import { keyOf } from "../../options/option-table.js";
+import { LoraConfig } from "../../peft/index.js";
 import { argumentAliases, snakeCase, trainingArgumentFields } from "../../training/arguments/index.js";
 import { dataKeys, runKeys } from "./fields.js";
 
@@ -23,7 +24,7 @@ const renamed: Readonly<Record<string, string>> = {
 /** The key of every option of the library, by the name that the library's messages use. */
 const keys: ReadonlyMap<string, string> = new Map([
   ...[...Object.keys(runKeys), ...Object.keys(dataKeys)].map((key) => [optionOf(key), key] as const),
-  ...Object.entries(loraKeys),
+  ...Object.keys(LoraConfig.options).map((field) => [field, keyOf(LoraConfig.options, field)] as const),
   ...[...Object.keys(trainingArgumentFields), ...Object.keys(argumentAliases)].map(
     (name) => [name, snakeCase(name)] as const,
   ),

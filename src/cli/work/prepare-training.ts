@@ -3,7 +3,7 @@ import { GraftError } from "../../errors.js";
 import type { ClassifierOutputs } from "../../models/index.js";
 import type { LabelMaps } from "../../models/labels.js";
 import { labelMaps } from "../../models/labels.js";
-import { parseAdapterConfig } from "../../peft/config/adapter-config.js";
+import { parseAdapterConfig } from "../../peft/config/read-config.js";
 import { getPeftModel, type PeftModel } from "../../peft/index.js";
 import { TrainingArguments, type TrainingArgumentsOptions } from "../../training/index.js";
 import type { Run } from "../run-file/run.js";

@@ -1,11 +1,12 @@
 import { platform } from "#platform";
-import { modulePaths, type NameVersion, type PreTrainedModel, readParameter, toV5Name } from "../models/index.js";
-import { type TensorSource, writeSafetensors } from "../safetensors/write.js";
-import type { AdaptedNetwork } from "./adapted-network.js";
-import { fileKey, fileParameters } from "./adapter-tensors.js";
-import type { LoraConfig } from "./config/lora-config.js";
-import type { NamedModule } from "./matching/select.js";
-import { writtenTargets } from "./matching/written-targets.js";
+import { modulePaths, type NameVersion, type PreTrainedModel, readParameter, toV5Name } from "../../models/index.js";
+import { type TensorSource, writeSafetensors } from "../../safetensors/write.js";
+import type { AdapterConfig } from "../config/config-class.js";
+import type { AdaptedNetwork } from "../host/adapted-network.js";
+import type { NamedModule } from "../matching/named-module.js";
+import type { TargetSelection } from "../matching/select.js";
+import { writtenTargets } from "../matching/written-targets.js";
+import { fileKey } from "./adapter-tensors.js";
 import { modelCard } from "./model-card.js";
 
 /** Options of `PeftModel.savePretrained`. */
@@ -36,25 +37,27 @@ function writtenSavedModules(modules: readonly NamedModule[], names: readonly st
   });
 }
 
+const hasTargets = (config: AdapterConfig): config is AdapterConfig & TargetSelection => "targetModules" in config;
+
 /** The config that describes an adapter to PEFT. */
-function writtenConfig(network: AdaptedNetwork, name: string, model: Model, moduleNames: NameVersion): LoraConfig {
-  const { config, layers } = network.get(name);
+function writtenConfig(network: AdaptedNetwork, name: string, model: Model, moduleNames: NameVersion): AdapterConfig {
+  const { config, injection, tuner } = network.get(name);
   const spell = speller(model, moduleNames);
   const { modelType } = model.config;
   const modules = network.modules((path) => (moduleNames === "v4" ? [path] : modulePaths(modelType, path).slice(1)));
   const modulesToSave = config.modulesToSave && writtenSavedModules(modules, config.modulesToSave);
-  const adapted = layers.map(({ path }) => spell(path));
+  const spelled = tuner.writtenConfig?.(config, injection, spell, modelType) ?? config;
+  const saving = spelled.with({ modulesToSave });
+  const targets =
+    tuner.targets && hasTargets(saving)
+      ? writtenTargets(modules, injection.targets.map(spell), saving, tuner.targets, modelType)
+      : {};
   const autoMapping = {
     base_model_class: model.network.className,
     parent_library: `transformers.models.${modelType}.modeling_${modelType}`,
   };
-  return config.with(
-    {
-      ...writtenTargets(modules, adapted, config.with({ modulesToSave }), modelType),
-      modulesToSave,
-      baseModelNameOrPath: config.baseModelNameOrPath ?? model.nameOrPath,
-      inferenceMode: true,
-    },
+  return saving.with(
+    { ...targets, baseModelNameOrPath: config.baseModelNameOrPath ?? model.nameOrPath, inferenceMode: true },
     config.taskType === null ? autoMapping : null,
   );
 }
@@ -72,9 +75,10 @@ export async function saveAdapter(
   moduleNames: NameVersion,
 ): Promise<void> {
   const spell = speller(model, moduleNames);
+  const adapter = network.get(name);
   const tensors = new Map<string, TensorSource>();
-  for (const parameter of fileParameters(network, name)) {
-    tensors.set(fileKey(network, parameter, spell), await readParameter(parameter));
+  for (const [key, parameter] of adapter.saved()) {
+    tensors.set(fileKey(adapter, key, spell), await readParameter(parameter));
   }
   const config = writtenConfig(network, name, model, moduleNames);
   await platform.makeDirectory(folder);
@@ -82,6 +86,6 @@ export async function saveAdapter(
   const json = JSON.stringify(config.toJson(), null, 2);
   await platform.writeFileAtomic(platform.join(folder, "adapter_config.json"), json);
   const base = config.baseModelNameOrPath;
-  const tags = [...(base === null ? [] : [`base_model:adapter:${base}`]), "lora", "transformers"];
-  await platform.writeFileAtomic(platform.join(folder, "README.md"), modelCard(base, tags));
+  const tags = [...(base === null ? [] : [`base_model:adapter:${base}`]), adapter.tuner.name, "transformers"];
+  await platform.writeFileAtomic(platform.join(folder, "README.md"), modelCard(base, tags, adapter.tuner));
 }

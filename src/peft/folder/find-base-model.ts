@@ -1,7 +1,7 @@
 import { platform } from "#platform";
-import { GraftError } from "../errors.js";
-import { readJsonObject } from "../hub/json-file.js";
-import { requireFile, resolveModelFolder } from "../hub/model-folder.js";
+import { GraftError } from "../../errors.js";
+import { readJsonObject } from "../../hub/json-file.js";
+import { requireFile, resolveModelFolder } from "../../hub/model-folder.js";
 
 const isAbsolute = (path: string): boolean => /^([/\\]|[a-z]:[/\\]|[a-z]+:\/\/)/i.test(path);
 

@@ -2,7 +2,7 @@ const queryValue = ["query", "value"];
 const projections = ["q_proj", "v_proj"];
 
 /**
- * The modules that PEFT 0.21 adapts by default, by `model_type`. Model types that are not listed have no default:
+ * The modules that PEFT 0.21 adapts with LoRA by default, by `model_type`. Model types that are not listed have no default:
  * the user names the modules.
  */
 export const defaultTargetModules: Readonly<Record<string, readonly string[]>> = {

@@ -2,10 +2,8 @@ import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
 import { readJsonObject } from "../../hub/json-file.js";
 import { resolveModelFolder } from "../../hub/model-folder.js";
-import { isPeftType, type PeftConfig, tuningMethods } from "../tuners/index.js";
-
-/** Receives one line per thing that is odd but not wrong. */
-export type OnWarning = (message: string) => void;
+import { requireTuner } from "../tuners/registry.js";
+import type { AdapterConfig, OnWarning } from "./config-class.js";
 
 /**
  * The config of an adapter.
@@ -17,7 +15,7 @@ export function parseAdapterConfig(
   raw: Readonly<Record<string, unknown>>,
   where: string,
   onWarning: OnWarning,
-): PeftConfig {
+): AdapterConfig {
   const type = raw.peft_type;
   if (typeof type !== "string") {
     throw new GraftError(
@@ -26,14 +24,7 @@ export function parseAdapterConfig(
       "Name the folder of an adapter in Hugging Face PEFT's format.",
     );
   }
-  if (!isPeftType(type)) {
-    throw new GraftError(
-      "unsupported",
-      `${where} is of peft_type ${type}`,
-      `Supported: ${Object.keys(tuningMethods).join(", ")}.`,
-    );
-  }
-  return tuningMethods[type].parseConfig(raw, where, onWarning);
+  return requireTuner(type, where).Config.fromJson(raw, where, onWarning);
 }
 
 /**
@@ -41,7 +32,7 @@ export function parseAdapterConfig(
  * @param onWarning console.warn by default
  * @throws GraftError as `parseAdapterConfig`, and `file-not-found`, `invalid-json`, `pickle-refused` (weights as .bin)
  */
-export async function readAdapterConfig(folder: string, onWarning: OnWarning = console.warn): Promise<PeftConfig> {
+export async function readAdapterConfig(folder: string, onWarning: OnWarning = console.warn): Promise<AdapterConfig> {
   const { path } = await resolveModelFolder(folder, "adapter");
   const file = platform.join(path, "adapter_config.json");
   return parseAdapterConfig(await readJsonObject(file, "the adapter's config"), file, onWarning);
