@@ -39,12 +39,12 @@ interface CacheEntry {
 }
 
 /**
- * All that the graph was made from: modules, parameters, and the elements that were built in. When one is no longer
+ * All that the graph was made from: what acts at sites, modules, parameters, and the elements that were built in. When one is no longer
  * the same, the program is out of date. Of a fed parameter only name, shape and trainability count, so that another
  * adapter's takes its place without a new program.
  */
 function fingerprintOf(network: Network, fedNames: ReadonlySet<string>): unknown[] {
-  const parts: unknown[] = [...network.modules()];
+  const parts: unknown[] = [network.siteSignature(), ...network.modules()];
   for (const parameter of network.parameters()) {
     const { name, trainable, symbolicShape, override, source } = parameter;
     if (fedNames.has(name)) parts.push(name, trainable, symbolicShape.join());
