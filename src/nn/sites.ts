@@ -76,11 +76,16 @@ export interface Attachment<S extends SiteName> {
   transform(trace: Trace, value: SiteValues[S]): SiteValues[S];
 }
 
-type Attachments = { readonly [S in SiteName]: Attachment<S>[] };
+/** One act of attaching: the same attachment may be attached twice. */
+interface Entry<S extends SiteName> {
+  readonly attachment: Attachment<S>;
+}
+
+type Entries = { readonly [S in SiteName]: Entry<S>[] };
 
 /** The places of a module at which tuning methods may change what flows by. Where nothing acts, nothing is written. */
 export class Sites {
-  private readonly attached: Attachments = {
+  private readonly attached: Entries = {
     embeddings: [],
     layerInput: [],
     keysValues: [],
@@ -91,18 +96,20 @@ export class Sites {
 
   /** @returns a function that takes the attachment away again */
   attach<S extends SiteName>(site: S, attachment: Attachment<S>): () => void {
-    const list: Attachment<S>[] = this.attached[site];
-    list.push(attachment);
+    const entries: Entry<S>[] = this.attached[site];
+    const entry = { attachment };
+    entries.push(entry);
     return () => {
-      const position = list.indexOf(attachment);
-      if (position >= 0) list.splice(position, 1);
+      const position = entries.indexOf(entry);
+      if (position >= 0) entries.splice(position, 1);
     };
   }
 
   /** What becomes of the value under all acting attachments, in the order in which they were attached. */
   apply<S extends SiteName>(site: S, trace: Trace, value: SiteValues[S]): SiteValues[S] {
-    const list: readonly Attachment<S>[] = this.attached[site];
-    return list.reduce((now, attachment) => (attachment.isActing ? attachment.transform(trace, now) : now), value);
+    const entries: readonly Entry<S>[] = this.attached[site];
+    const acting = entries.filter(({ attachment }) => attachment.isActing);
+    return acting.reduce((now, { attachment }) => attachment.transform(trace, now), value);
   }
 
   /** What the acting attachments mean for the graph; "" where none acts. */
@@ -117,9 +124,11 @@ export class Sites {
     return this.acting().reduce((sum, [, { addedPositions = 0 }]) => sum + addedPositions, 0);
   }
 
-  private acting(): [site: string, Pick<Attachment<SiteName>, "isActing" | "signature" | "addedPositions">][] {
-    return Object.entries(this.attached).flatMap(([site, list]) =>
-      list.filter(({ isActing }) => isActing).map((attachment): [string, typeof attachment] => [site, attachment]),
+  private acting(): [site: string, attachment: Omit<Attachment<SiteName>, "transform">][] {
+    return Object.entries(this.attached).flatMap(([site, entries]) =>
+      entries
+        .filter(({ attachment }) => attachment.isActing)
+        .map(({ attachment }): [string, typeof attachment] => [site, attachment]),
     );
   }
 }
