@@ -44,7 +44,10 @@ export abstract class Network extends Module {
     return this.embeddingSites.virtualTokens() + this.prefixLength;
   }
 
-  /** Keys before all tokens. Models that number positions count them, as if they were tokens that came earlier. */
+  /**
+   * Keys before all tokens, as the first layer has them. Models that number positions count them, as if they were tokens
+   * that came earlier (as transformers does with a past).
+   */
   protected get prefixLength(): number {
     return this.layers[0]?.sites.virtualTokens() ?? 0;
   }

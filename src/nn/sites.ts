@@ -161,11 +161,11 @@ export function prependTokens(embedded: Embedded, vectors: Tensor): Embedded {
 
 /**
  * Keys and values before all others, as PEFT's prefix tuning has them: seen by every token.
- * @param keys float32 [batch or 1, heads, prefix, size]; values likewise
+ * @param keys float32 [heads, prefix, size], or [batch, heads, prefix, size]; values likewise
  */
 export function prependKeysValues(before: KeysValues, keys: Tensor, values: Tensor): KeysValues {
   const [batch, heads, , size] = before.keys.shape as [Dim, Dim, Dim, Dim];
-  const prefix = keys.shape[2] as number;
+  const prefix = keys.shape.at(-2) as number;
   const join = (first: Tensor, rest: Tensor) => concat([expand(first, [batch, heads, prefix, size]), rest], 2);
   return {
     ...before,

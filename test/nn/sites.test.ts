@@ -49,12 +49,10 @@ const methods: { readonly [method: string]: (network: Network, name: string) => 
     embeddingSites.attach("embeddings", attachment<"embeddings">(transform, { addedPositions: 3 }));
   },
   prefix(network, name) {
-    const perBatch = (key: string) => constant(`${name}.${key}`);
     const prefix = attachment<"keysValues">(
-      (seen) => {
-        const shape = [seen.keys.shape[0], 4, 3, 8] as Dim[];
-        const [keys, values] = ["keys", "values"].map((kind) => expand(perBatch(`${kind}.${seen.layer}`), shape));
-        return prependKeysValues(seen, keys as Tensor, values as Tensor);
+      (own) => {
+        const of = (kind: string) => constant(`${name}.${kind}.${own.layer}`);
+        return prependKeysValues(own, of("keys"), of("values"));
       },
       { addedPositions: 3 },
     );
