@@ -40,8 +40,8 @@ export abstract class Network extends Module {
   }
 
   /** How many positions stand before a sequence's own, as tokens or as keys: the longest sequence is shorter by them. */
-  virtualTokens(): number {
-    return this.embeddingSites.virtualTokens() + this.prefixLength;
+  get virtualTokens(): number {
+    return this.embeddingSites.virtualTokens + this.prefixLength;
   }
 
   /**
@@ -49,7 +49,7 @@ export abstract class Network extends Module {
    * that came earlier (as transformers does with a past).
    */
   protected get prefixLength(): number {
-    return this.layers[0]?.sites.virtualTokens() ?? 0;
+    return this.layers[0]?.sites.virtualTokens ?? 0;
   }
 
   /** The network below this head. A network without one overrides `layers` and `embeddingSites`. */

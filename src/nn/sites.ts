@@ -120,7 +120,7 @@ export class Sites {
   }
 
   /** How many positions the acting attachments put before the sequence's own. */
-  virtualTokens(): number {
+  get virtualTokens(): number {
     return this.acting().reduce((sum, [, { addedPositions = 0 }]) => sum + addedPositions, 0);
   }
 

@@ -179,7 +179,7 @@ describe("Sites", () => {
     expect(sites.apply("layerOutput", trace, stream)).toBe(stream);
     expect(order).toEqual(["first", "second"]);
     expect(sites.signature()).toBe("layerOutput:first;layerOutput:second");
-    expect(sites.virtualTokens()).toBe(4);
+    expect(sites.virtualTokens).toBe(4);
   });
 
   test("the same attachment twice is two attachments; taking one away twice takes one", () => {
@@ -242,7 +242,7 @@ describe.each(networks)("every site of %s, %s", (type, head) => {
     expect(bytes(network)).toBe(bytes(make()));
     expect([...calls.values()].every((count) => count === 0)).toBe(true);
     expect(network.siteSignature()).toBe("");
-    expect(network.virtualTokens()).toBe(0);
+    expect(network.virtualTokens).toBe(0);
   });
 });
 
@@ -257,5 +257,5 @@ test("tokens and keys before the sequence are counted by the network", () => {
     "keysValues",
     attachment<"keysValues">((x) => x, { addedPositions: 5 }),
   );
-  expect(network.virtualTokens()).toBe(8);
+  expect(network.virtualTokens).toBe(8);
 });
