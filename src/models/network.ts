@@ -1,5 +1,5 @@
 import type { Tensor } from "../graph/index.js";
-import { Module, type Parameter, type Trace } from "../nn/index.js";
+import { Module, type Parameter, type Sites, type Trace, type TransformerLayer } from "../nn/index.js";
 import type { ModelConfig } from "./config.js";
 import type { InputName, InputRules, OutputName } from "./inputs.js";
 
@@ -31,5 +31,44 @@ export abstract class Network extends Module {
   *parametersInForce(): Generator<Parameter> {
     for (const parameter of this.parameters()) yield parameter.inForce;
     for (const guest of this.guests) yield* guest.parameters();
+  }
+
+  /** The layers of the stack, the first first. */
+  get layers(): readonly (Module & TransformerLayer)[] {
+    return this.body.layers;
+  }
+
+  /** Where vectors enter the first layer. */
+  get embeddingSites(): Sites {
+    return this.body.embeddingSites;
+  }
+
+  /** What all that acts at sites means for the graph; "" where nothing does. */
+  siteSignature(): string {
+    const layers = this.layers.map(({ index, sites }) => [index, sites.signature()] as const);
+    const signatures = [["embeddings", this.embeddingSites.signature()] as const, ...layers];
+    return signatures
+      .filter(([, signature]) => signature !== "")
+      .map(([place, signature]) => `${place}(${signature})`)
+      .join();
+  }
+
+  /** How many positions stand before a sequence's own, as tokens or as keys: the longest sequence is shorter by them. */
+  get virtualTokens(): number {
+    return this.embeddingSites.virtualTokens + this.prefixLength;
+  }
+
+  /**
+   * Keys before all tokens, as the first layer has them. Models that number positions count them, as if they were tokens
+   * that came earlier (as transformers does with a past).
+   */
+  protected get prefixLength(): number {
+    return this.layers[0]?.sites.virtualTokens ?? 0;
+  }
+
+  /** The network below this head. A network without one overrides `layers` and `embeddingSites`. */
+  private get body(): Network {
+    for (const child of this.children.values()) if (child instanceof Network) return child;
+    throw new Error(`${this.className} has neither layers nor a network that has them`);
   }
 }

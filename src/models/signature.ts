@@ -34,5 +34,5 @@ function parameterSignature(parameter: Parameter, isFed: boolean): string {
 export function signatureOf(network: Network, isFed: (parameter: Parameter) => boolean): string {
   const modules = [...network.modules()].map(moduleSignature);
   const parameters = [...network.parametersInForce()].map((one) => parameterSignature(one, isFed(one)));
-  return [...modules, ...parameters].join(";");
+  return [network.siteSignature(), ...modules, ...parameters].join(";");
 }
