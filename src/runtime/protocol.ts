@@ -45,7 +45,7 @@ export interface QuantizeProgress {
   readonly seconds: number;
 }
 
-/** What the engine has done since it was made. */
+/** What an engine or a scope has done since it was made. */
 export interface Counters {
   /** Programs compiled. */
   readonly sessions: number;
@@ -53,6 +53,11 @@ export interface Counters {
   readonly bytesUploaded: number;
   /** Passes through a program. */
   readonly runs: number;
+}
+
+/** Of the request's scope, or of all scopes. */
+interface Extent {
+  everywhere: boolean;
 }
 
 interface RunParams {
@@ -96,7 +101,9 @@ export interface Protocol {
   optimizerState: { params: { optimizer: number }; result: OptimizerState };
   loadOptimizerState: { params: { optimizer: number; state: OptimizerState }; result: undefined };
   disposeOptimizer: { params: { optimizer: number }; result: undefined };
-  counters: { params: undefined; result: Counters };
+  residentBytes: { params: Extent; result: { bytes: number } };
+  counters: { params: Extent; result: Counters };
+  disposeScope: { params: undefined; result: undefined };
   close: { params: undefined; result: undefined };
 }
 
@@ -104,9 +111,9 @@ export type Method = keyof Protocol;
 export type Params<M extends Method> = Protocol[M]["params"];
 export type Result<M extends Method> = Protocol[M]["result"];
 
-/** Main thread to worker. A cancelled request is dropped if it has not begun. */
+/** Main thread to worker. A request concerns one scope. One that is cancelled is dropped if it has not begun. */
 export type ToWorker =
-  | { [M in Method]: { kind: "request"; id: number; method: M; params: Params<M> } }[Method]
+  | { [M in Method]: { kind: "request"; id: number; scope: number; method: M; params: Params<M> } }[Method]
   | { kind: "cancel"; id: number };
 
 export interface PlainError {

@@ -22,6 +22,13 @@ export class ResidentTensors {
     );
   }
 
+  /** The memory that the tensors take. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const { data } of this.tensors.values()) bytes += data.byteLength;
+    return bytes;
+  }
+
   names(): string[] {
     return [...this.tensors.keys()];
   }

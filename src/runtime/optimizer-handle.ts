@@ -1,0 +1,56 @@
+import { packTensors } from "./pack.js";
+import type { OptimizerState } from "./protocol.js";
+import type { ScopeClient } from "./scope-client.js";
+
+export interface StepOptions {
+  readonly learningRate: number;
+  /** Gradients of a larger global norm are scaled down to it. Default 0: no clipping. */
+  readonly maxGradNorm?: number;
+}
+
+/** An optimiser in the worker. */
+export class OptimizerHandle {
+  /** @internal Made by `EngineScope.createOptimizer`. */
+  constructor(
+    private readonly client: ScopeClient,
+    private readonly id: number,
+  ) {}
+
+  /**
+   * Clips, updates the resident tensors that have gradients, and clears their sums.
+   * @returns the global norm before clipping.
+   * @throws GraftError `not-finite` when the norm or a loss since the last step is not, `invalid-argument` for options
+   * that are no finite numbers of zero or more, or without gradients; parameters, state and sums stay.
+   */
+  step({ learningRate, maxGradNorm = 0 }: StepOptions): Promise<{ gradNorm: number }> {
+    return this.client.call("step", { optimizer: this.id, learningRate, maxGradNorm });
+  }
+
+  /** Clears the gradient sums of this optimiser's parameters. */
+  async zeroGrad(): Promise<void> {
+    await this.client.call("zeroGrad", { optimizer: this.id });
+  }
+
+  /** A copy of the state, for checkpoints. */
+  state(): Promise<OptimizerState> {
+    return this.client.call("optimizerState", { optimizer: this.id });
+  }
+
+  /**
+   * Goes on from a state.
+   * @throws GraftError `invalid-argument` for one of another optimiser, of other parameters or of some alone, or with a
+   * step that is no count; the state then stays as it was.
+   */
+  async loadState(state: OptimizerState): Promise<void> {
+    const tensors = packTensors(state.tensors, false) as OptimizerState["tensors"];
+    await this.client.call("loadOptimizerState", { optimizer: this.id, state: { ...state, tensors } });
+  }
+
+  /**
+   * Frees the state, and the gradient sums that no other optimiser trains on. The trained tensors stay. Once more, or
+   * after its scope or engine: nothing happens.
+   */
+  async dispose(): Promise<void> {
+    if (!this.client.hasEnded) await this.client.call("disposeOptimizer", { optimizer: this.id });
+  }
+}

@@ -1,0 +1,78 @@
+import type { ProductMeasurement } from "../onnx/index.js";
+import type { TensorData } from "../tensor-data.js";
+import type { Binding, MaskKey, ProgramDefinition } from "./definition.js";
+import { packTensors } from "./pack.js";
+import type { AccumulateResult, TensorRecord } from "./protocol.js";
+import type { ScopeClient } from "./scope-client.js";
+
+type Tensors = Readonly<Record<string, TensorData>>;
+
+export interface RunOptions {
+  /** Needed by programs with dropout masks. */
+  readonly masks?: MaskKey;
+  /** Which resident tensor fills a slot. A slot that is not named is filled by the resident of its own name. */
+  readonly bind?: Binding | undefined;
+  /** Outputs to return. Default: all for `run`, none besides the loss for `accumulate`. */
+  readonly fetch?: readonly string[];
+  /** Move the inputs' buffers to the worker instead of copying them; they are empty afterwards. */
+  readonly transfer?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface AccumulateOptions extends RunOptions {
+  /** Factor on the gradients, e.g. 1 / number of micro-batches. Default 1. */
+  readonly weight?: number;
+}
+
+/** A compiled graph in the worker. */
+export class Program {
+  readonly outputs: readonly string[];
+  /** The inputs that resident tensors fill. */
+  readonly slots: readonly string[];
+  /** Outputs that measure products. */
+  readonly probes: readonly ProductMeasurement[];
+
+  /** @internal Made by `EngineScope.compile`. */
+  constructor(
+    private readonly client: ScopeClient,
+    private readonly id: number,
+    { outputs, resident, probes = [] }: ProgramDefinition,
+  ) {
+    this.outputs = outputs;
+    this.slots = resident;
+    this.probes = probes;
+  }
+
+  /**
+   * Runs the graph.
+   * @returns the outputs by name; their arrays belong to the caller.
+   * @throws GraftError `invalid-argument`, `dtype-mismatch` or `shape-mismatch` for inputs that do not fit, `missing-tensor`
+   * for a slot whose resident was not set, `aborted`, `engine`.
+   */
+  async run(inputs: Tensors, options: RunOptions = {}): Promise<TensorRecord> {
+    const { masks, bind, fetch, transfer = false, signal } = options;
+    const params = { program: this.id, inputs: packTensors(inputs, transfer), masks, bind, fetch };
+    return this.client.call("run", params, { signal });
+  }
+
+  /**
+   * Runs forward and backward. The gradients, times `weight`, are added to the sums that all programs of the scope
+   * share, under the names of the residents that fill the trained slots.
+   * After an abort the sums may hold part of a batch: call `zeroGrad`.
+   */
+  async accumulate(inputs: Tensors, options: AccumulateOptions = {}): Promise<AccumulateResult> {
+    const { masks, bind, fetch = [], weight = 1, transfer = false, signal } = options;
+    const params = { program: this.id, inputs: packTensors(inputs, transfer), masks, bind, weight, fetch };
+    return this.client.call("accumulate", params, { signal });
+  }
+
+  /** Copies of the gradient sums of the residents that fill this program's trained slots, by resident name. */
+  gradients(bind?: Binding): Promise<TensorRecord> {
+    return this.client.call("gradients", { program: this.id, bind });
+  }
+
+  /** Frees the session. Once more, or after its scope or engine: nothing happens. */
+  async dispose(): Promise<void> {
+    if (!this.client.hasEnded) await this.client.call("disposeProgram", { program: this.id });
+  }
+}
