@@ -1,3 +1,4 @@
+import { requireRange } from "../optim/index.js";
 import type { TensorData } from "../tensor-data.js";
 import { copyTensor } from "./copy-tensor.js";
 import type { BackendName, ProgramDefinition, QuantizedData } from "./definition.js";
@@ -63,6 +64,18 @@ export class EngineScope {
   /** Copies of resident tensors; all of them by default. @throws GraftError `missing-tensor` */
   getResident(names?: readonly string[]): Promise<TensorRecord> {
     return this.client.call("getResident", { names });
+  }
+
+  /**
+   * Picks slices of resident tensors along an axis, in place: beams in another order, a row several times or no more.
+   * @throws GraftError `missing-tensor`, `invalid-argument` for indices outside a tensor; all tensors then stay
+   */
+  async reorderResident(names: readonly string[], indices: ArrayLike<number>, axis = 0): Promise<void> {
+    const whole = Int32Array.from(indices);
+    for (const [i, index] of whole.entries()) {
+      requireRange(index === indices[i], `index ${i}`, indices[i], "a whole number");
+    }
+    await this.client.call("reorderResident", { names, indices: whole, axis });
   }
 
   /** Forgets resident tensors and their gradient sums, and frees their memory; unknown names are fine. */

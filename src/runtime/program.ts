@@ -2,7 +2,7 @@ import type { ProductMeasurement } from "../onnx/index.js";
 import type { TensorData } from "../tensor-data.js";
 import type { Binding, MaskKey, ProgramDefinition } from "./definition.js";
 import { packTensors } from "./pack.js";
-import type { AccumulateResult, TensorRecord } from "./protocol.js";
+import type { AccumulateResult, RunParams, TensorRecord } from "./protocol.js";
 import type { ScopeClient } from "./scope-client.js";
 
 type Tensors = Readonly<Record<string, TensorData>>;
@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly masks?: MaskKey;
   /** Which resident tensor fills a slot. A slot that is not named is filled by the resident of its own name. */
   readonly bind?: Binding | undefined;
+  /** Where state that is written into its residents begins, along its axis. Needed by programs with such state. */
+  readonly stateOffset?: number | undefined;
   /** Outputs to return. Default: all for `run`, none besides the loss for `accumulate`. */
   readonly fetch?: readonly string[];
   /** Move the inputs' buffers to the worker instead of copying them; they are empty afterwards. */
@@ -26,8 +28,9 @@ export interface AccumulateOptions extends RunOptions {
 
 /** A compiled graph in the worker. */
 export class Program {
+  /** Outputs that a run may return. */
   readonly outputs: readonly string[];
-  /** The inputs that resident tensors fill. */
+  /** What a run may bind: the inputs that resident tensors fill, and the places that state goes to. */
   readonly slots: readonly string[];
   /** Outputs that measure products. */
   readonly probes: readonly ProductMeasurement[];
@@ -36,23 +39,22 @@ export class Program {
   constructor(
     private readonly client: ScopeClient,
     private readonly id: number,
-    { outputs, resident, probes = [] }: ProgramDefinition,
+    { outputs, resident, probes = [], state = {} }: ProgramDefinition,
   ) {
-    this.outputs = outputs;
-    this.slots = resident;
+    this.outputs = outputs.filter((name) => !Object.hasOwn(state, name));
+    this.slots = [...new Set([...resident, ...Object.values(state).map(({ slot }) => slot)])];
     this.probes = probes;
   }
 
   /**
-   * Runs the graph.
+   * Runs the graph. An aborted run that has begun is still finished, state and all.
    * @returns the outputs by name; their arrays belong to the caller.
    * @throws GraftError `invalid-argument`, `dtype-mismatch` or `shape-mismatch` for inputs that do not fit, `missing-tensor`
    * for a slot whose resident was not set, `aborted`, `engine`.
    */
   async run(inputs: Tensors, options: RunOptions = {}): Promise<TensorRecord> {
-    const { masks, bind, fetch, transfer = false, signal } = options;
-    const params = { program: this.id, inputs: packTensors(inputs, transfer), masks, bind, fetch };
-    return this.client.call("run", params, { signal });
+    const params = { ...this.request(inputs, options), fetch: options.fetch };
+    return this.client.call("run", params, { signal: options.signal });
   }
 
   /**
@@ -61,9 +63,12 @@ export class Program {
    * After an abort the sums may hold part of a batch: call `zeroGrad`.
    */
   async accumulate(inputs: Tensors, options: AccumulateOptions = {}): Promise<AccumulateResult> {
-    const { masks, bind, fetch = [], weight = 1, transfer = false, signal } = options;
-    const params = { program: this.id, inputs: packTensors(inputs, transfer), masks, bind, weight, fetch };
-    return this.client.call("accumulate", params, { signal });
+    const { fetch = [], weight = 1, signal } = options;
+    return this.client.call("accumulate", { ...this.request(inputs, options), weight, fetch }, { signal });
+  }
+
+  private request(inputs: Tensors, { masks, bind, stateOffset, transfer = false }: RunOptions): RunParams {
+    return { program: this.id, inputs: packTensors(inputs, transfer), masks, bind, stateOffset };
   }
 
   /** Copies of the gradient sums of the residents that fill this program's trained slots, by resident name. */

@@ -60,12 +60,15 @@ interface Extent {
   everywhere: boolean;
 }
 
-interface RunParams {
-  program: number;
-  inputs: TensorRecord;
-  masks: MaskKey | undefined;
-  bind: Binding | undefined;
+/** What one run feeds a program with. */
+export interface Feeding {
+  readonly inputs: TensorRecord;
+  readonly masks: MaskKey | undefined;
+  readonly bind: Binding | undefined;
+  readonly stateOffset: number | undefined;
 }
+
+export type RunParams = Feeding & { program: number };
 
 /** What the main thread can ask of the worker. */
 export interface Protocol {
@@ -91,6 +94,7 @@ export interface Protocol {
   disposeProgram: { params: { program: number }; result: undefined };
   setResident: { params: { tensors: TensorRecord }; result: undefined };
   getResident: { params: { names: readonly string[] | undefined }; result: TensorRecord };
+  reorderResident: { params: { names: readonly string[]; indices: Int32Array; axis: number }; result: undefined };
   removeResident: { params: { names: readonly string[] }; result: undefined };
   createOptimizer: { params: { options: OptimizerOptions }; result: { optimizer: number } };
   step: {

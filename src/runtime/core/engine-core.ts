@@ -52,6 +52,8 @@ export class EngineCore {
     disposeProgram: async ({ program }, scope) => void (await this.scope(scope).disposeProgram(program)),
     setResident: ({ tensors }, scope) => void this.scope(scope).setResident(tensors),
     getResident: ({ names }, scope) => this.scope(scope).getResident(names),
+    reorderResident: ({ names, indices, axis }, scope) =>
+      void this.scope(scope).residents.reorder(names, indices, axis),
     removeResident: ({ names }, scope) => void this.scope(scope).removeResident(names),
     createOptimizer: ({ options }, scope) => ({ optimizer: this.scope(scope).addOptimizer(options) }),
     step: ({ optimizer, learningRate, maxGradNorm }, scope) =>

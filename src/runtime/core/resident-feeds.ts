@@ -26,9 +26,10 @@ export class ResidentFeeds {
 
   constructor(
     private readonly slots: readonly CheckedInput[],
+    stateSlots: readonly string[],
     private readonly residents: ResidentTensors,
   ) {
-    this.slotNames = new Set(slots.map(({ name }) => name));
+    this.slotNames = new Set([...slots.map(({ name }) => name), ...stateSlots]);
   }
 
   /** @throws GraftError `missing-tensor`, `dtype-mismatch`, `shape-mismatch`; `invalid-argument` for unknown slots */

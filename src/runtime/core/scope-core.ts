@@ -3,10 +3,10 @@ import { type OptimizerName, type OptimizerSettings, optimizers } from "../../op
 import type { Session } from "../backends/types.js";
 import { copyTensor } from "../copy-tensor.js";
 import type { Binding, ProgramDefinition } from "../definition.js";
-import type { AccumulateResult, Counters, OptimizerOptions, TensorRecord } from "../protocol.js";
+import type { AccumulateResult, Counters, Feeding, OptimizerOptions, TensorRecord } from "../protocol.js";
 import { GradientAccumulators } from "./accumulators.js";
 import { OptimizerCore } from "./optimizer.js";
-import { type Feeding, ProgramCore } from "./program.js";
+import { ProgramCore } from "./program.js";
 import { ResidentTensors } from "./residents.js";
 
 /** What one scope owns in the worker: programs, resident tensors, gradient sums and optimisers. */
