@@ -37,7 +37,8 @@ export class Program {
 
   /** @internal Made by `EngineScope.compile`. */
   constructor(
-    private readonly client: ScopeClient,
+    /** @internal */
+    readonly client: ScopeClient,
     private readonly id: number,
     { outputs, resident, probes = [], state = {} }: ProgramDefinition,
   ) {
@@ -67,7 +68,8 @@ export class Program {
     return this.client.call("accumulate", { ...this.request(inputs, options), weight, fetch }, { signal });
   }
 
-  private request(inputs: Tensors, { masks, bind, stateOffset, transfer = false }: RunOptions): RunParams {
+  /** @internal A run as the worker is asked for it. */
+  request(inputs: Tensors, { masks, bind, stateOffset, transfer = false }: RunOptions): RunParams {
     return { program: this.id, inputs: packTensors(inputs, transfer), masks, bind, stateOffset };
   }
 

@@ -98,7 +98,7 @@ export interface Protocol {
   removeResident: { params: { names: readonly string[] }; result: undefined };
   createOptimizer: { params: { options: OptimizerOptions }; result: { optimizer: number } };
   step: {
-    params: { optimizer: number; learningRate: number; maxGradNorm: number };
+    params: { optimizer: number; learningRate: number; maxGradNorm: number; after: readonly RunParams[] };
     result: { gradNorm: number };
   };
   zeroGrad: { params: { optimizer: number }; result: undefined };

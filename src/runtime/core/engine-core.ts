@@ -56,8 +56,7 @@ export class EngineCore {
       void this.scope(scope).residents.reorder(names, indices, axis),
     removeResident: ({ names }, scope) => void this.scope(scope).removeResident(names),
     createOptimizer: ({ options }, scope) => ({ optimizer: this.scope(scope).addOptimizer(options) }),
-    step: ({ optimizer, learningRate, maxGradNorm }, scope) =>
-      this.scope(scope).optimizer(optimizer).takeStep(learningRate, maxGradNorm),
+    step: (params, scope) => this.scope(scope).step(params),
     zeroGrad: ({ optimizer }, scope) => void this.scope(scope).optimizer(optimizer).zeroGrad(),
     optimizerState: ({ optimizer }, scope) => this.scope(scope).optimizer(optimizer).state(),
     loadOptimizerState: ({ optimizer, state }, scope) => void this.scope(scope).optimizer(optimizer).loadState(state),

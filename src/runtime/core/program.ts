@@ -10,7 +10,7 @@ import { bindTensors, type CheckedInput, checkNames, copyBindings, prepareInput 
 import { MaskMaker } from "./masks.js";
 import { ResidentFeeds } from "./resident-feeds.js";
 import type { ResidentTensors } from "./residents.js";
-import { ProgramState } from "./state.js";
+import { type Destination, ProgramState } from "./state.js";
 
 type Tensors = Record<string, TensorData>;
 
@@ -36,7 +36,7 @@ export class ProgramCore {
     const slots = inputs.filter(({ name }) => resident.has(name));
     const { state = {} } = definition;
     const stateSlots = Object.values(state).map(({ slot }) => slot);
-    this.slots = new ResidentFeeds(slots, stateSlots, residents);
+    this.slots = new ResidentFeeds(slots, stateSlots, residents, accumulators);
     this.state = new ProgramState(state, residents);
     this.outputs = definition.outputs.filter((name) => !Object.hasOwn(state, name));
     const dtypes = new Map(inputs.map(({ name, dtype }) => [name, dtype === "bool" ? "bool" : "uint8"] as const));
@@ -91,12 +91,32 @@ export class ProgramCore {
     return [...new Set(slots.map((slot) => this.slots.residentOf(slot, binding)))];
   }
 
+  /**
+   * Checks what a run for the sake of its state would be fed with, so that it is refused before anything has changed.
+   * @throws GraftError as `run`
+   */
+  check(feeding: Feeding): void {
+    if (this.state.outputs.length === 0) {
+      throw new GraftError(
+        "invalid-argument",
+        "a program that runs after a step has no state: nothing would come of it",
+        "Name the outputs that stay as `state` in its definition.",
+      );
+    }
+    this.feeds(feeding);
+    this.destinations(feeding);
+  }
+
   release(): Promise<void> {
     return this.session.release();
   }
 
-  private async pass(feeds: Tensors, { bind, stateOffset }: Feeding, fetches: readonly string[]): Promise<Tensors> {
-    const destinations = this.state.destinations((slot) => this.slots.residentOf(slot, bind), stateOffset);
+  private destinations({ bind, stateOffset }: Feeding): Destination[] {
+    return this.state.destinations((slot) => this.slots.residentOf(slot, bind), stateOffset);
+  }
+
+  private async pass(feeds: Tensors, feeding: Feeding, fetches: readonly string[]): Promise<Tensors> {
+    const destinations = this.destinations(feeding);
     const results = await this.session.run(feeds, [...fetches, ...this.state.outputs]);
     this.state.keep(results, destinations);
     return results;

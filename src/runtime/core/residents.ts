@@ -2,6 +2,9 @@ import { GraftError } from "../../errors.js";
 import { allocate, elementCount, type TensorData } from "../../tensor-data.js";
 import { pickSlices } from "./slices.js";
 
+/** Begins the name under which a program finds a resident's gradient sum. */
+export const gradientPrefix = "gradient:";
+
 /** Tensors that stay in the worker between runs: trained parameters, adapters, scales. */
 export class ResidentTensors {
   private readonly tensors = new Map<string, TensorData>();
@@ -36,8 +39,19 @@ export class ResidentTensors {
     return [...this.tensors.keys()];
   }
 
-  /** Takes the tensors over; the caller gives their arrays away. */
+  /**
+   * Takes the tensors over; the caller gives their arrays away.
+   * @throws GraftError `invalid-argument` for a gradient's name; nothing is set then
+   */
   set(tensors: Readonly<Record<string, TensorData>>): void {
+    const taken = Object.keys(tensors).find((name) => name.startsWith(gradientPrefix));
+    if (taken !== undefined) {
+      throw new GraftError(
+        "invalid-argument",
+        `resident tensor "${taken}" has the name of a gradient sum`,
+        `Give it a name that does not begin with "${gradientPrefix}".`,
+      );
+    }
     for (const [name, tensor] of Object.entries(tensors)) this.tensors.set(name, tensor);
     this.changes++;
   }

@@ -3,7 +3,15 @@ import { type OptimizerName, type OptimizerSettings, optimizers } from "../../op
 import type { Session } from "../backends/types.js";
 import { copyTensor } from "../copy-tensor.js";
 import type { Binding, ProgramDefinition } from "../definition.js";
-import type { AccumulateResult, Counters, Feeding, OptimizerOptions, TensorRecord } from "../protocol.js";
+import type {
+  AccumulateResult,
+  Counters,
+  Feeding,
+  OptimizerOptions,
+  Params,
+  Result,
+  TensorRecord,
+} from "../protocol.js";
 import { GradientAccumulators } from "./accumulators.js";
 import { OptimizerCore } from "./optimizer.js";
 import { ProgramCore } from "./program.js";
@@ -88,6 +96,19 @@ export class ScopeCore {
     const optimizer = this.optimizers.get(id);
     if (optimizer === undefined) throw gone("optimiser");
     return optimizer;
+  }
+
+  /** One update, then the programs that see its gradients, clipped; then those are cleared. */
+  async step({ optimizer, learningRate, maxGradNorm, after }: Params<"step">): Promise<Result<"step">> {
+    const core = this.optimizer(optimizer);
+    for (const { program, ...feeding } of after) this.program(program).check(feeding);
+    const taken = core.takeStep(learningRate, maxGradNorm, after.length > 0);
+    try {
+      for (const { program, ...feeding } of after) await this.run(program, feeding, []);
+    } finally {
+      core.zeroGrad();
+    }
+    return taken;
   }
 
   disposeOptimizer(id: number): void {

@@ -6,7 +6,7 @@ import type { ResidentTensors } from "./residents.js";
 import { slicesAlong } from "./slices.js";
 
 /** An output and where it goes in one run. */
-interface Destination {
+export interface Destination {
   readonly output: string;
   readonly resident: string;
   /** Where it is written into the resident; null: it replaces the resident. */
@@ -58,14 +58,16 @@ export class ProgramState {
     for (const { output, resident, place } of destinations) {
       if (place) requireFit(output, results[output] as TensorData, resident, this.residents.get(resident), place);
     }
-    const replaced: Record<string, TensorData> = {};
+    const replaced = destinations.filter(({ place }) => place === null);
+    if (replaced.length > 0) {
+      this.residents.set(
+        Object.fromEntries(replaced.map(({ output, resident }) => [resident, results[output] as TensorData])),
+      );
+    }
     for (const { output, resident, place } of destinations) {
-      const tensor = results[output] as TensorData;
-      if (place) writeAt(this.residents.get(resident), tensor, place.axis, place.offset);
-      else replaced[resident] = tensor;
+      if (place) writeAt(this.residents.get(resident), results[output] as TensorData, place.axis, place.offset);
       delete results[output];
     }
-    if (Object.keys(replaced).length > 0) this.residents.set(replaced);
   }
 }
 
