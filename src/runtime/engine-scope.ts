@@ -56,9 +56,9 @@ export class EngineScope {
     return new Program(this.client, program, definition);
   }
 
-  /** Puts tensors (or replaces them) into the worker, where programs that name them find them. Copied unless `transfer`. */
-  async setResident(tensors: Tensors, options: { readonly transfer?: boolean } = {}): Promise<void> {
-    await this.client.call("setResident", { tensors: packTensors(tensors, options.transfer ?? false) });
+  /** Puts copies of tensors into the worker, where programs find them by name; one of the same name is replaced. */
+  async setResident(tensors: Tensors): Promise<void> {
+    await this.client.call("setResident", { tensors: packTensors(tensors) });
   }
 
   /** Copies of resident tensors; all of them by default. @throws GraftError `missing-tensor` */

@@ -1,4 +1,5 @@
 import { platform } from "#platform";
+import { GraftError } from "../errors.js";
 import { requireRange } from "../optim/index.js";
 import { WorkerClient } from "./client.js";
 import { defaultBackend } from "./default-backend.js";
@@ -83,4 +84,30 @@ export class Engine extends EngineScope {
   override dispose(): Promise<void> {
     return this.worker.dispose();
   }
+}
+
+export interface ScopeOptions extends EngineOptions {
+  /**
+   * An engine to share with other models; it goes on when this one's scope is disposed. Default: an engine of its own,
+   * made with the other options.
+   */
+  readonly engine?: Engine | undefined;
+}
+
+/**
+ * A place for one model: a scope of the engine that is given, or an engine of its own. Disposing it ends what was made
+ * here and nothing else.
+ * @throws GraftError `invalid-argument` for options of an engine beside an engine, and as `Engine.create`
+ */
+export async function openScope({ engine, ...options }: ScopeOptions = {}): Promise<EngineScope> {
+  if (engine === undefined) return Engine.create(options);
+  const given = Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  if (given.length > 0) {
+    throw new GraftError(
+      "invalid-argument",
+      `an engine was given together with options for making one: ${given.join(", ")}`,
+      "Give them to Engine.create, where the shared engine is made.",
+    );
+  }
+  return engine.scope();
 }

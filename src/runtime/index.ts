@@ -1,6 +1,6 @@
 export { defaultBackend } from "./default-backend.js";
 export type * from "./definition.js";
-export { Engine, type EngineOptions } from "./engine.js";
+export { Engine, type EngineOptions, openScope, type ScopeOptions } from "./engine.js";
 export type { CompileOptions, EngineScope } from "./engine-scope.js";
 export type { AfterStep, OptimizerHandle, StepOptions } from "./optimizer-handle.js";
 export type { AccumulateOptions, Program, RunOptions } from "./program.js";

@@ -68,7 +68,7 @@ export class OptimizerHandle {
    * step that is no count; the state then stays as it was.
    */
   async loadState(state: OptimizerState): Promise<void> {
-    const tensors = packTensors(state.tensors, false) as OptimizerState["tensors"];
+    const tensors = packTensors(state.tensors) as OptimizerState["tensors"];
     await this.client.call("loadOptimizerState", { optimizer: this.id, state: { ...state, tensors } });
   }
 

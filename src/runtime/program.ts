@@ -16,8 +16,6 @@ export interface RunOptions {
   readonly stateOffset?: number | undefined;
   /** Outputs to return. Default: all for `run`, none besides the loss for `accumulate`. */
   readonly fetch?: readonly string[];
-  /** Move the inputs' buffers to the worker instead of copying them; they are empty afterwards. */
-  readonly transfer?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -69,8 +67,8 @@ export class Program {
   }
 
   /** @internal A run as the worker is asked for it. */
-  request(inputs: Tensors, { masks, bind, stateOffset, transfer = false }: RunOptions): RunParams {
-    return { program: this.id, inputs: packTensors(inputs, transfer), masks, bind, stateOffset };
+  request(inputs: Tensors, { masks, bind, stateOffset }: RunOptions): RunParams {
+    return { program: this.id, inputs: packTensors(inputs), masks, bind, stateOffset };
   }
 
   /** Copies of the gradient sums of the residents that fill this program's trained slots, by resident name. */

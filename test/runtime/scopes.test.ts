@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { Engine, type EngineScope, type OptimizerOptions } from "#graft/runtime/index";
+import { Engine, type EngineScope, type OptimizerOptions, openScope } from "#graft/runtime/index";
 import { f32, longRun, regression } from "./graphs.js";
 
 let engine: Engine;
@@ -114,6 +114,28 @@ describe("scopes of one engine", () => {
     await start(scope, 1);
     await Promise.all([scope.dispose(), engine.dispose()]);
     expect(scope.hasEnded).toBe(true);
+  });
+});
+
+describe("openScope", () => {
+  it("shares the engine that is given, which its end leaves alone", async () => {
+    const scope = await openScope({ engine });
+    await start(scope, 1);
+    expect((await engine.counters()).sessions).toBe(1);
+    await scope.dispose();
+    expect(engine.hasEnded).toBe(false);
+    await expect(openScope({ engine, threads: 2 })).rejects.toMatchObject({
+      code: "invalid-argument",
+      message: expect.stringMatching(/options for making one: threads/),
+    });
+  });
+
+  it("makes an engine that ends with it where none is given", async () => {
+    const scope = await openScope({ threads: 1 });
+    const { program } = await start(scope, 1);
+    expect([scope.threads, (await engine.counters()).sessions]).toEqual([1, 0]);
+    await scope.dispose();
+    await expect(program.run(batch(0, 0))).rejects.toMatchObject({ code: "aborted" });
   });
 });
 

@@ -52,6 +52,7 @@ class Generation {
     private readonly program: Program,
     private readonly how: How,
     name: string,
+    private readonly reference: Program = whole,
   ) {
     this.bind = Object.fromEntries(caches.map((cache) => [cache, `${name}/${cache}`]));
   }
@@ -101,7 +102,7 @@ class Generation {
   }
 
   async expectWhole(): Promise<void> {
-    const { y } = await whole.run({ x: batchOf(this.inputs), newBias: causal(this.length) });
+    const { y } = await this.reference.run({ x: batchOf(this.inputs), newBias: causal(this.length) });
     const expected = rowsOf(y as TensorData);
     expect(this.outputs.length).toBe(expected.length);
     const differences = expected.flat(2).map((value, i) => Math.abs(value - (this.outputs.flat(2)[i] as number)));
@@ -257,6 +258,20 @@ describe("state", () => {
     await program.run({ x }, { bind: { total: "other" }, fetch: [] });
     expect(await scope.getResident()).toEqual({ total: f32([2], [21, 42]), other: f32([2], [10, 20]) });
     await scope.dispose();
+  });
+});
+
+describe("state in WebAssembly", () => {
+  it.each<How>(["replaced", "written"])("is %s and gives what the whole sequence gives there", async (how) => {
+    const wasm = await Engine.create({ threads: 1, backend: "wasm" });
+    const program = await wasm.compile(decoder(how));
+    const sequences = new Generation(wasm, program, how, "a", await wasm.compile(decoder("none")));
+    await sequences.begin([prompt(1, 3), prompt(2, 3)]);
+    await sequences.generate();
+    await sequences.reorder([1, 1]);
+    await sequences.generate();
+    await sequences.expectWhole();
+    await wasm.dispose();
   });
 });
 
