@@ -30,6 +30,8 @@ export interface ProgramRequest {
   /** The output to differentiate: gradients of all trainable parameters of the trace are written. */
   readonly loss?: string;
   readonly purpose: Purpose;
+  /** Outputs that stay in the engine for the next run; the inputs that their slots name are fed from there. */
+  readonly state?: NonNullable<ProgramDefinition["state"]>;
   readonly backend: BackendName;
   /** How products with frozen weights are computed; float32 by default. */
   readonly frozenPrecision?: FrozenPrecision;
@@ -91,9 +93,10 @@ export function defineProgram(request: ProgramRequest): ProgramDefinition {
     inputs: [...trace.inputs.values()],
   });
   const declared = new Set(graph.input.map((input) => input.name));
-  const resident = [...trace.parameters.keys()]
-    .filter((parameter) => trace.isFed(parameter) && declared.has(parameter.inputName))
-    .map(({ inputName }) => inputName);
+  const resident = [
+    ...[...trace.parameters.keys()].filter((one) => trace.isFed(one)).map(({ inputName }) => inputName),
+    ...Object.values(request.state ?? {}).map(({ slot }) => slot),
+  ].filter((name) => declared.has(name));
   return {
     model: encodeModel(modelOf(graph)),
     ...(external.folder === undefined ? {} : { externalFolder: external.folder }),
@@ -105,6 +108,7 @@ export function defineProgram(request: ProgramRequest): ProgramDefinition {
     outputs: [...names, ...measuredOutputs(probes)],
     resident,
     masks: trace.masks.filter((mask) => declared.has(mask.name)),
+    ...(request.state && { state: request.state }),
     ...(loss === undefined ? {} : { loss, gradients: gradientOutputs }),
   };
 }

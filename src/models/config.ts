@@ -14,6 +14,10 @@ export interface ModelConfig extends LabelMaps {
   readonly modelType: string;
   /** null: decided by the labels that a batch brings. */
   readonly problemType: ProblemType | null;
+  /** Width of the stream between layers. */
+  readonly hiddenSize: number;
+  /** Heads of a layer's attention. */
+  readonly numAttentionHeads: number;
   /** Standard deviation of fresh weights. */
   readonly initializerRange: number;
   /** The file's own keys; written back by savePretrained. */
@@ -104,7 +108,7 @@ export function parseConfig<S extends z.ZodRawShape>(
   schema: z.ZodObject<S>,
   raw: Readonly<Record<string, unknown>>,
   what: string,
-): ModelConfig & CamelKeys<z.output<z.ZodObject<S>>> {
+): Omit<ModelConfig, "hiddenSize" | "numAttentionHeads"> & CamelKeys<z.output<z.ZodObject<S>>> {
   refuseQuantized(raw, what);
   const common = check(commonSchema, raw, what);
   const own = check(schema, raw, what);

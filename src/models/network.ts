@@ -43,6 +43,11 @@ export abstract class Network extends Module {
     return this.body.embeddingSites;
   }
 
+  /** Whether it reads tokens, so that vectors can stand before them. */
+  get readsTokens(): boolean {
+    return "inputIds" in this.inputs;
+  }
+
   /** What all that acts at sites means for the graph; "" where nothing does. */
   siteSignature(): string {
     const layers = this.layers.map(({ index, sites }) => [index, sites.signature()] as const);

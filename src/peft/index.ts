@@ -15,4 +15,12 @@ export { getPeftModel, type LoadAdapterOptions, PeftModel, type PeftOptions } fr
 export type LoraConfigOptions = NonNullable<ConstructorParameters<typeof LoraConfig>[0]>;
 export type { Host, Injection, Tuner } from "./tuner.js";
 export { TunerLayer } from "./tuner-layer.js";
-export { BitFitConfig, IA3Config, LoraConfig, registerTuner, tuners } from "./tuners/registry.js";
+export {
+  BitFitConfig,
+  IA3Config,
+  LoraConfig,
+  PfeifferConfig,
+  PromptTuningConfig,
+  registerTuner,
+  tuners,
+} from "./tuners/registry.js";

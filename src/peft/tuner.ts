@@ -1,6 +1,6 @@
 import type { Dim, Tensor } from "../graph/index.js";
 import type { ModelConfig, Network } from "../models/index.js";
-import type { Module, Parameter, ParameterOptions, Trace, Wrapper } from "../nn/index.js";
+import type { Attachment, Module, Parameter, ParameterOptions, SiteName, Sites, Trace, Wrapper } from "../nn/index.js";
 import type { TensorData } from "../tensor-data.js";
 import type { AdapterConfig, AnyConfigClass, OnWarning } from "./config/config-class.js";
 import type { NamedModule } from "./matching/named-module.js";
@@ -113,6 +113,8 @@ export interface Host {
   parameter(key: string, shape: readonly number[], options?: OwnedOptions): Parameter;
   /** Puts a wrapper around a module; later ones stand around earlier ones. */
   wrap<W extends Wrapper>(module: Module, make: (base: Module) => W): W;
+  /** Changes what flows by at a site while the adapter acts. */
+  at<S extends SiteName>(sites: Sites, site: S, attachment: Omit<Attachment<S>, "isActing">): void;
   /** Copies base parameters; the copies are read in their places and trained while the adapter acts. */
   copy(parameters: readonly Parameter[], options?: CopyOptions): Parameter[];
   /** The base parameters that the adapter has copies of so far: those of saved modules come first. */

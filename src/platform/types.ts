@@ -118,7 +118,4 @@ export interface Platform extends FileReading, FileWriting {
   collectGarbage(): void;
   /** Threads that can run at once. */
   cpuCount(): number;
-  /** The processor's name, "unknown" where the world does not tell. */
-  cpuName(): string;
-  environmentVariable(name: string): string | undefined;
 }

@@ -45,7 +45,7 @@ export interface QuantizeProgress {
   readonly seconds: number;
 }
 
-/** What the engine has done since it was made. */
+/** What an engine or a scope has done since it was made. */
 export interface Counters {
   /** Programs compiled. */
   readonly sessions: number;
@@ -55,12 +55,20 @@ export interface Counters {
   readonly runs: number;
 }
 
-interface RunParams {
-  program: number;
-  inputs: TensorRecord;
-  masks: MaskKey | undefined;
-  bind: Binding | undefined;
+/** Of the request's scope, or of all scopes. */
+interface Extent {
+  everywhere: boolean;
 }
+
+/** What one run feeds a program with. */
+export interface Feeding {
+  readonly inputs: TensorRecord;
+  readonly masks: MaskKey | undefined;
+  readonly bind: Binding | undefined;
+  readonly stateOffset: number | undefined;
+}
+
+export type RunParams = Feeding & { program: number };
 
 /** What the main thread can ask of the worker. */
 export interface Protocol {
@@ -86,17 +94,20 @@ export interface Protocol {
   disposeProgram: { params: { program: number }; result: undefined };
   setResident: { params: { tensors: TensorRecord }; result: undefined };
   getResident: { params: { names: readonly string[] | undefined }; result: TensorRecord };
+  reorderResident: { params: { names: readonly string[]; indices: Int32Array; axis: number }; result: undefined };
   removeResident: { params: { names: readonly string[] }; result: undefined };
   createOptimizer: { params: { options: OptimizerOptions }; result: { optimizer: number } };
   step: {
-    params: { optimizer: number; learningRate: number; maxGradNorm: number };
+    params: { optimizer: number; learningRate: number; maxGradNorm: number; after: readonly RunParams[] };
     result: { gradNorm: number };
   };
   zeroGrad: { params: { optimizer: number }; result: undefined };
   optimizerState: { params: { optimizer: number }; result: OptimizerState };
   loadOptimizerState: { params: { optimizer: number; state: OptimizerState }; result: undefined };
   disposeOptimizer: { params: { optimizer: number }; result: undefined };
-  counters: { params: undefined; result: Counters };
+  residentBytes: { params: Extent; result: { bytes: number } };
+  counters: { params: Extent; result: Counters };
+  disposeScope: { params: undefined; result: undefined };
   close: { params: undefined; result: undefined };
 }
 
@@ -104,9 +115,9 @@ export type Method = keyof Protocol;
 export type Params<M extends Method> = Protocol[M]["params"];
 export type Result<M extends Method> = Protocol[M]["result"];
 
-/** Main thread to worker. A cancelled request is dropped if it has not begun. */
+/** Main thread to worker. A request concerns one scope. One that is cancelled is dropped if it has not begun. */
 export type ToWorker =
-  | { [M in Method]: { kind: "request"; id: number; method: M; params: Params<M> } }[Method]
+  | { [M in Method]: { kind: "request"; id: number; scope: number; method: M; params: Params<M> } }[Method]
   | { kind: "cancel"; id: number };
 
 export interface PlainError {

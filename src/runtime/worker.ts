@@ -7,6 +7,7 @@ import {
   type Method,
   type Params,
   type PlainError,
+  type QuantizeProgress,
   type Result,
   type ToWorker,
 } from "./protocol.js";
@@ -28,8 +29,13 @@ function plainError(error: unknown): PlainError {
   };
 }
 
-function handle<M extends Method>(id: number, method: M, params: Params<M>): Result<M> | Promise<Result<M>> {
-  return core.handlers[method](params, (progress) => port.postMessage({ id, progress } satisfies FromWorker));
+function handle<M extends Method>(
+  { id, scope }: { id: number; scope: number },
+  method: M,
+  params: Params<M>,
+): Result<M> | Promise<Result<M>> {
+  const report = (progress: QuantizeProgress): void => port.postMessage({ id, progress } satisfies FromWorker);
+  return core.handlers[method](params, scope, report);
 }
 
 /**
@@ -57,7 +63,7 @@ async function answer(request: Extract<ToWorker, { kind: "request" }>): Promise<
   if (!waiting.delete(request.id)) return;
   const { id, method, params } = request;
   try {
-    const result = await handle(id, method, params as Params<Method>);
+    const result = await handle(request, method, params as Params<Method>);
     port.postMessage({ id, result } satisfies FromWorker, [...buffersIn(result)]);
   } catch (error) {
     // A result that cannot be sent is answered, too: a rejected queue would take no further request.

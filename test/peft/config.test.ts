@@ -166,8 +166,8 @@ describe.runIf(existsSync(assets))("published configs (../shared/assets)", () =>
         return;
       }
       const config = parseAdapterConfig(raw, folder, silent);
-      expect(config.r).toBe(raw.r);
-      expect(config.loraAlpha).toBe(raw.lora_alpha);
+      expect(config.fields.r).toBe(raw.r);
+      expect(config.fields.loraAlpha).toBe(raw.lora_alpha);
     });
   }
 });

@@ -1,6 +1,15 @@
 import type { ModelConfig, Network } from "../../models/index.js";
 import type { Tensor } from "../../graph/index.js";
-import { innermost, type Module, Parameter, type Trace, Wrapper } from "../../nn/index.js";
+import {
+  type Attachment,
+  innermost,
+  type Module,
+  Parameter,
+  type SiteName,
+  type Sites,
+  type Trace,
+  Wrapper,
+} from "../../nn/index.js";
 import type { TensorData } from "../../tensor-data.js";
 import type { NamedModule } from "../matching/named-module.js";
 import type { CopyOptions, Host, OwnedOptions } from "../tuner.js";
@@ -87,6 +96,19 @@ export class AdapterHost implements Host {
     replace(this.network, outermost, wrapper);
     this.acting.onRemoval(() => unwrap(this.network, wrapper));
     return wrapper;
+  }
+
+  at<S extends SiteName>(sites: Sites, site: S, attachment: Omit<Attachment<S>, "isActing">): void {
+    const { acting } = this;
+    const whole = {
+      get isActing() {
+        return acting.isActing;
+      },
+      signature: attachment.signature,
+      ...(attachment.addedPositions === undefined ? {} : { addedPositions: attachment.addedPositions }),
+      transform: attachment.transform,
+    };
+    acting.onRemoval(sites.attach(site, whole));
   }
 
   copy(parameters: readonly Parameter[], options: CopyOptions = {}): Parameter[] {

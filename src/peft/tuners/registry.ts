@@ -3,10 +3,14 @@ import type { Tuner } from "../tuner.js";
 import { bitFit } from "./bitfit.js";
 import { ia3 } from "./ia3.js";
 import { lora } from "./lora/index.js";
+import { pfeiffer } from "./pfeiffer.js";
+import { promptTuning } from "./prompt-tuning.js";
 
 export { BitFitConfig } from "./bitfit.js";
 export { IA3Config } from "./ia3.js";
 export { LoraConfig } from "./lora/config.js";
+export { PfeifferConfig } from "./pfeiffer.js";
+export { PromptTuningConfig } from "./prompt-tuning.js";
 
 const registry = new Map<string, Tuner>();
 
@@ -26,7 +30,7 @@ export function registerTuner(tuner: Tuner): void {
   registry.set(tuner.type, tuner);
 }
 
-for (const tuner of [lora, ia3, bitFit]) registerTuner(tuner);
+for (const tuner of [lora, ia3, bitFit, pfeiffer, promptTuning]) registerTuner(tuner);
 
 /** All tuning methods, in the order in which they were registered. */
 export function tuners(): readonly Tuner[] {

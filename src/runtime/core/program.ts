@@ -3,27 +3,24 @@ import { GraftError } from "../../errors.js";
 import type { TensorData } from "../../tensor-data.js";
 import type { Session } from "../backends/types.js";
 import { copyTensor } from "../copy-tensor.js";
-import type { Binding, MaskKey, ProgramDefinition } from "../definition.js";
-import type { AccumulateResult } from "../protocol.js";
+import type { Binding, ProgramDefinition } from "../definition.js";
+import type { AccumulateResult, Feeding } from "../protocol.js";
 import type { GradientAccumulators } from "./accumulators.js";
 import { bindTensors, type CheckedInput, checkNames, copyBindings, prepareInput } from "./feeds.js";
 import { MaskMaker } from "./masks.js";
 import { ResidentFeeds } from "./resident-feeds.js";
 import type { ResidentTensors } from "./residents.js";
+import { type Destination, ProgramState } from "./state.js";
 
 type Tensors = Record<string, TensorData>;
-
-/** What one run feeds a program with. */
-export interface Feeding {
-  readonly inputs: Tensors;
-  readonly masks: MaskKey | undefined;
-  readonly bind: Binding | undefined;
-}
 
 /** A compiled program inside the worker: gathers feeds, runs the session, keeps the gradients. */
 export class ProgramCore {
   private readonly givenInputs: readonly CheckedInput[];
   private readonly slots: ResidentFeeds;
+  private readonly state: ProgramState;
+  /** Outputs that a run may return. */
+  private readonly outputs: readonly string[];
   private readonly masks: MaskMaker | undefined;
 
   constructor(
@@ -37,16 +34,19 @@ export class ProgramCore {
     const inputs = definition.inputs.map(prepareInput);
     this.givenInputs = inputs.filter(({ name }) => !resident.has(name) && !masked.has(name));
     const slots = inputs.filter(({ name }) => resident.has(name));
-    this.slots = new ResidentFeeds(slots, residents);
+    const { state = {} } = definition;
+    const stateSlots = Object.values(state).map(({ slot }) => slot);
+    this.slots = new ResidentFeeds(slots, stateSlots, residents, accumulators);
+    this.state = new ProgramState(state, residents);
+    this.outputs = definition.outputs.filter((name) => !Object.hasOwn(state, name));
     const dtypes = new Map(inputs.map(({ name, dtype }) => [name, dtype === "bool" ? "bool" : "uint8"] as const));
     this.masks = masked.size > 0 ? new MaskMaker(definition.masks, (name) => dtypes.get(name) ?? "uint8") : undefined;
   }
 
-  /** Runs the graph; `fetch` defaults to all declared outputs. */
-  async run(feeding: Feeding, fetch: readonly string[] | undefined): Promise<Tensors> {
-    const fetches = fetch ?? this.definition.outputs;
-    this.checkFetches(fetches);
-    return this.session.run(this.feeds(feeding), fetches);
+  /** Runs the graph and keeps its state; `fetch` defaults to all outputs that are no state. */
+  async run(feeding: Feeding, fetch: readonly string[] = this.outputs): Promise<Tensors> {
+    this.checkFetches(fetch);
+    return this.pass(this.feeds(feeding), feeding, fetch);
   }
 
   /**
@@ -67,7 +67,7 @@ export class ProgramCore {
     const feeds = this.feeds(feeding);
     const fetches = [...new Set([lossName, ...Object.values(gradients), ...fetch])];
     const runBegan = platform.now();
-    const results = await this.session.run(feeds, fetches);
+    const results = await this.pass(feeds, feeding, fetches);
     const engineMs = platform.now() - runBegan;
     const loss = Number(results[lossName]?.data[0]);
     // Taken before the gradients: those arrays become (and are scaled as) the accumulators.
@@ -91,17 +91,45 @@ export class ProgramCore {
     return [...new Set(slots.map((slot) => this.slots.residentOf(slot, binding)))];
   }
 
+  /**
+   * Checks what a run for the sake of its state would be fed with, so that it is refused before anything has changed.
+   * @throws GraftError as `run`
+   */
+  check(feeding: Feeding): void {
+    if (this.state.outputs.length === 0) {
+      throw new GraftError(
+        "invalid-argument",
+        "a program that runs after a step has no state: nothing would come of it",
+        "Name the outputs that stay as `state` in its definition.",
+      );
+    }
+    this.feeds(feeding);
+    this.destinations(feeding);
+  }
+
   release(): Promise<void> {
     return this.session.release();
   }
 
+  private destinations({ bind, stateOffset }: Feeding): Destination[] {
+    return this.state.destinations((slot) => this.slots.residentOf(slot, bind), stateOffset);
+  }
+
+  private async pass(feeds: Tensors, feeding: Feeding, fetches: readonly string[]): Promise<Tensors> {
+    const destinations = this.destinations(feeding);
+    const results = await this.session.run(feeds, [...fetches, ...this.state.outputs]);
+    this.state.keep(results, destinations);
+    return results;
+  }
+
   private checkFetches(fetch: readonly string[]): void {
-    const unknown = fetch.filter((name) => !this.definition.outputs.includes(name));
+    const unknown = fetch.filter((name) => !this.outputs.includes(name));
     if (unknown.length === 0) return;
+    const stays = this.state.outputs.length > 0 ? " State stays in the engine: getResident copies it." : "";
     throw new GraftError(
       "invalid-argument",
-      `the program has no output ${unknown.map((name) => `"${name}"`).join(", ")}`,
-      `Its outputs are: ${this.definition.outputs.join(", ")}.`,
+      `the program returns no output ${unknown.map((name) => `"${name}"`).join(", ")}`,
+      `Its outputs are: ${this.outputs.join(", ")}.${stays}`,
     );
   }
 

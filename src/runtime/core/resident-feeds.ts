@@ -2,7 +2,8 @@ import { GraftError } from "../../errors.js";
 import type { TensorData } from "../../tensor-data.js";
 import type { Binding } from "../definition.js";
 import { type Bindings, bindTensors, type CheckedInput, emptyBindings } from "./feeds.js";
-import type { ResidentTensors } from "./residents.js";
+import type { GradientAccumulators } from "./accumulators.js";
+import { gradientPrefix, type ResidentTensors } from "./residents.js";
 
 /** Bindings that a program remembers. Another one more is checked again, which takes a fraction of a millisecond. */
 const remembered = 64;
@@ -16,7 +17,8 @@ export interface BoundSlots {
 }
 
 /**
- * Fills a program's slots from the resident tensors. A binding is checked once, and again only after a tensor was set or
+ * Fills a program's slots from the resident tensors, and from the gradient sums, which are called `gradient:` and the
+ * name of the resident. A binding is checked once, and again only after a tensor was set or
  * removed. Tensors themselves are not remembered, so that one that is removed is free at once.
  */
 export class ResidentFeeds {
@@ -26,9 +28,11 @@ export class ResidentFeeds {
 
   constructor(
     private readonly slots: readonly CheckedInput[],
+    stateSlots: readonly string[],
     private readonly residents: ResidentTensors,
+    private readonly gradients: GradientAccumulators,
   ) {
-    this.slotNames = new Set(slots.map(({ name }) => name));
+    this.slotNames = new Set([...slots.map(({ name }) => name), ...stateSlots]);
   }
 
   /** @throws GraftError `missing-tensor`, `dtype-mismatch`, `shape-mismatch`; `invalid-argument` for unknown slots */
@@ -48,13 +52,25 @@ export class ResidentFeeds {
   /** The tensors by slot, as they are now. */
   feeds({ names }: BoundSlots): Record<string, TensorData> {
     const feeds: Record<string, TensorData> = {};
-    for (const [slot, resident] of names) feeds[slot] = this.residents.get(resident, slot);
+    for (const [slot, resident] of names) feeds[slot] = this.tensor(resident, slot);
     return feeds;
   }
 
   /** The resident that fills a slot. */
   residentOf(slot: string, binding: Binding = {}): string {
     return Object.hasOwn(binding, slot) ? (binding[slot] as string) : slot;
+  }
+
+  private tensor(name: string, slot: string): TensorData {
+    if (!name.startsWith(gradientPrefix)) return this.residents.get(name, slot);
+    const trained = name.slice(gradientPrefix.length);
+    const sum = this.gradients.get(trained);
+    if (sum !== undefined) return sum;
+    throw new GraftError(
+      "missing-tensor",
+      `there is no gradient of "${trained}" for slot "${slot}"`,
+      "Accumulate one first: gradients are there until the optimiser's step clears them.",
+    );
   }
 
   private check(binding: Binding): BoundSlots {
@@ -73,7 +89,7 @@ export class ResidentFeeds {
     });
     const residentOf = new Map(inputs.map(({ name, resident }) => [name, resident]));
     const dims = emptyBindings();
-    bindTensors(inputs, (slot) => this.residents.get(residentOf.get(slot) as string, slot), dims);
+    bindTensors(inputs, (slot) => this.tensor(residentOf.get(slot) as string, slot), dims);
     return { names: [...residentOf], dims };
   }
 }
