@@ -60,7 +60,7 @@ def lzw(indices, bits):
 
 
 def gif(size, frames, palette=None, *, background=0, version=b"89a", interlaced=False, tail=b";"):
-    """`frames`: dicts of `indices` [height, width] and optionally `at` (x, y), `transparent`, `palette`, `disposal`."""
+    """`frames`: dicts of `indices` [height, width] and optionally `at` (x, y), `transparent`, `palette`, `disposal`, `claims`."""
     colours = lambda table: np.asarray(table, np.uint8).tobytes()
     bits = lambda table: len(table).bit_length() - 1
     flags = 0x80 | (bits(palette) - 1) if palette is not None else 0
@@ -73,7 +73,7 @@ def gif(size, frames, palette=None, *, background=0, version=b"89a", interlaced=
             control = (frame.get("disposal", 0) << 2) | (transparent is not None)
             out += b"!\xf9\4" + struct.pack("<BHBB", control, 10, transparent or 0, 0)
         indices = frame["indices"]
-        height, width = indices.shape
+        width, height = frame.get("claims", indices.shape[::-1])
         own = frame.get("palette")
         out += b"," + struct.pack("<HHHH", *frame.get("at", (0, 0)), width, height)
         out += bytes([(0x80 | (bits(own) - 1) if own is not None else 0) | (0x40 if interlaced else 0)])

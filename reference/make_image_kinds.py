@@ -47,6 +47,16 @@ def saved(image, form, **options):
     return buffer.getvalue()
 
 
+def timeless(data):
+    """An AVIF sequence without the times of its making."""
+    data = bytearray(data)
+    for box in (b"mvhd", b"tkhd", b"mdhd"):
+        at = data.index(box) + 4
+        length = 16 if data[at] == 1 else 8
+        data[at + 4 : at + 4 + length] = bytes(length)
+    return bytes(data)
+
+
 def oriented(value):
     exif = Image.Exif()
     exif[0x0112] = value
@@ -67,6 +77,7 @@ grey16 = grey_array.astype(np.uint16) * 257
 dark16 = (grey_array.astype(np.uint16) * 3) - 40
 rgb16 = base.astype(np.uint16) * 256 + 77
 profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+profile = profile[:24] + bytes(12) + profile[36:]  # without the time of its making
 
 # JPEG
 kind("baseline-444.jpg", "JPEG baseline, 4:4:4", saved(rgb, "JPEG", quality=90, subsampling=0))
@@ -153,6 +164,8 @@ frames = [{"indices": part, "at": (4, 2), "transparent": 2, "disposal": 2}, {"in
 kind("animated-offset.gif", "GIF, animated, first frame offset", gif(full, frames, t16))
 ramp = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, 1)
 kind("grey.gif", "GIF, grey ramp", gif(full, [{"indices": grey_array}], ramp))
+short = gif(full, [{"indices": i16[:5], "claims": full}], t16)
+kind("short-data.gif", "GIF whose codes end early", short)
 kind("no-trailer.gif", "GIF without its last byte", gif(full, [{"indices": i16}], t16, tail=b""))
 kind("comment.gif", "GIF with bytes after its end", gif(full, [{"indices": i16}], t16, tail=b";trailing"))
 kind("written.gif", "GIF as Pillow writes it, animated", saved(rgb, "GIF", save_all=True, append_images=[rgb.rotate(180)]))
@@ -176,7 +189,7 @@ kind("grey.avif", "AVIF, grey", saved(grey, "AVIF", quality=80, subsampling="4:0
 kind("alpha.avif", "AVIF with alpha", saved(rgba, "AVIF", quality=90, subsampling="4:4:4"))
 kind("full-quality.avif", "AVIF, quality 100", saved(rgb, "AVIF", quality=100, subsampling="4:4:4"))
 kind("limited-range.avif", "AVIF, limited range", saved(rgb, "AVIF", quality=90, range="limited", subsampling="4:4:4"))
-kind("animated.avif", "AVIF, animated", saved(rgb, "AVIF", quality=80, save_all=True, append_images=[rgb.rotate(180)]))
+kind("animated.avif", "AVIF, animated", timeless(saved(rgb, "AVIF", quality=80, save_all=True, append_images=[rgb.rotate(180)])))
 kind("exif-6.avif", "AVIF, orientation 6", saved(rgb, "AVIF", quality=80, exif=oriented(6)))
 
 # TIFF
@@ -197,7 +210,9 @@ kind("grey16-dark.tif", "TIFF, grey, 16 bit, small values", saved(Image.fromarra
 kind("grey16-lzw.tif", "TIFF, grey, 16 bit, LZW", saved(Image.fromarray(dark16), "TIFF", compression="tiff_lzw"))
 kind("float.tif", "TIFF, floats", saved(Image.fromarray(dark16.astype(np.float32)), "TIFF"))
 kind("int32.tif", "TIFF, 32-bit integers", saved(Image.fromarray(dark16.astype(np.int32)), "TIFF"))
-kind("lab.tif", "TIFF, Lab", saved(ImageCms.applyTransform(rgb, ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")), "TIFF"))
+lab = ImageCms.applyTransform(rgb, ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"))
+lab.info.pop("icc_profile", None)
+kind("lab.tif", "TIFF, Lab", saved(lab, "TIFF"))
 for value in range(1, 9):
     kind(f"oriented-{value}.tif", f"TIFF, orientation {value}", saved(rgb, "TIFF", compression="tiff_lzw", exif=oriented(value)))
 kind("pages.tif", "TIFF, several pages", saved(rgb, "TIFF", compression="tiff_lzw", save_all=True, append_images=[rgb.rotate(180)]))
@@ -401,6 +416,19 @@ for name, what in kinds:
     else:
         entry |= {"width": array.shape[1], "height": array.shape[0], "data": base64.b64encode(array.tobytes()).decode()}
     golden["kinds"].append(entry)
+# Where Pillow refuses files that are cut off, so must Graft. Formats whose rows end early are cut near their ends, too.
+WHOLE = (
+    "baseline-420.jpg progressive.jpg grey.jpg rgb8.png palette4-interlaced.png palette.gif animated.gif offset.gif lossy.webp "
+    "lossless.webp animated.webp raw.tif lzw.tif adobe-deflate.tif jpeg.tif strips.tif oriented-6.tif rgb24.bmp palette4.bmp "
+    "rle8.bmp p1.pbm p3.ppm p4.pbm p6.ppm p5-16.pgm pf.pfm 444.avif alpha.avif animated.avif"
+).split()
+golden["cuts"] = []
+for name in WHOLE:
+    data = (FILES / name).read_bytes()
+    size = len(data)
+    for length in sorted({size - 1, size - 2, size - 3, size - 5, size - 12, size - 30, size * 3 // 4, size // 2, size // 4}):
+        array, raised = pixels(io.BytesIO(data[:length]))
+        golden["cuts"].append({"file": name, "length": length, "raises": raised})
 (OUT / "image-kinds.json").write_text(json.dumps(golden, indent=0) + "\n")
 size = sum(p.stat().st_size for p in FILES.iterdir()) + (OUT / "image-kinds.json").stat().st_size
-print(len(kinds), "kinds,", sum("raises" in e for e in golden["kinds"]), "refused by Pillow,", size, "bytes")
+print(len(golden["cuts"]), "cuts,", len(kinds), "kinds,", sum("raises" in e for e in golden["kinds"]), "refused by Pillow,", size, "bytes")

@@ -3,7 +3,7 @@ import { decodeAvif } from "./avif-node.js";
 import type { ImageFormat } from "./format.js";
 import { MAX_PIXELS } from "./limits.js";
 import { type RawImage, rawImage } from "./raw-image.js";
-import { photometric, tiffTag, tiffTags } from "./tiff-tags.js";
+import { photometric, requireWholeTiff, tiffTag, tiffTags } from "./tiff-tags.js";
 
 /**
  * Decodes an image file (JPEG, PNG, WebP, one frame of GIF, TIFF, AVIF) to RGB as Pillow's Image.open(...).convert("RGB")
@@ -18,11 +18,13 @@ import { photometric, tiffTag, tiffTags } from "./tiff-tags.js";
  */
 export async function decodeImage(bytes: Uint8Array, format: ImageFormat): Promise<RawImage> {
   if (format === "avif") return decodeAvif(bytes);
-  if (format === "tiff" && tiffTag(bytes, tiffTags.photometricInterpretation) === photometric.lab) {
-    throw new Error("TIFF files of Lab colours are not read");
-  }
+  if (format === "tiff") requireReadable(bytes);
   const { default: sharp } = await import("sharp");
-  const file = sharp(bytes, { failOn: "truncated", ignoreIcc: true, limitInputPixels: MAX_PIXELS });
+  const file = sharp(bytes, {
+    failOn: format === "tiff" ? "error" : "truncated",
+    ignoreIcc: true,
+    limitInputPixels: MAX_PIXELS,
+  });
   // Pillow turns TIFF pictures when it reads them, and no others.
   const upright = format === "tiff" ? file.autoOrient() : file;
   const { space, depth, channels } = await file.metadata();
@@ -36,6 +38,14 @@ export async function decodeImage(bytes: Uint8Array, format: ImageFormat): Promi
   }
   return converted(upright.removeAlpha().toColourspace("srgb").raw({ depth: "uchar" }), (data) => data);
 }
+
+/** @throws Error for TIFF files of which the decoder would make something without a word */
+function requireReadable(bytes: Uint8Array): void {
+  if (photometricOf(bytes) === photometric.lab) throw new Error("TIFF files of Lab colours are not read");
+  requireWholeTiff(bytes);
+}
+
+const photometricOf = (bytes: Uint8Array): number | undefined => tiffTag(bytes, tiffTags.photometricInterpretation)[0];
 
 async function converted(pipeline: Sharp, toRgb: (data: Uint8Array) => Uint8Array): Promise<RawImage> {
   const { data, info } = await pipeline.toBuffer({ resolveWithObject: true });
@@ -59,8 +69,7 @@ function cmykToRgb(cmyk: Uint8Array): Uint8Array {
 function greyReader(bytes: Uint8Array, format: ImageFormat, depth: "short" | "ushort", channels: number | undefined) {
   const hasTransparentGrey = format === "png" && bytes[25] === 0;
   const isCut = channels === 2 && !hasTransparentGrey;
-  const isInverted =
-    format === "tiff" && tiffTag(bytes, tiffTags.photometricInterpretation) === photometric.whiteIsZero;
+  const isInverted = format === "tiff" && photometricOf(bytes) === photometric.whiteIsZero;
   const byteOf = (low: number, high: number): number => {
     if (isCut) return high;
     const value = low | (high << 8);

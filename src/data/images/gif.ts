@@ -1,3 +1,4 @@
+import { lzwPixels } from "./gif-lzw.js";
 import { requirePixels } from "./limits.js";
 import { type RawImage, rawImage } from "./raw-image.js";
 
@@ -71,6 +72,7 @@ export function firstFrame(bytes: Uint8Array): FirstFrame {
   requirePixels(whole.width, whole.height);
 
   const end = afterBlocks(bytes, data + 1);
+  if (lzwPixels(bytes, data, width * height) < width * height) throw cutOff();
   const header = bytes.slice(0, 13);
   header.set(bytes.subarray(at + 5, at + 9), 6);
   const descriptor = bytes.slice(at, at + 10);
