@@ -10,6 +10,10 @@ const refusals: { readonly [format in ImageFormat]?: (bytes: Uint8Array) => stri
     bytes[24] === 16 && bytes[25] === 0
       ? "browsers cut 16-bit grey to its upper byte, where Pillow and Node clip it to 255: convert it to 8 bits"
       : undefined,
+  avif: (bytes) =>
+    String.fromCharCode(...bytes.subarray(8, 12)) === "avis"
+      ? "browsers give an animated AVIF other colours than Pillow and Node: convert its first frame"
+      : undefined,
 };
 
 /**
