@@ -1,22 +1,11 @@
-import { appendFile, type FileHandle, mkdir, mkdtemp, open, rename, rm } from "node:fs/promises";
+import { appendFile, type FileHandle, mkdtemp, open, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { GraftError } from "../errors.js";
 import { explained } from "./node-errors.js";
-import { siblingName } from "./node-temporaries.js";
+import { makeFolder } from "./node-folders.js";
+import { mendInterruptedWrites, siblingName } from "./node-temporaries.js";
 import type { FileContents, FileWriting } from "./types.js";
-
-/** Creates a folder and its parents. */
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (error) {
-    // Node says ENOENT for whatever keeps a parent from being made (EROFS): made one by one, folders tell the cause.
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || dirname(path) === path) throw error;
-    await makeFolder(dirname(path));
-    await mkdir(path);
-  }
-}
 
 async function writePieces(file: FileHandle, contents: FileContents): Promise<void> {
   if (typeof contents === "string" || contents instanceof Uint8Array) {
@@ -59,7 +48,10 @@ async function writeFileAtomic(path: string, contents: FileContents): Promise<vo
   });
 }
 
-/** Renames `temporary` to `path`; a folder in the way is moved aside first, put back on failure, then removed. */
+/**
+ * Renames `temporary` to `path`; a folder in the way is moved aside first, put back on failure, then removed. A kill
+ * between the two renames leaves it aside, from where `mendInterruptedWrites` brings it back.
+ */
 async function replaceFolder(temporary: string, path: string): Promise<void> {
   const aside = siblingName(path, "old");
   const hadOld = await rename(path, aside).then(
@@ -82,8 +74,9 @@ async function writeFolderAtomic(givenPath: string, fill: (temporaryPath: string
   const path = resolve(givenPath);
   await explained("write", givenPath, async () => {
     await makeFolder(dirname(path));
+    await mendInterruptedWrites(dirname(path), basename(path));
     const temporary = siblingName(path, "tmp");
-    await mkdir(temporary);
+    await makeFolder(temporary, path);
     try {
       await fill(temporary);
       await syncFolder(temporary);
@@ -111,6 +104,7 @@ export const nodeWriting: FileWriting = {
   makeTemporaryDirectory: (prefix) => explained("create", tmpdir(), () => mkdtemp(join(tmpdir(), prefix))),
   writeFileAtomic,
   writeFolderAtomic,
+  mendInterruptedWrites: (folder) => explained("mend", folder, () => mendInterruptedWrites(resolve(folder))),
   appendFile: (path, contents) => explained("write", path, () => appendFile(path, contents)),
   remove: (path) => explained("remove", path, () => rm(path, { recursive: true, force: true })),
   mountFile(path) {
