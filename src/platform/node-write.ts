@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { GraftError } from "../errors.js";
 import { explained } from "./node-errors.js";
 import { makeFolder } from "./node-folders.js";
+import { requireUsableNames } from "./node-paths.js";
 import { mendInterruptedWrites, siblingName } from "./node-temporaries.js";
 import type { FileContents, FileWriting } from "./types.js";
 
@@ -31,6 +32,7 @@ async function syncFolder(path: string): Promise<void> {
 async function writeFileAtomic(path: string, contents: FileContents): Promise<void> {
   const temporary = siblingName(path, "tmp");
   await explained("write", path, async () => {
+    requireUsableNames(path);
     try {
       const file = await open(temporary, "wx");
       try {
@@ -73,6 +75,7 @@ async function replaceFolder(temporary: string, path: string): Promise<void> {
 async function writeFolderAtomic(givenPath: string, fill: (temporaryPath: string) => Promise<void>): Promise<void> {
   const path = resolve(givenPath);
   await explained("write", givenPath, async () => {
+    requireUsableNames(givenPath);
     await makeFolder(dirname(path));
     await mendInterruptedWrites(dirname(path), basename(path));
     const temporary = siblingName(path, "tmp");
@@ -99,13 +102,18 @@ async function writeFolderAtomic(givenPath: string, fill: (temporaryPath: string
 export const nodeWriting: FileWriting = {
   makeDirectory: (path) =>
     explained("create", path, async () => {
+      requireUsableNames(path);
       await makeFolder(resolve(path));
     }),
   makeTemporaryDirectory: (prefix) => explained("create", tmpdir(), () => mkdtemp(join(tmpdir(), prefix))),
   writeFileAtomic,
   writeFolderAtomic,
   mendInterruptedWrites: (folder) => explained("mend", folder, () => mendInterruptedWrites(resolve(folder))),
-  appendFile: (path, contents) => explained("write", path, () => appendFile(path, contents)),
+  appendFile: (path, contents) =>
+    explained("write", path, () => {
+      requireUsableNames(path);
+      return appendFile(path, contents);
+    }),
   remove: (path) => explained("remove", path, () => rm(path, { recursive: true, force: true })),
   mountFile(path) {
     throw new GraftError(

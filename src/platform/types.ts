@@ -55,7 +55,7 @@ export interface FileReading {
   isDirectory(path: string): Promise<boolean>;
   /** Entries sorted by name. */
   listDirectory(path: string): Promise<DirectoryEntry[]>;
-  /** The absolute path behind all links. */
+  /** The absolute path behind all links, with `/` between its parts on every system. */
   realPath(path: string): Promise<string>;
 }
 
