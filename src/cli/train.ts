@@ -1,7 +1,6 @@
 import { Command, Option } from "commander";
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
-import { removeStaleTemporaries } from "../platform/node-temporaries.js";
 import { lastCheckpoint, precisionFile, requireWritable, Trainer } from "../training/index.js";
 import { sectionNames } from "./run-file/fields.js";
 import { addRunFlags, readRun, settingsOfLoraLine } from "./run-file/flags.js";
@@ -76,6 +75,9 @@ async function train(file: string | undefined, flags: TrainFlags): Promise<void>
   const extra = flags.lora === undefined ? {} : runOf(settingsOfLoraLine(flags.lora)).lora;
   const run = complete({ ...read, lora: { ...read.lora, ...extra } });
   if (flags.resume === undefined) await checkRunFolder(run.output, run.model, flags.overwrite ?? false);
+  // Before anything else takes its time, and before old checkpoints are looked for or cleared away.
+  await platform.mendInterruptedWrites(run.output);
+  await requireWritable(run.output);
   const prepared = await prepareTraining(run);
   const { model, args, processing, settings } = prepared;
   if (flags.resume !== undefined) {
@@ -99,15 +101,14 @@ async function train(file: string | undefined, flags: TrainFlags): Promise<void>
       ...datasets,
       dataCollator: processing.collate,
       computeMetrics: computeMetricsOf(run.metrics, model.config.numLabels, settings.problemType === "regression"),
-      callbacks: [progress],
+      callbacks: [progress, { onStepEnd: interrupt.startWaiting }],
       processingClass: new Companions(run.model, settings),
       onWarning: warn,
       onInfo: note,
     });
     if (flags.resume === undefined) await clearFolder(run.output);
-    await removeStaleTemporaries(run.output);
-    await requireWritable(run.output);
     const output = await trainer.train({ signal: interrupt.signal, resumeFromCheckpoint: flags.resume ?? false });
+    interrupt.startWaiting();
     await saveRun(trainer, run.output);
     // The memory of the training program serves the evaluations.
     await model.runner.releasePrograms();

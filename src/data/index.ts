@@ -9,6 +9,13 @@ export {
   splitDataset,
   type TextExample,
 } from "./dataset.js";
+export {
+  FORMAT_BYTES,
+  type ImageFormat,
+  type ImageFormatInfo,
+  imageFormat,
+  imageFormats,
+} from "./images/format.js";
 export { type CropBox, cropImage, flipHorizontally, type Size } from "./images/geometry.js";
 export { loadImage } from "./images/load-image.js";
 export type { PixelTensor } from "./images/pixel-tensor.js";

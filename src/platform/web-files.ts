@@ -144,6 +144,7 @@ export const webWriting: FileWriting = {
     files.set(normalise(path), await collect(contents));
   },
   writeFolderAtomic,
+  mendInterruptedWrites: async () => {},
   appendFile: async (given, contents) => {
     const path = normalise(given);
     const stored = files.get(path);

@@ -54,6 +54,38 @@ describe("Ctrl-C", () => {
   });
 });
 
+describe("Ctrl-C before the first step is done", () => {
+  it.each([
+    ["while files are read", "model  bert"],
+    ["while the first step is prepared", "trainable params"],
+  ])("%s ends the program at once, with nothing saved", async (_, awaited) => {
+    const child = spawn(process.execPath, [graftBinary, ...endless, "--overwrite", "--logging-steps", "5"], {
+      cwd: folder,
+    });
+    let seen = "";
+    const listen = (data: Buffer) => {
+      const isFirst = !seen.includes(awaited);
+      seen += data.toString();
+      if (isFirst && seen.includes(awaited)) child.kill("SIGINT");
+    };
+    child.stderr.on("data", listen);
+    child.stdout.on("data", listen);
+    expect(await statusOf(child)).toBe(130);
+    expect(seen).not.toContain("stopping after this step");
+    expect(seen).not.toContain("step 5/");
+  });
+
+  it.runIf(process.platform === "linux")(
+    "an output that cannot be made is refused before anything is read",
+    async () => {
+      const args = endless.map((word) => (word === "out" ? "/proc/x" : word === "bert" ? "missing" : word));
+      const refused = await graft(folder, args);
+      expect(refused.status).toBe(1);
+      expect(refused.stderr).toContain("cannot create /proc/x: nothing can be created in /proc");
+    },
+  );
+});
+
 describe("a run that was stopped", () => {
   const course = ["--max-steps", "40", "--lora-dropout", "0.2", "--learning-rate", "0.01"];
   const args = (output: string) => [...endless.map((word) => (word === "out" ? output : word)), ...course];
