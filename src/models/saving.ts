@@ -58,10 +58,12 @@ async function followFile(parameters: readonly Parameter[], path: string): Promi
 
 /** An adapter's tensors are no part of a model's file: transformers would take them for strangers. */
 function refuseAdapters({ guests }: Network): void {
-  if (guests.size === 0) return;
+  const [guest] = guests;
+  if (guest === undefined) return;
+  const [parameter] = guest.parameters();
   throw new GraftError(
     "invalid-argument",
-    "the model holds an adapter, which is no part of model.safetensors",
+    `the model holds an adapter${parameter ? ` (${parameter.name})` : ""}, which is no part of model.safetensors`,
     "Save the PeftModel, which writes the adapter, or what its mergeAndUnload or unload returns.",
   );
 }

@@ -48,6 +48,8 @@ export interface ParameterOptions {
   /** The adapter that it belongs to; null (default): the base model. */
   readonly owner?: string | null;
   readonly trainable?: boolean;
+  /** Whether it is a number that a method is set to (LoRA's scale): no weight, neither counted nor saved. Default false. */
+  readonly isSetting?: boolean;
   readonly initializer?: Initializer;
 }
 
@@ -73,6 +75,7 @@ export class Parameter {
   symbolicShape: readonly Dim[];
   readonly residency: "fixed" | "slot";
   readonly owner: string | null;
+  readonly isSetting: boolean;
   private settling: Promise<void> | undefined;
 
   /** @param shape sizes, as in the checkpoint */
@@ -83,7 +86,8 @@ export class Parameter {
     this.symbolicShape = options.symbolicShape ?? shape;
     this.residency = options.residency ?? "fixed";
     this.owner = options.owner ?? null;
-    this.trainable = options.trainable ?? true;
+    this.isSetting = options.isSetting ?? false;
+    this.trainable = options.trainable ?? !this.isSetting;
     this.initializer = options.initializer ?? zeros;
   }
 

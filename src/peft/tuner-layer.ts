@@ -25,7 +25,7 @@ export abstract class TunerLayer extends Wrapper<Layer> implements LinearLike {
     if (isMerged && isTrainable && trace.mode === "train") {
       throw new GraftError(
         "invalid-argument",
-        `the adapter is merged into ${this.path}, so it cannot be trained`,
+        `the adapter is merged into ${this.path}.weight, so it cannot be trained`,
         "Call unmergeAdapter first.",
       );
     }

@@ -75,7 +75,7 @@ export class AdapterHost implements Host {
     this.acting.own.set(key, parameter);
     if (symbolicShape) this.acting.shapes.set(parameter, symbolicShape);
     if (made) parameter.source = { kind: "made", make: () => this.make(made, madeFrom) };
-    if (!isSaved) this.acting.unsaved.add(key);
+    if (!isSaved || parameter.isSetting) this.acting.unsaved.add(key);
     if (parameter.trainable) this.acting.trainedKeys.add(key);
     return parameter;
   }

@@ -68,11 +68,9 @@ export class Adapter implements Guest, Acting {
     return [...this.own.values(), ...this.copies.map(({ copy }) => copy)];
   }
 
-  /** Its own tensors that count as parameters: those that are trained or saved. */
+  /** Its own tensors that count as parameters. */
   counted(): Parameter[] {
-    return [...this.own].flatMap(([key, parameter]) =>
-      this.trainedKeys.has(key) || !this.unsaved.has(key) ? [parameter] : [],
-    );
+    return [...this.own.values()].filter(({ isSetting }) => !isSetting);
   }
 
   /** The groups of its trained parameters, those without a group of their own in the last one. */

@@ -66,7 +66,7 @@ export class LoraLayer extends TunerLayer {
       symbolicShape: (slot) => [outFeatures, rank(slot)],
       initializer: initB,
     });
-    this.scale = host.parameter(`${path}.lora_scaling`, [], { trainable: false, isSaved: false });
+    this.scale = host.parameter(`${path}.lora_scaling`, [], { isSetting: true });
     this.setScale(1);
     this.variant = variantOf(config);
     this.extra = this.variant.parameters(host, this);
