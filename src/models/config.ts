@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { camelCase } from "../case.js";
 import { GraftError } from "../errors.js";
 import { isJsonObject, shown } from "../json.js";
 import { activationNames } from "../nn/index.js";
@@ -72,10 +73,6 @@ function check<S extends z.ZodType>(schema: S, raw: unknown, what: string): z.ou
     `${what} cannot be used: ${faults.join("; ")}`,
     "Compare the file with the config.json of a working model of the same type.",
   );
-}
-
-function camelCase(name: string): string {
-  return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 /**

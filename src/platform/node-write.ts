@@ -1,9 +1,9 @@
-import { appendFile, type FileHandle, mkdir, mkdtemp, open, rename, rm } from "node:fs/promises";
+import { appendFile, type FileHandle, mkdir, mkdtemp, open, readdir, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { GraftError } from "../errors.js";
 import { explained } from "./node-errors.js";
-import { siblingName } from "./node-temporaries.js";
+import { removeStaleTemporaries, siblingName } from "./node-temporaries.js";
 import type { FileContents, FileWriting } from "./types.js";
 
 /** Creates a folder and its parents. */
@@ -102,6 +102,22 @@ async function writeFolderAtomic(givenPath: string, fill: (temporaryPath: string
   });
 }
 
+async function writeFilesInto(folder: string, last: string, fill: (temporaryPath: string) => Promise<void>) {
+  const temporary = siblingName(join(resolve(folder), "files"), "tmp");
+  await explained("write", folder, async () => {
+    try {
+      await makeFolder(temporary);
+      await fill(temporary);
+      await rm(join(folder, last), { force: true });
+      const others = (await readdir(temporary)).filter((name) => name !== last).sort();
+      for (const name of [...others, last]) await rename(join(temporary, name), join(folder, name));
+    } finally {
+      await rm(temporary, { recursive: true, force: true });
+    }
+    await syncFolder(folder);
+  });
+}
+
 /** Writing side of the file system. */
 export const nodeWriting: FileWriting = {
   makeDirectory: (path) =>
@@ -111,6 +127,8 @@ export const nodeWriting: FileWriting = {
   makeTemporaryDirectory: (prefix) => explained("create", tmpdir(), () => mkdtemp(join(tmpdir(), prefix))),
   writeFileAtomic,
   writeFolderAtomic,
+  writeFilesInto,
+  removeStaleTemporaries,
   appendFile: (path, contents) => explained("write", path, () => appendFile(path, contents)),
   remove: (path) => explained("remove", path, () => rm(path, { recursive: true, force: true })),
   mountFile(path) {

@@ -75,6 +75,13 @@ export interface FileWriting {
    * A folder that was there is replaced with all it held, and stays untouched when `fill` fails. Parents are created.
    */
   writeFolderAtomic(path: string, fill: (temporaryPath: string) => Promise<void>): Promise<void>;
+  /**
+   * Writes some files of a folder that holds others, too: `fill` writes them into a temporary folder, and only when all are
+   * whole does each take its place. `last`, the file that makes the folder complete, is taken away first and put in last.
+   */
+  writeFilesInto(folder: string, last: string, fill: (temporaryPath: string) => Promise<void>): Promise<void>;
+  /** Removes what writers in a folder left behind whose process has ended; nothing in the browser. */
+  removeStaleTemporaries(folder: string): Promise<void>;
   /** Appends text or bytes; creates the file. */
   appendFile(path: string, contents: string | Uint8Array): Promise<void>;
   /** Removes a file or a folder with all it holds; one that is not there is fine. */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { formatBytes, formatDuration, formatNumber } from "#graft/cli/shell/format";
 import { precisionSummary, precisionTable } from "#graft/cli/shell/precision-table";
 import { oneLine, renderTable } from "#graft/cli/shell/table";
-import { predictionOf } from "#graft/cli/work/probabilities";
+import { predictionOf } from "#graft/runs/data/probabilities";
 import { graft, graftBinary, textModel, workFolder, writeTable } from "./graft.js";
 
 const errorsModule = new URL("../../dist/cli/shell/errors.js", import.meta.url).href;

@@ -1,6 +1,7 @@
 import * as z from "zod";
+import { snakeCase } from "../../case.js";
 import { loraDefaults, loraFields, loraKeys } from "../../peft/config/lora-fields.js";
-import { snakeCase, trainingArgumentFields } from "../../training/arguments/index.js";
+import { trainingArgumentFields } from "../../training/arguments/index.js";
 import { type MetricName, metrics } from "../../training/metrics/index.js";
 
 const path = z.string().min(1);
