@@ -1,9 +1,9 @@
 // The floors of the house: each room lists the rooms it may import, type-only imports included.
 // No circles anywhere, and only platform/node* and cli/ may touch Node's own modules.
-const base = ["errors", "tensor-data", "random", "json", "case"];
+const base = ["errors", "tensor-data", "random", "json", "case", "turn", "nearest", "checked"];
 const files = [...base, "platform", "safetensors", "hub"];
 const engine = [...base, "graph", "autodiff", "onnx", "optim"];
-const models = [...new Set([...files, ...engine, "runtime", "nn", "compile"])];
+const models = [...new Set([...files, ...engine, "options", "runtime", "nn", "compile"])];
 const training = [...models, "models", "peft", "data"];
 const runs = [...training, "training", "tasks"];
 
@@ -13,6 +13,10 @@ const allowed = {
   random: ["errors"],
   json: ["errors"],
   case: [],
+  turn: [],
+  nearest: [],
+  checked: ["errors"],
+  options: base,
   platform: base,
   safetensors: [...base, "platform"],
   hub: [...base, "platform", "safetensors"],

@@ -72,14 +72,17 @@ export interface ProgramDefinition {
   readonly outputs: readonly string[];
   /** Outputs that measure products. */
   readonly probes?: readonly ProductMeasurement[];
-  /** Inputs fed from the engine's resident tensors. */
+  /** Slots: inputs fed from the engine's resident tensors. A run says which fills which; by default that of the same name. */
   readonly resident: readonly string[];
   readonly masks: readonly MaskDeclaration[];
-  /** Training: the output that holds the gradient of each trained resident tensor. */
+  /** Training: the output that holds the gradient of each trained slot. */
   readonly gradients?: Readonly<Record<string, string>>;
   /** Training: the output that holds the scalar loss. */
   readonly loss?: string;
 }
+
+/** Which resident tensor fills a slot, by the slot's name. A slot that is not named is filled by the one of its own name. */
+export type Binding = Readonly<Record<string, string>>;
 
 /** Names the dropout masks of one forward pass, together with each mask's site. */
 export interface MaskKey {

@@ -5,9 +5,16 @@ import type { TensorData } from "../tensor-data.js";
 import { WorkerClient } from "./client.js";
 import { copyTensor } from "./copy-tensor.js";
 import { defaultBackend } from "./default-backend.js";
-import type { BackendName, MaskKey, ProgramDefinition, QuantizedData } from "./definition.js";
+import type { BackendName, Binding, MaskKey, ProgramDefinition, QuantizedData } from "./definition.js";
 import { packTensors } from "./pack.js";
-import type { AccumulateResult, OptimizerOptions, OptimizerState, QuantizeProgress, TensorRecord } from "./protocol.js";
+import type {
+  AccumulateResult,
+  Counters,
+  OptimizerOptions,
+  OptimizerState,
+  QuantizeProgress,
+  TensorRecord,
+} from "./protocol.js";
 
 export interface EngineOptions {
   /** Default "cpu" in Node, "wasm" in the browser. */
@@ -34,6 +41,8 @@ type Tensors = Readonly<Record<string, TensorData>>;
 export interface RunOptions {
   /** Needed by programs with dropout masks. */
   readonly masks?: MaskKey;
+  /** Which resident tensor fills a slot. A slot that is not named is filled by the resident of its own name. */
+  readonly bind?: Binding | undefined;
   /** Outputs to return. Default: all for `run`, none besides the loss for `accumulate`. */
   readonly fetch?: readonly string[];
   /** Move the inputs' buffers to the worker instead of copying them; they are empty afterwards. */
@@ -111,7 +120,7 @@ export class Engine {
       ...(quantizedData && { quantizedData: quantizedData.map(copyQuantized) }),
     };
     const { program } = await this.client.call("compile", { definition: owned }, options);
-    return new Program(this.client, program, definition.outputs, definition.probes ?? []);
+    return new Program(this.client, program, definition);
   }
 
   /** Puts tensors (or replaces them) into the worker, where programs that name them find them. Copied unless `transfer`. */
@@ -135,6 +144,11 @@ export class Engine {
     return new OptimizerHandle(this.client, optimizer);
   }
 
+  /** What was done so far. */
+  counters(): Promise<Counters> {
+    return this.client.call("counters", undefined);
+  }
+
   /** Whether it was disposed or its worker has failed: no call will be answered any more. */
   get hasEnded(): boolean {
     return this.client.hasEnded;
@@ -148,40 +162,49 @@ export class Engine {
 
 /** A compiled graph in the worker. */
 export class Program {
+  readonly outputs: readonly string[];
+  /** The inputs that resident tensors fill. */
+  readonly slots: readonly string[];
+  /** Outputs that measure products. */
+  readonly probes: readonly ProductMeasurement[];
+
   /** @internal Made by `Engine.compile`. */
   constructor(
     private readonly client: WorkerClient,
     private readonly id: number,
-    readonly outputs: readonly string[],
-    /** Outputs that measure products. */
-    readonly probes: readonly ProductMeasurement[] = [],
-  ) {}
+    { outputs, resident, probes = [] }: ProgramDefinition,
+  ) {
+    this.outputs = outputs;
+    this.slots = resident;
+    this.probes = probes;
+  }
 
   /**
    * Runs the graph.
    * @returns the outputs by name; their arrays belong to the caller.
    * @throws GraftError `invalid-argument`, `dtype-mismatch` or `shape-mismatch` for inputs that do not fit, `missing-tensor`
-   * for a resident tensor that was not set, `aborted`, `engine`.
+   * for a slot whose resident was not set, `aborted`, `engine`.
    */
   async run(inputs: Tensors, options: RunOptions = {}): Promise<TensorRecord> {
-    const { masks, fetch, transfer = false, signal } = options;
-    const params = { program: this.id, inputs: packTensors(inputs, transfer), masks, fetch };
+    const { masks, bind, fetch, transfer = false, signal } = options;
+    const params = { program: this.id, inputs: packTensors(inputs, transfer), masks, bind, fetch };
     return this.client.call("run", params, { signal });
   }
 
   /**
-   * Runs forward and backward. The gradients, times `weight`, are added to the worker's sums, which all programs share.
+   * Runs forward and backward. The gradients, times `weight`, are added to the worker's sums, which all programs share,
+   * under the names of the residents that fill the trained slots.
    * After an abort the sums may hold part of a batch: call `zeroGrad`.
    */
   async accumulate(inputs: Tensors, options: AccumulateOptions = {}): Promise<AccumulateResult> {
-    const { masks, fetch = [], weight = 1, transfer = false, signal } = options;
-    const params = { program: this.id, inputs: packTensors(inputs, transfer), masks, weight, fetch };
+    const { masks, bind, fetch = [], weight = 1, transfer = false, signal } = options;
+    const params = { program: this.id, inputs: packTensors(inputs, transfer), masks, bind, weight, fetch };
     return this.client.call("accumulate", params, { signal });
   }
 
-  /** Copies of the gradient sums of this program's trained tensors, by resident name. */
-  gradients(): Promise<TensorRecord> {
-    return this.client.call("gradients", { program: this.id });
+  /** Copies of the gradient sums of the residents that fill this program's trained slots, by resident name. */
+  gradients(bind?: Binding): Promise<TensorRecord> {
+    return this.client.call("gradients", { program: this.id, bind });
   }
 
   /** Frees the session. Once more, or after its engine: nothing happens. */

@@ -12,6 +12,7 @@ export {
 } from "./engine.js";
 export type {
   AccumulateResult,
+  Counters,
   OptimizedParameter,
   OptimizerOptions,
   OptimizerState,

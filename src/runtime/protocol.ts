@@ -1,7 +1,7 @@
 import type { GraftErrorCode } from "../errors.js";
 import type { OptimizerName, OptimizerSettings } from "../optim/index.js";
 import type { TensorData } from "../tensor-data.js";
-import type { BackendName, MaskKey, ProgramDefinition } from "./definition.js";
+import type { BackendName, Binding, MaskKey, ProgramDefinition } from "./definition.js";
 
 export type TensorRecord = Record<string, TensorData>;
 
@@ -45,6 +45,23 @@ export interface QuantizeProgress {
   readonly seconds: number;
 }
 
+/** What the engine has done since it was made. */
+export interface Counters {
+  /** Programs compiled. */
+  readonly sessions: number;
+  /** Bytes of resident tensors sent to the worker. */
+  readonly bytesUploaded: number;
+  /** Passes through a program. */
+  readonly runs: number;
+}
+
+interface RunParams {
+  program: number;
+  inputs: TensorRecord;
+  masks: MaskKey | undefined;
+  bind: Binding | undefined;
+}
+
 /** What the main thread can ask of the worker. */
 export interface Protocol {
   open: {
@@ -58,20 +75,14 @@ export interface Protocol {
   };
   compile: { params: { definition: ProgramDefinition }; result: { program: number } };
   run: {
-    params: { program: number; inputs: TensorRecord; masks: MaskKey | undefined; fetch: readonly string[] | undefined };
+    params: RunParams & { fetch: readonly string[] | undefined };
     result: TensorRecord;
   };
   accumulate: {
-    params: {
-      program: number;
-      inputs: TensorRecord;
-      masks: MaskKey | undefined;
-      weight: number;
-      fetch: readonly string[];
-    };
+    params: RunParams & { weight: number; fetch: readonly string[] };
     result: AccumulateResult;
   };
-  gradients: { params: { program: number }; result: TensorRecord };
+  gradients: { params: { program: number; bind: Binding | undefined }; result: TensorRecord };
   disposeProgram: { params: { program: number }; result: undefined };
   setResident: { params: { tensors: TensorRecord }; result: undefined };
   getResident: { params: { names: readonly string[] | undefined }; result: TensorRecord };
@@ -85,6 +96,7 @@ export interface Protocol {
   optimizerState: { params: { optimizer: number }; result: OptimizerState };
   loadOptimizerState: { params: { optimizer: number; state: OptimizerState }; result: undefined };
   disposeOptimizer: { params: { optimizer: number }; result: undefined };
+  counters: { params: undefined; result: Counters };
   close: { params: undefined; result: undefined };
 }
 

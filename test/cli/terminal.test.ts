@@ -218,8 +218,9 @@ describe("what is shown", () => {
       renderTable(columns, [
         ["고양이", "1"],
         ["a", "20"],
+        ["👩‍👩‍👧", "3"],
       ]),
-    ).toBe("label    n\n------  --\n고양이   1\na       20");
+    ).toBe("label    n\n------  --\n고양이   1\na       20\n👩‍👩‍👧       3");
     expect(oneLine("a\u001b[31m\nb")).toBe("a\\u001b[31m\\nb");
   });
 

@@ -1,10 +1,10 @@
 import { GraftError } from "../../errors.js";
+import { nearest } from "../../nearest.js";
 import { Linear, type Module } from "../../nn/index.js";
 import type { LoraConfig } from "../config/lora-config.js";
 import { headNames } from "../config/task-types.js";
 import { LoraLinear } from "../tuners/lora/layer.js";
 import { defaultTargetModules } from "./default-targets.js";
-import { nearest } from "./nearest.js";
 import { isAllLinear, isSavedWhole, matcher, type Patterns } from "./patterns.js";
 
 /** A module and the paths that transformers 4 and 5, in this order, give it (one where only one version counts). */

@@ -25,6 +25,7 @@ export class EngineCore {
   private readonly accumulators = new GradientAccumulators();
   private readonly programs = new Map<number, ProgramCore>();
   private readonly optimizers = new Map<number, OptimizerCore>();
+  private readonly counters = { sessions: 0, bytesUploaded: 0, runs: 0 };
   private nextId = 1;
 
   readonly handlers: Handlers = {
@@ -40,6 +41,7 @@ export class EngineCore {
         folder === undefined ? definition : { ...definition, externalFolder: await platform.realPath(folder) };
       const { backend } = this;
       const session = await withInt8Weights(resolved, report, (complete) => backend.createSession(complete));
+      this.counters.sessions++;
       // Weights that came in memory are in the session now. The request that holds them ends with this call.
       if (holdsWeights(definition)) setTimeout(() => platform.collectGarbage());
       try {
@@ -54,12 +56,17 @@ export class EngineCore {
       this.programs.set(program, new ProgramCore(light, session, this.residents, this.accumulators));
       return { program };
     },
-    run: ({ program, inputs, masks, fetch }) => this.program(program).run(inputs, masks, fetch),
-    accumulate: ({ program, inputs, masks, weight, fetch }) =>
-      this.program(program).accumulate(inputs, masks, weight, fetch),
-    gradients: ({ program }) => {
+    run: ({ program, fetch, ...feeding }) => {
+      this.counters.runs++;
+      return this.program(program).run(feeding, fetch);
+    },
+    accumulate: ({ program, weight, fetch, ...feeding }) => {
+      this.counters.runs++;
+      return this.program(program).accumulate(feeding, weight, fetch);
+    },
+    gradients: ({ program, bind }) => {
       const copies: TensorRecord = {};
-      for (const name of this.program(program).gradientNames()) {
+      for (const name of this.program(program).gradientNames(bind)) {
         const sum = this.accumulators.get(name);
         if (sum !== undefined) copies[name] = copyTensor(sum);
       }
@@ -70,7 +77,11 @@ export class EngineCore {
       this.programs.delete(program);
       await core?.release();
     },
-    setResident: ({ tensors }) => void this.residents.set(tensors),
+    setResident: ({ tensors }) => {
+      for (const { data } of Object.values(tensors)) this.counters.bytesUploaded += data.byteLength;
+      this.residents.set(tensors);
+      return undefined;
+    },
     getResident: ({ names }) =>
       Object.fromEntries((names ?? this.residents.names()).map((name) => [name, copyTensor(this.residents.get(name))])),
     removeResident: ({ names }) => {
@@ -96,6 +107,7 @@ export class EngineCore {
       if (ended.length > 0) this.accumulators.clear(ended);
       return undefined;
     },
+    counters: () => ({ ...this.counters }),
     close: async () => {
       for (const program of this.programs.values()) await program.release();
       this.programs.clear();

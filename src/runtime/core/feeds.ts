@@ -12,6 +12,8 @@ export interface Bindings {
 /** A declaration made ready for many checks. */
 export interface CheckedInput {
   readonly name: string;
+  /** What messages call it. */
+  readonly label: string;
   readonly dtype: DType;
   readonly shape: readonly Dim[];
   /** Per dimension: its number, its name, or undefined for an expression, which is checked last. */
@@ -28,6 +30,7 @@ function nameOf(dim: Dim): string | undefined {
 export function prepareInput({ name, dtype, shape }: InputDeclaration): CheckedInput {
   return {
     name,
+    label: `input "${name}"`,
     dtype,
     shape,
     fixed: shape.map((dim) => (typeof dim === "number" ? dim : undefined)),
@@ -46,7 +49,7 @@ export function copyBindings({ values, givenBy }: Bindings): Bindings {
 function shapeError(input: CheckedInput, actual: readonly number[], reason: string): GraftError {
   return new GraftError(
     "shape-mismatch",
-    `input "${input.name}" is declared [${input.shape.join(", ")}] and was given [${actual.join(", ")}]: ${reason}`,
+    `${input.label} is declared [${input.shape.join(", ")}] and was given [${actual.join(", ")}]: ${reason}`,
     "Give a tensor of the declared shape; a named dimension has one value in all inputs of a run.",
   );
 }
@@ -55,7 +58,7 @@ function checkDType(input: CheckedInput, tensor: TensorData): void {
   if (tensor.dtype !== input.dtype) {
     throw new GraftError(
       "dtype-mismatch",
-      `input "${input.name}" is declared ${input.dtype} and was given ${tensor.dtype}`,
+      `${input.label} is declared ${input.dtype} and was given ${tensor.dtype}`,
       `Convert the tensor to ${input.dtype}.`,
     );
   }

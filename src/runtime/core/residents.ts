@@ -11,14 +11,14 @@ export class ResidentTensors {
     return this.changes;
   }
 
-  /** @throws GraftError `missing-tensor` */
-  get(name: string): TensorData {
+  /** @param slot which the tensor is to fill, for the message. @throws GraftError `missing-tensor` */
+  get(name: string, slot = name): TensorData {
     const tensor = this.tensors.get(name);
     if (tensor !== undefined) return tensor;
     throw new GraftError(
       "missing-tensor",
-      `the engine holds no resident tensor "${name}"`,
-      "Call engine.setResident with every tensor that the program declares as resident before it runs.",
+      `the engine holds no resident tensor "${name}"${slot === name ? "" : ` for slot "${slot}"`}`,
+      "Call setResident with a tensor for each of the program's slots before it runs, or bind the slot to one that is there.",
     );
   }
 
