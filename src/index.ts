@@ -39,5 +39,19 @@ export {
 } from "./peft/index.js";
 export type { Platform } from "./platform/types.js";
 export type { CounterRng } from "./random.js";
+export {
+  type CompleteRun,
+  type ExecuteOptions,
+  executeRun,
+  type Notices,
+  type PreparedRun,
+  prepareRun,
+  type Run,
+  type RunOptions,
+  type RunResult,
+  readRunFile,
+  runOf,
+  type Setting,
+} from "./runs/index.js";
 export type { TensorData } from "./tensor-data.js";
 export * from "./training/index.js";

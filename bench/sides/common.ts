@@ -1,6 +1,4 @@
 import {
-  AutoModelForImageClassification,
-  AutoModelForSequenceClassification,
   createTrainingSession,
   type FrozenPrecisionReport,
   GraftError,
@@ -9,6 +7,7 @@ import {
   type TrainingSession,
 } from "graft-peft";
 import type { ModelInputs } from "#graft/models/index";
+import { loadClassifier } from "#graft/runs/models/open";
 import type { BackendName } from "#graft/runtime/index";
 import { openSafetensors, readAllTensors } from "#graft/safetensors/read";
 import { type StepJobName, stepJobs } from "../jobs.js";
@@ -52,8 +51,7 @@ export function loadBase({
   profileFolder,
 }: GraftSideOptions): Promise<PreTrainedModel> {
   const { kind, labels } = stepJobs[job];
-  const auto = kind === "image" ? AutoModelForImageClassification : AutoModelForSequenceClassification;
-  return auto.fromPretrained(model, {
+  return loadClassifier(kind === "image" ? "image-classification" : "text-classification", model, {
     threads,
     backend,
     numLabels: labels,

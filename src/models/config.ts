@@ -1,4 +1,6 @@
 import * as z from "zod";
+import { camelCase } from "../case.js";
+import { checked } from "../checked.js";
 import { GraftError } from "../errors.js";
 import { isJsonObject, shown } from "../json.js";
 import { activationNames } from "../nn/index.js";
@@ -68,18 +70,8 @@ const commonSchema = z.object({
 });
 
 function check<S extends z.ZodType>(schema: S, raw: unknown, what: string): z.output<S> {
-  const result = schema.safeParse(raw);
-  if (result.success) return result.data;
-  const faults = result.error.issues.map((issue) => `${issue.path.join(".") || "the whole"}: ${issue.message}`);
-  throw new GraftError(
-    "invalid-config",
-    `${what} cannot be used: ${faults.join("; ")}`,
-    "Compare the file with the config.json of a working model of the same type.",
-  );
-}
-
-function camelCase(name: string): string {
-  return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  const hint = "Compare the file with the config.json of a working model of the same type.";
+  return checked(schema, raw, `${what} cannot be used`, hint);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { appendFile, type FileHandle, mkdtemp, open, rename, rm } from "node:fs/promises";
+import { appendFile, type FileHandle, mkdtemp, open, readdir, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { GraftError } from "../errors.js";
@@ -98,6 +98,22 @@ async function writeFolderAtomic(givenPath: string, fill: (temporaryPath: string
   });
 }
 
+async function writeFilesInto(folder: string, last: string, fill: (temporaryPath: string) => Promise<void>) {
+  const temporary = siblingName(join(resolve(folder), "files"), "tmp");
+  await explained("write", folder, async () => {
+    try {
+      await makeFolder(temporary);
+      await fill(temporary);
+      await rm(join(folder, last), { force: true });
+      const others = (await readdir(temporary)).filter((name) => name !== last).sort();
+      for (const name of [...others, last]) await rename(join(temporary, name), join(folder, name));
+    } finally {
+      await rm(temporary, { recursive: true, force: true });
+    }
+    await syncFolder(folder);
+  });
+}
+
 /** Writing side of the file system. */
 export const nodeWriting: FileWriting = {
   makeDirectory: (path) =>
@@ -109,6 +125,7 @@ export const nodeWriting: FileWriting = {
   writeFileAtomic,
   writeFolderAtomic,
   mendInterruptedWrites: (folder) => explained("mend", folder, () => mendInterruptedWrites(resolve(folder))),
+  writeFilesInto,
   appendFile: (path, contents) =>
     explained("write", path, () => {
       requireUsableNames(path);

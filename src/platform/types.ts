@@ -76,6 +76,11 @@ export interface FileWriting {
    */
   writeFolderAtomic(path: string, fill: (temporaryPath: string) => Promise<void>): Promise<void>;
   /**
+   * Writes some files of a folder that holds others, too: `fill` writes them into a temporary folder, and only when all are
+   * whole does each take its place. `last`, the file that makes the folder complete, is taken away first and put in last.
+   */
+  writeFilesInto(folder: string, last: string, fill: (temporaryPath: string) => Promise<void>): Promise<void>;
+  /**
    * Puts right what writers in a folder left behind that were killed: a folder that was being replaced goes back to its
    * place where its successor never came, and temporary files are removed. Nothing to do in the browser.
    */

@@ -1,5 +1,6 @@
 import { platform } from "#platform";
 import { GraftError, messageOf } from "../errors.js";
+import { Turn } from "../turn.js";
 import { EngineCore } from "./core/engine-core.js";
 import {
   buffersIn,
@@ -18,7 +19,7 @@ import {
 const port = platform.workerPort();
 const core = new EngineCore();
 const waiting = new Set<number>();
-let queue: Promise<void> = Promise.resolve();
+const turn = new Turn();
 
 function plainError(error: unknown): PlainError {
   if (error instanceof GraftError) return { code: error.code, message: error.message, hint: error.hint };
@@ -66,7 +67,7 @@ async function answer(request: Extract<ToWorker, { kind: "request" }>): Promise<
     const result = await handle(request, method, params as Params<Method>);
     port.postMessage({ id, result } satisfies FromWorker, [...buffersIn(result)]);
   } catch (error) {
-    // A result that cannot be sent is answered, too: a rejected queue would take no further request.
+    // A result that cannot be sent is answered, too: nobody else hears of it.
     port.postMessage({ id, error: plainError(error) } satisfies FromWorker);
   }
 }
@@ -78,5 +79,5 @@ port.onMessage((message) => {
     return;
   }
   waiting.add(request.id);
-  queue = queue.then(() => answer(request));
+  void turn.take(() => answer(request));
 });

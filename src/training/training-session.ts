@@ -4,6 +4,7 @@ import type { BoundProgram, ModelInputs, PreparedInputs } from "../models/index.
 import type { OptimizerName, OptimizerSettings } from "../optim/index.js";
 import type { Engine, OptimizerHandle, OptimizerOptions, OptimizerState, QuantizeProgress } from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
+import { Turn } from "../turn.js";
 import type { TrainableModel } from "./model.js";
 import { reusePrecision, useInt8 } from "./precision/frozen-precision.js";
 import type { FrozenPrecisionReport } from "./precision/precision-report.js";
@@ -64,7 +65,7 @@ export class TrainingSession {
   private updates = 0;
   private microStep = 0;
   private isDisposed = false;
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly turn = new Turn();
 
   /** @internal Made by `createTrainingSession`. */
   constructor(
@@ -164,7 +165,7 @@ export class TrainingSession {
    * before. `model.dispose()` frees them as well, so a program that trains once needs no more than that.
    */
   dispose(): Promise<void> {
-    if (this.isDisposed) return this.last.then(() => {});
+    if (this.isDisposed) return this.turn.ended();
     const freed = this.inOrder(async () => {
       const optimizer = this.optimizer;
       this.optimizer = undefined;
@@ -178,9 +179,7 @@ export class TrainingSession {
   /** Runs an action after those asked for before it. @throws GraftError `invalid-argument` after `dispose` */
   private inOrder<T>(action: () => Promise<T>): Promise<T> {
     if (this.isDisposed) return Promise.reject(disposedError());
-    const result = this.last.then(action);
-    this.last = result.catch(() => {});
-    return result;
+    return this.turn.take(action);
   }
 
   /** Before the first program: the model may have been trained otherwise before. */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { formatBytes, formatDuration, formatNumber } from "#graft/cli/shell/format";
 import { precisionSummary, precisionTable } from "#graft/cli/shell/precision-table";
 import { oneLine, renderTable } from "#graft/cli/shell/table";
-import { predictionOf } from "#graft/cli/work/probabilities";
+import { predictionOf } from "#graft/runs/data/probabilities";
 import { graft, graftBinary, textModel, workFolder, writeTable } from "./graft.js";
 
 const errorsModule = new URL("../../dist/cli/shell/errors.js", import.meta.url).href;
@@ -250,8 +250,9 @@ describe("what is shown", () => {
       renderTable(columns, [
         ["고양이", "1"],
         ["a", "20"],
+        ["👩‍👩‍👧", "3"],
       ]),
-    ).toBe("label    n\n------  --\n고양이   1\na       20");
+    ).toBe("label    n\n------  --\n고양이   1\na       20\n👩‍👩‍👧       3");
     expect(oneLine("a\u001b[31m\nb")).toBe("a\\u001b[31m\\nb");
   });
 

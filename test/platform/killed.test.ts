@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { platform } from "#graft/platform/node";
-import { lastCheckpoint } from "#graft/training/checkpoint";
+import { lastCheckpoint } from "#graft/training/checkpoints/checkpoint";
 
 const writer = fileURLToPath(new URL("./killed-writer.mjs", import.meta.url));
 const endedPid = () => spawnSync(process.execPath, ["-e", ""]).pid;

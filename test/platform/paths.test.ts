@@ -2,7 +2,7 @@ import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, win32 } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ExternalData } from "#graft/nn/external-data";
+import { ExternalData } from "#graft/compile/external-data";
 import { platform } from "#graft/platform/node";
 import { requireUsableNames, slashed } from "#graft/platform/node-paths";
 import * as web from "#graft/platform/web-paths";

@@ -1,9 +1,9 @@
 import { GraftError } from "../../errors.js";
+import { nearest } from "../../nearest.js";
 import type { Module } from "../../nn/index.js";
 import type { CommonValues } from "../config/config-class.js";
 import { headNames } from "../config/task-types.js";
 import type { NamedModule } from "./named-module.js";
-import { nearest } from "./nearest.js";
 
 type SavedModules = Pick<CommonValues, "modulesToSave" | "taskType">;
 

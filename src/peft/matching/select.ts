@@ -1,8 +1,8 @@
 import { GraftError } from "../../errors.js";
+import { nearest } from "../../nearest.js";
 import type { CommonValues } from "../config/config-class.js";
 import { headNames } from "../config/task-types.js";
 import type { NamedModule } from "./named-module.js";
-import { nearest } from "./nearest.js";
 import { isAllLinear, isSavedWhole, matcher, type Patterns } from "./patterns.js";
 
 /** The options by which a config says where a method goes. */

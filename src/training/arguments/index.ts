@@ -1,4 +1,4 @@
-export { argumentAliases, snakeCase } from "./aliases.js";
+export { argumentAliases } from "./aliases.js";
 export { type TrainingArgumentName, type TrainingArgumentValues, trainingArgumentFields } from "./fields.js";
 export {
   TrainingArguments,

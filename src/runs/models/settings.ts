@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { platform } from "#platform";
-import { GraftError } from "../../errors.js";
+import { checked } from "../../checked.js";
 import { readJsonObject, writeJson } from "../../hub/json-file.js";
 import { type LabelMaps, labelMaps } from "../../models/labels.js";
 
@@ -44,16 +44,9 @@ export async function writeSettings(folder: string, settings: Settings): Promise
 export async function readSettings(folder: string): Promise<Settings | undefined> {
   const path = platform.join(folder, SETTINGS_FILE);
   if (!(await platform.exists(path))) return undefined;
-  const result = schema.safeParse(await readJsonObject(path, "settings of the training run"));
-  if (!result.success) {
-    const issue = result.error.issues[0];
-    throw new GraftError(
-      "invalid-config",
-      `${path}: ${issue?.path.join(".")}: ${issue?.message}`,
-      "Restore the file that graft train wrote, or remove it and name the labels with --labels.",
-    );
-  }
-  const { task, problem_type: problemType, id2label, label2id, max_length: maxLength, transforms } = result.data;
+  const hint = "Restore the file that graft train wrote, or remove it and name the labels with --labels.";
+  const raw = checked(schema, await readJsonObject(path, "settings of the training run"), path, hint);
+  const { task, problem_type: problemType, id2label, label2id, max_length: maxLength, transforms } = raw;
   const maps = { ...(id2label && { id2label }), ...(label2id && { label2id }) };
   const labels = labelMaps(maps, path);
   return { task, problemType, labels, maxLength: maxLength ?? undefined, transforms: transforms ?? undefined };

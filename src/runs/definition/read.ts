@@ -1,9 +1,10 @@
 import { isMap, isScalar, LineCounter, type Pair, parseDocument } from "yaml";
 import { platform } from "#platform";
+import { snakeCase } from "../../case.js";
 import { GraftError } from "../../errors.js";
+import { nearest } from "../../nearest.js";
 import { LoraConfig } from "../../peft/index.js";
-import { nearest } from "../../peft/matching/nearest.js";
-import { argumentAliases, snakeCase } from "../../training/arguments/index.js";
+import { argumentAliases } from "../../training/arguments/index.js";
 import { type SectionName, sectionNames, sections } from "./fields.js";
 import type { Setting } from "./run.js";
 

@@ -2,12 +2,12 @@ import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
 import { AutoModel, type PreTrainedModel } from "../../models/index.js";
 import { getPeftModel, readAdapterConfig } from "../../peft/index.js";
-import type { Run } from "../run-file/run.js";
-import { warn } from "../shell/print.js";
-import { labelsOfHead } from "./labels.js";
-import { loadClassifier } from "./open.js";
-import { loraConfig } from "./prepare-training.js";
-import { taskOfModel } from "./source.js";
+import type { Run } from "../definition/run.js";
+import { labelsOfHead } from "../models/labels.js";
+import { loadClassifier } from "../models/open.js";
+import { taskOfModel } from "../models/source.js";
+import { heard, type Notices } from "../notices.js";
+import { loraConfig } from "../training/adapter.js";
 
 /** A model's structure and sizes, from its config alone. */
 export interface ModelSummary {
@@ -62,14 +62,20 @@ function sizesOf(model: PreTrainedModel): ModelSummary["sizes"] {
  * would be trained; else the model as it was saved.
  * @throws GraftError as `fromPretrained` and `getPeftModel`
  */
-export async function summarizeModel(folder: string, run: Run, lora: Run["lora"] | undefined): Promise<ModelSummary> {
+export async function summarizeModel(
+  folder: string,
+  run: Run,
+  lora: Run["lora"] | undefined,
+  notices: Pick<Notices, "onWarning"> = {},
+): Promise<ModelSummary> {
+  const { onWarning } = heard(notices);
   const task = await taskOfModel(folder);
   const own = await labelsOfHead(folder);
   const isClassifier =
     own !== undefined || lora !== undefined || run.labels !== undefined || run.num_labels !== undefined;
   const labels = run.labels ? { id2label: run.labels } : run.num_labels ? { numLabels: run.num_labels } : {};
   const model: PreTrainedModel = isClassifier
-    ? ((await loadClassifier(task, folder, { withWeights: false, ...labels })) as unknown as PreTrainedModel)
+    ? ((await loadClassifier(task, folder, { withWeights: false, ...labels, onWarning })) as unknown as PreTrainedModel)
     : ((await AutoModel.fromPretrained(folder, { withWeights: false })) as unknown as PreTrainedModel);
   const summary = {
     kind: "model",
@@ -80,7 +86,7 @@ export async function summarizeModel(folder: string, run: Run, lora: Run["lora"]
     parameters: model.numParameters(),
   } as const;
   if (lora === undefined) return summary;
-  const peft = getPeftModel(model, loraConfig(lora, task), { onWarning: warn });
+  const peft = getPeftModel(model, loraConfig(lora, task, onWarning), { onWarning });
   const [trainable, all] = peft.getNbTrainableParameters();
   const [, allCountedOnce] = peft.getNbTrainableParameters({ countSharedOnce: true });
   const config = Object.values(peft.peftConfig)[0]?.toJson() ?? {};
@@ -92,8 +98,11 @@ export async function summarizeModel(folder: string, run: Run, lora: Run["lora"]
 }
 
 /** The settings of an adapter that differ from PEFT's defaults, and its base. */
-export async function summarizeAdapter(folder: string): Promise<Readonly<Record<string, unknown>>> {
-  const config = (await readAdapterConfig(folder, warn)).toJson();
+export async function summarizeAdapter(
+  folder: string,
+  { onWarning = console.warn }: Pick<Notices, "onWarning"> = {},
+): Promise<Readonly<Record<string, unknown>>> {
+  const config = (await readAdapterConfig(folder, onWarning)).toJson();
   const shown = [
     "peft_type",
     "task_type",

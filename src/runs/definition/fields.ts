@@ -1,8 +1,9 @@
 import * as z from "zod";
+import { snakeCase } from "../../case.js";
 import { isJsonObject } from "../../json.js";
 import { keyOf } from "../../options/option-table.js";
 import { LoraConfig } from "../../peft/index.js";
-import { snakeCase, trainingArgumentFields } from "../../training/arguments/index.js";
+import { trainingArgumentFields } from "../../training/arguments/index.js";
 import { type MetricName, metrics } from "../../training/metrics/index.js";
 
 const path = z.string().min(1);

@@ -27,8 +27,8 @@ import {
 } from "../../data/index.js";
 import { GraftError } from "../../errors.js";
 import type { Network } from "../../models/index.js";
-import type { Run } from "../run-file/run.js";
-import type { Task } from "./settings.js";
+import type { Run } from "../definition/run.js";
+import type { Task } from "../models/settings.js";
 
 /** Rows of a file or folder, before they are made into numbers. */
 export interface ReadData {

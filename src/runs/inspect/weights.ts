@@ -1,8 +1,15 @@
 import { platform } from "#platform";
 import type { ModelFolder } from "../../hub/model-folder.js";
 import { openCheckpoint } from "../../safetensors/sharded.js";
+import type { DType } from "../../tensor-data.js";
 import { stateFromJson } from "../../training/checkpoints/state.js";
-import type { TensorLine } from "../shell/inspection.js";
+
+/** One tensor of a file. */
+export interface TensorLine {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
 
 /** Tensors of a safetensors file or an index of shards, by name. @throws GraftError `invalid-safetensors`, ... */
 export async function tensorsOfFile(

@@ -3,7 +3,7 @@ import type { ClassifierOutputs, FromPretrainedOptions, LoadingReport, PreTraine
 import { AutoModelForImageClassification, AutoModelForSequenceClassification } from "../../models/index.js";
 import type { LabelOptions } from "../../models/labels.js";
 import { PeftModel } from "../../peft/index.js";
-import { warn } from "../shell/print.js";
+import { heard, type Notices } from "../notices.js";
 import type { Task } from "./settings.js";
 import type { Source } from "./source.js";
 
@@ -29,13 +29,13 @@ function refuseMismatches({ mismatchedKeys }: LoadingReport, folder: string): vo
 /** `FromPretrainedOptions`, and "head": only the head may be of another size than in the file. */
 export type LoadOptions = Omit<FromPretrainedOptions, "ignoreMismatchedSizes"> & {
   readonly ignoreMismatchedSizes?: boolean | "head";
-};
+} & Pick<Notices, "onWarning">;
 
 /** A classifier of either kind. @throws GraftError as `fromPretrained` */
 export function loadClassifier(
   task: Task,
   folder: string,
-  { ignoreMismatchedSizes = false, onReport, ...options }: LoadOptions,
+  { ignoreMismatchedSizes = false, onReport, onWarning, ...options }: LoadOptions,
 ): Promise<PreTrainedModel<ClassifierOutputs>> {
   return classes[task].fromPretrained(folder, {
     ...options,
@@ -43,12 +43,12 @@ export function loadClassifier(
     onReport: (report, line) => {
       if (ignoreMismatchedSizes === "head") refuseMismatches(report, folder);
       if (onReport) onReport(report, line);
-      else if (line) warn(line);
+      else if (line) heard({ onWarning }).onWarning(line);
     },
   });
 }
 
-export interface OpenOptions {
+export interface OpenOptions extends Pick<Notices, "onWarning"> {
   /** Names of the classes, over those that the folders hold. */
   readonly labels?: readonly string[] | undefined;
   readonly engine?: Pick<FromPretrainedOptions, "backend" | "threads">;
@@ -70,7 +70,10 @@ function labelsFor(source: Source, labels: readonly string[] | undefined): Label
  * Loads a model, with its adapter where there is one.
  * @throws GraftError as `fromPretrained` of models and adapters
  */
-export async function openSource(source: Source, { labels, engine }: OpenOptions = {}): Promise<OpenedModel> {
+export async function openSource(
+  source: Source,
+  { labels, engine, onWarning = console.warn }: OpenOptions = {},
+): Promise<OpenedModel> {
   const { base, adapter, task, settings, adapterLabels } = source;
   const bringsHead = adapterLabels !== undefined;
   const model = await loadClassifier(task, base, {
@@ -81,9 +84,9 @@ export async function openSource(source: Source, { labels, engine }: OpenOptions
     ignoreMismatchedSizes: bringsHead && "head",
     onReport: ({ newlyInitialized }, line) => {
       const isReplaced = bringsHead && newlyInitialized.every(isHead);
-      if (newlyInitialized.length > 0 && !isReplaced) warn(line);
+      if (newlyInitialized.length > 0 && !isReplaced) onWarning(line);
     },
   });
   if (adapter === undefined) return { model, peft: undefined };
-  return { model, peft: await PeftModel.fromPretrained(model, adapter, { onWarning: warn }) };
+  return { model, peft: await PeftModel.fromPretrained(model, adapter, { onWarning }) };
 }

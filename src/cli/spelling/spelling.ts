@@ -1,16 +1,12 @@
+import { camelCase, snakeCase } from "../../case.js";
 import { keyOf } from "../../options/option-table.js";
 import { LoraConfig } from "../../peft/index.js";
-import { argumentAliases, snakeCase, trainingArgumentFields } from "../../training/arguments/index.js";
-import { dataKeys, runKeys } from "./fields.js";
+import { dataKeys, runKeys } from "../../runs/definition/fields.js";
+import { argumentAliases, trainingArgumentFields } from "../../training/arguments/index.js";
 
 /** The flag of a key: text_column -> --text-column. */
 export function flagOf(key: string): string {
   return `--${key.replaceAll("_", "-")}`;
-}
-
-/** What the library calls an option, and commander a flag's value: text_column -> textColumn. */
-export function optionOf(key: string): string {
-  return key.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 /** Names of the library whose key or flag is called otherwise on the command line. */
@@ -23,7 +19,7 @@ const renamed: Readonly<Record<string, string>> = {
 
 /** The key of every option of the library, by the name that the library's messages use. */
 const keys: ReadonlyMap<string, string> = new Map([
-  ...[...Object.keys(runKeys), ...Object.keys(dataKeys)].map((key) => [optionOf(key), key] as const),
+  ...[...Object.keys(runKeys), ...Object.keys(dataKeys)].map((key) => [camelCase(key), key] as const),
   ...Object.keys(LoraConfig.options).map((field) => [field, keyOf(LoraConfig.options, field)] as const),
   ...[...Object.keys(trainingArgumentFields), ...Object.keys(argumentAliases)].map(
     (name) => [name, snakeCase(name)] as const,

@@ -12,6 +12,13 @@ export interface Run extends Given<typeof runKeys> {
   readonly training: Readonly<Record<string, unknown>>;
 }
 
+/** A run with what training cannot do without. */
+export interface CompleteRun extends Run {
+  readonly model: string;
+  readonly output: string;
+  readonly data: Run["data"] & { readonly train: string };
+}
+
 /** One setting, checked. */
 export interface Setting {
   readonly section: SectionName;

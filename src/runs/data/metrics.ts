@@ -1,5 +1,5 @@
 import { GraftError } from "../../errors.js";
-import { nearest } from "../../peft/matching/nearest.js";
+import { nearest } from "../../nearest.js";
 import type { ComputeMetrics, MetricInput, MetricName } from "../../training/index.js";
 import { argMax, f1, metrics } from "../../training/index.js";
 

@@ -1,9 +1,9 @@
 import { platform } from "#platform";
 import { type ImageExample, listImages, readTextDataset, type TextExample } from "../../data/index.js";
 import { GraftError } from "../../errors.js";
-import type { Run } from "../run-file/run.js";
+import type { Run } from "../definition/run.js";
+import type { Task } from "../models/settings.js";
 import { textOptions } from "./data.js";
-import type { Task } from "./settings.js";
 
 /** Things to predict, and what to call each in the result. */
 export interface PredictInputs {

@@ -1,10 +1,9 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { readAdapterConfig } from "../../peft/index.js";
-import { warn } from "../shell/print.js";
-import type { CompleteRun, PreparedTraining } from "./prepare-training.js";
-import { readSettings, type Settings } from "./settings.js";
-import { isAdapterFolder } from "./source.js";
+import { type PeftModel, readAdapterConfig } from "../../peft/index.js";
+import type { CompleteRun } from "../definition/run.js";
+import { readSettings, type Settings } from "../models/settings.js";
+import { isAdapterFolder } from "../models/source.js";
 
 type Values = Readonly<Record<string, unknown>>;
 
@@ -34,7 +33,8 @@ const classesOf = ({ problemType, labels }: Settings): string =>
 export async function checkResumed(
   checkpoint: string,
   run: CompleteRun,
-  { model, settings }: PreparedTraining,
+  { model, settings }: { readonly model: PeftModel; readonly settings: Settings },
+  onWarning: (message: string) => void,
 ): Promise<void> {
   // What is no checkpoint of an adapter is the Trainer's to refuse.
   if (!(await isAdapterFolder(checkpoint))) return;
@@ -54,5 +54,5 @@ export async function checkResumed(
     .filter((key) => old[key] !== now[key])
     .map((key) => `${key} (${shown(now[key])}, was ${shown(old[key])})`);
   if (changed.length === 0) return;
-  warn(`${checkpoint} is of a run with other settings: ${changed.join(", ")}; the run will take another course`);
+  onWarning(`${checkpoint} is of a run with other settings: ${changed.join(", ")}; the run will take another course`);
 }
