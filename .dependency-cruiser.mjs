@@ -1,6 +1,6 @@
 // The floors of the house: each room lists the rooms it may import, type-only imports included.
 // No circles anywhere, and only platform/node* and cli/ may touch Node's own modules.
-const base = ["errors", "tensor-data", "random", "json"];
+const base = ["errors", "tensor-data", "random", "json", "case", "problem-type"];
 const files = [...base, "platform", "safetensors", "hub"];
 const engine = [...base, "graph", "autodiff", "onnx", "optim"];
 const models = [...new Set([...files, ...engine, "runtime", "nn", "compile"])];
@@ -8,6 +8,8 @@ const training = [...models, "models", "peft", "data"];
 
 const allowed = {
   errors: [],
+  case: [],
+  "problem-type": [],
   "tensor-data": ["errors"],
   random: ["errors"],
   json: ["errors"],

@@ -11,7 +11,6 @@ import {
 } from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
 import { requireUnchanged } from "./file-source.js";
-import { outputNames } from "./inputs.js";
 import type { Network } from "./network.js";
 import { NetworkResidents } from "./network-residents.js";
 import type { PreparedInputs } from "./prepare-inputs.js";
@@ -282,7 +281,7 @@ export class Runner {
         outputs,
         purpose: isTraining ? "training" : "prediction",
         backend: this.options.backend ?? defaultBackend,
-        ...(isTraining ? { loss: outputNames.loss } : {}),
+        ...(isTraining ? { loss: "loss" } : {}),
         ...(frozenPrecision ? { frozenPrecision } : {}),
       });
       const engine = await starting;

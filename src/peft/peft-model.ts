@@ -141,8 +141,8 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     return this.baseModel.forward(inputs, options);
   }
   /** Inputs checked and converted as `forward` does it. */
-  prepareInputs(inputs: ModelInputs): PreparedInputs {
-    return this.baseModel.prepareInputs(inputs);
+  prepareInputs(inputs: ModelInputs, rows?: readonly number[]): PreparedInputs {
+    return this.baseModel.prepareInputs(inputs, rows);
   }
   /** The parameters in force, the acting adapter's included. */
   namedParameters(): [string, Parameter][] {

@@ -1,20 +1,13 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
+import { type Bindings, copyBindings, emptyBindings } from "../../graph/bindings.js";
 import type { TensorData } from "../../tensor-data.js";
 import type { Session } from "../backends/types.js";
 import { copyTensor } from "../copy-tensor.js";
 import type { MaskKey, ProgramDefinition } from "../definition.js";
 import type { AccumulateResult } from "../protocol.js";
 import type { GradientAccumulators } from "./accumulators.js";
-import {
-  type Bindings,
-  bindTensors,
-  type CheckedInput,
-  checkNames,
-  copyBindings,
-  emptyBindings,
-  prepareInput,
-} from "./feeds.js";
+import { bindTensors, type CheckedInput, checkNames, prepareInput } from "./feeds.js";
 import { MaskMaker } from "./masks.js";
 import type { ResidentTensors } from "./residents.js";
 

@@ -47,8 +47,3 @@ export function withoutAliases(options: Readonly<Record<string, unknown>>): Reco
   }
   return result;
 }
-
-/** An option's name in YAML run files and in transformers: perDeviceTrainBatchSize -> per_device_train_batch_size. */
-export function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}

@@ -1,4 +1,5 @@
-export { argumentAliases, snakeCase } from "./aliases.js";
+export { snakeCase } from "../../case.js";
+export { argumentAliases } from "./aliases.js";
 export { type TrainingArgumentName, type TrainingArgumentValues, trainingArgumentFields } from "./fields.js";
 export {
   TrainingArguments,
