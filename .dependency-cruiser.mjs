@@ -3,7 +3,7 @@
 const base = ["errors", "tensor-data", "random", "json", "case", "problem-type"];
 const files = [...base, "platform", "safetensors", "hub"];
 const engine = [...base, "graph", "autodiff", "onnx", "optim"];
-const models = [...new Set([...files, ...engine, "runtime", "nn", "compile"])];
+const models = [...new Set([...files, ...engine, "options", "runtime", "nn", "compile"])];
 const training = [...models, "models", "peft", "data"];
 
 const allowed = {
@@ -13,6 +13,7 @@ const allowed = {
   "tensor-data": ["errors"],
   random: ["errors"],
   json: ["errors"],
+  options: base,
   platform: base,
   safetensors: [...base, "platform"],
   hub: [...base, "platform", "safetensors"],

@@ -15,7 +15,15 @@ from safetensors.torch import load_file, save_file
 from tiny_models import build
 from vit_names import to_v4
 
-CLASSIFIERS = ["bert_seqcls", "bert_regression", "bert_multilabel", "roberta_seqcls", "vit_imgcls"]
+CLASSIFIERS = [
+    "bert_seqcls",
+    "bert_regression",
+    "bert_multilabel",
+    "roberta_seqcls",
+    "vit_imgcls",
+    "bert_tokencls",
+    "roberta_tokencls",
+]
 INPUTS = ["input_ids", "attention_mask", "token_type_ids", "pixel_values", "labels"]
 
 

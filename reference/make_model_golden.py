@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from quiet import silence_transformers
 from safetensors.torch import load_file, save_file
-from tiny_models import MODELS, Tensors, batch_for, build, labels_for
+from tiny_models import MODELS, Tensors, batch_for, build, labels_for_batch
 from transformers import AutoModel, AutoModelForSequenceClassification, PreTrainedModel
 
 
@@ -39,8 +39,7 @@ def make_io(model: PreTrainedModel, seed: int) -> Tensors:
     """Inputs and outputs of one batch."""
     batch = batch_for(model, seed)
     has_head = model.base_model is not model
-    rows = next(iter(batch.values())).shape[0]
-    outputs = head_outputs(model, batch, labels_for(model, rows, seed)) if has_head else base_outputs(model, batch)
+    outputs = head_outputs(model, batch, labels_for_batch(model, batch, seed)) if has_head else base_outputs(model, batch)
     if "input_ids" in batch:
         outputs |= outputs_from_ids_alone(model, batch, has_head)
     return {name: tensor.contiguous() for name, tensor in (batch | outputs).items()}

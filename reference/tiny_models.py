@@ -1,6 +1,6 @@
 """Tiny transformers models with seeded random weights, and batches for them.
 
-Shared by make_model_golden.py and make_peft_golden.py. The weights are larger than an ordinary initialisation, so that
+Shared by the scripts that write goldens of models and of adapters. The weights are larger than an ordinary initialisation, so that
 every layer matters in the output: with a standard deviation of 0.02 a wrong LayerNorm or activation would hardly show.
 """
 
@@ -8,10 +8,12 @@ import torch
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
+    BertForTokenClassification,
     BertModel,
     PreTrainedModel,
     RobertaConfig,
     RobertaForSequenceClassification,
+    RobertaForTokenClassification,
     RobertaModel,
     ViTConfig,
     ViTForImageClassification,
@@ -23,6 +25,8 @@ Tensors = dict[str, torch.Tensor]
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
 LABELS = {"id2label": {0: "negative", 1: "neutral", 2: "positive"}, "label2id": {"negative": 0, "neutral": 1, "positive": 2}}
 ONE_LABEL = {"id2label": {0: "score"}, "label2id": {"score": 0}, "problem_type": "regression"}
+TAGS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+TAG_LABELS = {"id2label": dict(enumerate(TAGS)), "label2id": {tag: index for index, tag in enumerate(TAGS)}}
 TEXT = {"vocab_size": 64, "max_position_embeddings": 40}
 
 
@@ -38,6 +42,7 @@ def vit_config(**overrides) -> ViTConfig:
     return ViTConfig(**{**SIZES, **LABELS, "image_size": 32, "patch_size": 8, **overrides})
 
 
+# The place in this table is part of a model's seed: new ones come last.
 MODELS = {
     "bert_seqcls": lambda: BertForSequenceClassification(bert_config()),
     "bert_base": lambda: BertModel(bert_config(layer_norm_eps=1e-6)),
@@ -49,6 +54,8 @@ MODELS = {
     "roberta_base": lambda: RobertaModel(roberta_config()),
     "vit_imgcls": lambda: ViTForImageClassification(vit_config()),
     "vit_base": lambda: ViTModel(vit_config(qkv_bias=False, hidden_act="gelu_new")),
+    "bert_tokencls": lambda: BertForTokenClassification(bert_config(**TAG_LABELS)),
+    "roberta_tokencls": lambda: RobertaForTokenClassification(roberta_config(**TAG_LABELS)),
 }
 
 
@@ -108,3 +115,21 @@ def labels_for(model: PreTrainedModel, rows: int, seed: int) -> torch.Tensor:
     if config.problem_type == "multi_label_classification":
         return torch.randint(0, 2, (rows, config.num_labels), generator=generator).float()
     return torch.randint(0, config.num_labels, (rows,), generator=generator)
+
+
+def token_labels(model: PreTrainedModel, batch: Tensors, seed: int) -> torch.Tensor:
+    """A label for every token [rows, length]; -100 on the first token, on padding and on about a fifth of the others."""
+    generator = torch.Generator().manual_seed(seed)
+    mask = batch["attention_mask"]
+    labels = torch.randint(0, model.config.num_labels, mask.shape, generator=generator)
+    labels[torch.rand(mask.shape, generator=generator) < 0.2] = -100
+    labels[mask == 0] = -100
+    labels[:, 0] = -100
+    return labels
+
+
+def labels_for_batch(model: PreTrainedModel, batch: Tensors, seed: int) -> torch.Tensor:
+    """Labels of the kind that the model's head wants, for this batch."""
+    if type(model).__name__.endswith("ForTokenClassification"):
+        return token_labels(model, batch, seed)
+    return labels_for(model, next(iter(batch.values())).shape[0], seed)

@@ -31,14 +31,17 @@ export type GraftErrorCode =
  */
 export class GraftError extends Error {
   override readonly name = "GraftError";
+  /** The option that the error is about, as the library calls it ("loraAlpha"); undefined where it is about none. */
+  readonly option: string | undefined;
 
   constructor(
     readonly code: GraftErrorCode,
     message: string,
     readonly hint: string,
-    options?: { cause?: unknown },
+    options: { cause?: unknown; option?: string } = {},
   ) {
     super(message, options);
+    this.option = options.option;
   }
 }
 
