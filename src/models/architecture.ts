@@ -83,8 +83,8 @@ export function architecture<C extends ModelConfig>(
       if (!NetworkClass) {
         throw new GraftError(
           "unsupported",
-          `${what}: a model of type ${JSON.stringify(raw.model_type)} has no head for ${heads[head].autoClass}`,
-          `It can be loaded with ${available.map((name) => heads[name].autoClass).join(", ")}.`,
+          `${what}: a model of type ${JSON.stringify(raw.model_type)} cannot be loaded with ${heads[head].autoClass}`,
+          `Take ${available.map((name) => heads[name].autoClass).join(", ")}.`,
         );
       }
       checkOptions(options);

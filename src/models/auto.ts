@@ -131,3 +131,11 @@ export const AutoModelForImageClassification = new AutoClass<ClassifierOutputs>(
 
 /** Classifiers of the tokens of a text: `logits` [batch, sequence, numLabels]. */
 export const AutoModelForTokenClassification = new AutoClass<ClassifierOutputs>("tokenClassification");
+
+/** The classes by head. */
+export const autoClasses: { readonly [H in HeadName]: AutoClass<ModelOutputs> } = {
+  base: AutoModel,
+  sequenceClassification: AutoModelForSequenceClassification,
+  imageClassification: AutoModelForImageClassification,
+  tokenClassification: AutoModelForTokenClassification,
+};

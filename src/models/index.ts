@@ -6,6 +6,7 @@ export {
   AutoModelForSequenceClassification,
   AutoModelForTokenClassification,
   architectures,
+  autoClasses,
   type FromConfigOptions,
   type FromPretrainedOptions,
   type ModelType,
