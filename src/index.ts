@@ -5,6 +5,7 @@ export {
   AutoModel,
   AutoModelForImageClassification,
   AutoModelForSequenceClassification,
+  AutoModelForTokenClassification,
   type BaseModelOutputs,
   type ClassifierOutputs,
   type FromConfigOptions,
@@ -29,13 +30,13 @@ export {
   lora,
   type MergeOptions,
   PeftModel,
+  type PeftOptions,
   PfeifferConfig,
   PromptTuningConfig,
-  registerTuner,
-  type Tuner,
-  type PeftOptions,
   readAdapterConfig,
+  registerTuner,
   type SaveOptions,
+  type Tuner,
 } from "./peft/index.js";
 export type { Platform } from "./platform/types.js";
 export type { CounterRng } from "./random.js";

@@ -36,12 +36,11 @@ export {
   type Transform,
   toTensor,
 } from "./images/transforms.js";
-export type { Batch, BatchTensors, ProblemType } from "./loading/batch.js";
+export type { Batch, BatchTensors, RowProblemType } from "./loading/batch.js";
 export { type DataLoader, type DataLoaderOptions, dataLoader } from "./loading/data-loader.js";
 export { collateImages, type ImageDatasetOptions, imageDataset, type PreparedImage } from "./loading/images.js";
 export { groupByLength, type Sampler, type SamplerInput, type SamplingStrategy, samplers } from "./loading/samplers.js";
 export { type CollateTextOptions, collateText, type TokenizedExample, tokenizeDataset } from "./loading/text.js";
-export { type BatchLimits, validateBatch } from "./loading/validate-batch.js";
 export type { DelimitedOptions } from "./readers/delimited.js";
 export { type ImageDataset, listImages, type ReadImageFolderOptions, readImageFolder } from "./readers/image-folder.js";
 export { type Label2Id, labelNames } from "./readers/labels.js";

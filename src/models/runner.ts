@@ -12,7 +12,6 @@ import {
 } from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
 import { requireUnchanged } from "./file-source.js";
-import { outputNames } from "./inputs.js";
 import type { Network } from "./network.js";
 import { NetworkResidents } from "./network-residents.js";
 import type { PreparedInputs } from "./prepare-inputs.js";
@@ -339,7 +338,7 @@ export class Runner {
         outputs,
         purpose,
         backend: this.options.backend ?? defaultBackend,
-        ...(purpose === "training" ? { loss: outputNames.loss } : {}),
+        ...(purpose === "training" ? { loss: "loss" } : {}),
         ...(frozenPrecision ? { frozenPrecision } : {}),
       });
       const engine = await starting;

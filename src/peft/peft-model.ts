@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
-import { resolveModelFolder, requireFile } from "../hub/model-folder.js";
+import { requireFile, resolveModelFolder } from "../hub/model-folder.js";
 import { shown } from "../json.js";
 import {
   Callable,
@@ -146,8 +146,8 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     return this.baseModel.forward(inputs, options);
   }
   /** Inputs checked and converted as `forward` does it. */
-  prepareInputs(inputs: ModelInputs): PreparedInputs {
-    return this.baseModel.prepareInputs(inputs);
+  prepareInputs(inputs: ModelInputs, rows?: readonly number[]): PreparedInputs {
+    return this.baseModel.prepareInputs(inputs, rows);
   }
   /** The parameters in force, the acting adapters' included. */
   namedParameters(): [string, Parameter][] {

@@ -11,7 +11,8 @@ export interface TrainableModel {
   readonly config: ModelConfig;
   readonly network: Network;
   readonly runner: Runner;
-  prepareInputs(inputs: ModelInputs): PreparedInputs;
+  /** @param rows the data set's numbers of the batch's rows, for messages */
+  prepareInputs(inputs: ModelInputs, rows?: readonly number[]): PreparedInputs;
   namedParameters(): [string, Parameter][];
   savePretrained(folder: string): Promise<void>;
   /** Takes back weights that `savePretrained` wrote. Without it, the trainable ones are read from model.safetensors. */

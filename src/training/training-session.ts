@@ -84,18 +84,27 @@ export class TrainingSession {
    * @throws GraftError for inputs that do not fit the model, `invalid-argument` without labels
    */
   forwardBackward(inputs: ModelInputs, options: ForwardBackwardOptions = {}): Promise<ForwardBackwardResult> {
+    return this.inOrder(async () => {
+      if (inputs.labels === undefined) {
+        throw new GraftError(
+          "invalid-argument",
+          `a training batch without labels (${Object.keys(inputs).join(", ")})`,
+          "Give every training row a label.",
+        );
+      }
+      return this.pass(this.model.prepareInputs(inputs), options);
+    });
+  }
+
+  /** `forwardBackward` of a batch that the model has checked already. */
+  forwardBackwardPrepared(
+    inputs: PreparedInputs,
+    options: ForwardBackwardOptions = {},
+  ): Promise<ForwardBackwardResult> {
     return this.inOrder(() => this.pass(inputs, options));
   }
 
-  private async pass(inputs: ModelInputs, options: ForwardBackwardOptions): Promise<ForwardBackwardResult> {
-    if (inputs.labels === undefined) {
-      throw new GraftError(
-        "invalid-argument",
-        `a training batch without labels (${Object.keys(inputs).join(", ")})`,
-        "Give every training row a label.",
-      );
-    }
-    const prepared = this.model.prepareInputs(inputs);
+  private async pass(prepared: PreparedInputs, options: ForwardBackwardOptions): Promise<ForwardBackwardResult> {
     const { feeds, rules } = prepared;
     const start = platform.now();
     await this.choosePrecision(prepared);

@@ -16,7 +16,6 @@ import { type DataLoader, dataLoader } from "#graft/data/loading/data-loader";
 import { collateImages, imageDataset } from "#graft/data/loading/images";
 import { groupByLength, type SamplingStrategy, samplers } from "#graft/data/loading/samplers";
 import { collateText, tokenizeDataset } from "#graft/data/loading/text";
-import { validateBatch } from "#graft/data/loading/validate-batch";
 import { Tokenizer } from "#graft/data/tokenizing/tokenizer";
 import { CounterRng } from "#graft/random";
 import { tensorData } from "#graft/tensor-data";
@@ -263,32 +262,5 @@ describe("image batches", () => {
     let flipped = 0;
     for (let i = 0; i < 2000; i++) flipped += randomHorizontalFlip()(image, random).data[0] === 255 ? 1 : 0;
     expect(Math.abs(flipped - 1000)).toBeLessThan(112);
-  });
-});
-
-describe("validateBatch", () => {
-  const batch = (ids: number[], labels: number[], dtype: "int32" | "float32" = "int32"): Batch => ({
-    indices: [17, 4],
-    tensors: {
-      inputIds: tensorData("int32", [2, 2], Int32Array.from(ids)),
-      labels:
-        dtype === "int32"
-          ? tensorData("int32", [2], Int32Array.from(labels))
-          : tensorData("float32", [2], Float32Array.from(labels)),
-    },
-  });
-  const limits = { numLabels: 3, vocabSize: 10, maxSequenceLength: 2 };
-
-  it("passes good batches, the ignored label included", () => {
-    expect(() => validateBatch(batch([0, 1, 2, 9], [0, 2]), limits)).not.toThrow();
-    expect(() => validateBatch(batch([0, 1, 2, 9], [-100, 2]), limits)).not.toThrow();
-  });
-
-  it("names the row of a label or token out of range", () => {
-    expect(() => validateBatch(batch([0, 1, 2, 9], [0, 3]), limits)).toThrow(/row 4 has the label 3/);
-    expect(() => validateBatch(batch([0, 1, 2, 9], [-1, 0]), limits)).toThrow(/row 17 has the label -1/);
-    expect(() => validateBatch(batch([0, 1, 10, 9], [0, 1]), limits)).toThrow(/row 4 holds the token id 10/);
-    expect(() => validateBatch(batch([0, 1, 2, 3], [0, 1]), { maxSequenceLength: 1 })).toThrow(/1 positions/);
-    expect(() => validateBatch(batch([0, 1, 2, 3], [0, Number.NaN], "float32"), {})).toThrow(/row 4 has the label NaN/);
   });
 });

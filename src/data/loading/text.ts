@@ -1,7 +1,7 @@
 import type { Dataset, TextExample } from "../dataset.js";
 import type { Encoding, PaddingOptions } from "../tokenizing/padding.js";
 import type { EncodeOptions, Tokenizer } from "../tokenizing/tokenizer.js";
-import { type BatchTensors, labelTensor, type ProblemType } from "./batch.js";
+import { type BatchTensors, labelTensor, type RowProblemType } from "./batch.js";
 
 /** Token ids of one row, with its label. */
 export interface TokenizedExample extends Encoding {
@@ -42,7 +42,7 @@ function tokenizeExample(
 /** Options of `collateText`. */
 export interface CollateTextOptions extends PaddingOptions {
   /** Default "single_label_classification". */
-  readonly problemType?: ProblemType;
+  readonly problemType?: RowProblemType;
 }
 
 /**

@@ -1,4 +1,5 @@
-import type { ModelConfig, ProblemType } from "../../models/index.js";
+import { type ModelConfig, resolveProblemType } from "../../models/index.js";
+import type { ProblemType } from "../../problem-type.js";
 
 /** One class of a prediction. */
 export interface Score {
@@ -26,7 +27,7 @@ const toProbabilities: { readonly [P in Exclude<ProblemType, "regression">]: (lo
 
 /** @param logits of one row, one for each class */
 export function predictionOf(logits: ArrayLike<number>, config: ModelConfig, topK: number): Prediction {
-  const problemType = config.problemType ?? (config.numLabels === 1 ? "regression" : "single_label_classification");
+  const problemType = resolveProblemType(config);
   if (problemType === "regression") return { value: Number(logits[0]) };
   const labels = toProbabilities[problemType](logits)
     .map((probability, id) => ({ label: config.id2label[id] ?? `LABEL_${id}`, id, probability }))

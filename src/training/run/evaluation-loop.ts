@@ -4,7 +4,7 @@ import { GraftError } from "../../errors.js";
 import { allocate, type DType, type TensorData } from "../../tensor-data.js";
 import { type Progress, ProgressMeter } from "../callbacks/index.js";
 import type { TrainableModel } from "../model.js";
-import { checkedInputs, countItems, type DataCollator } from "./batches.js";
+import { type DataCollator, itemsOf } from "./batches.js";
 
 /** What a model said about a dataset, row by row in its order. */
 export interface EvalPrediction {
@@ -64,7 +64,7 @@ export async function evaluationLoop<Row>(request: EvaluationRequest<Row>): Prom
   meter.begin();
   for await (const batch of loader) {
     if (signal?.aborted) throw new GraftError("aborted", "the evaluation was stopped", "Run it again for its result.");
-    const prepared = model.prepareInputs(checkedInputs(model, batch));
+    const prepared = model.prepareInputs(batch.tensors, batch.indices);
     const outputs = await model.runner.run(prepared);
     const predicted = outputs.logits as TensorData<"float32"> | undefined;
     if (predicted === undefined) {
@@ -78,7 +78,7 @@ export async function evaluationLoop<Row>(request: EvaluationRequest<Row>): Prom
     const given = prepared.feeds.labels;
     if (given !== undefined) {
       labels.push(given);
-      const counted = countItems(given);
+      const counted = itemsOf(model, given);
       if (counted > 0) lossSum += Number(outputs.loss?.data[0]) * counted;
       items += counted;
     }
