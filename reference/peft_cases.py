@@ -92,9 +92,10 @@ def trained_parameters(model: PeftModel) -> dict[str, nn.Parameter]:
     found = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            encoder = name.removeprefix("prompt_encoder.default.")
-            encoder = "prompt_embeddings" if encoder == "embedding.weight" and "prompt_embeddings" in saved else encoder
-            found[names.get(parameter.data_ptr(), encoder)] = parameter
+            own = name.removeprefix("prompt_encoder.default.")
+            prompt = saved.get("prompt_embeddings")
+            is_prompt = own == "embedding.weight" and prompt is not None and torch.equal(prompt, parameter.detach())
+            found[names.get(parameter.data_ptr(), "prompt_embeddings" if is_prompt else own)] = parameter
     return found
 
 
@@ -170,6 +171,9 @@ def write_case(case: Case, out: Path, models: Path, seed: int, script: str) -> N
     save_adapter(model, folder)
     trainable, total = model.get_nb_trainable_parameters()
     besides = check_saved(case, folder, adapted.trained)
+    encoder = {key: p for key, p in adapted.trained.items() if "base_model." not in key and key != "prompt_embeddings"}
+    if encoder:
+        save_tensors(folder / "encoder.safetensors", encoder)
     if case.initial:
         save_tensors(folder / "init.safetensors", initial_tensors(model, models, case))
     meta = {
