@@ -3,7 +3,7 @@
 import importlib.metadata
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,11 +121,13 @@ def write_numbers(
     make: Callable[[], Adapted],
     seed: int,
     run: Callable[[Adapted, Tensors], Tensors] = updates,
+    partly_rounding: Sequence[str] = (),
 ) -> dict:
     """Writes io.safetensors and updates.safetensors; gives what meta.json says of them.
 
     `make` must give the same model on each call: one is for gradients and outputs (merging and unmerging rounds its
-    weights), one for the updates, and one repeats them in float64, which tells how far rounding carries. `run` makes them.
+    weights), one for the updates, and one repeats them in float64, which tells how far rounding carries. `run` makes them;
+    `partly_rounding` names tensors to count among those whose gradient is rounding, because a part of it is.
     """
     adapted = make()
     batch = labelled_batch(adapted.base, seed)
@@ -134,6 +136,7 @@ def write_numbers(
         outputs = adapted.outputs(without_labels(batch))
     save_tensors(folder / "io.safetensors", batch | {"loss": loss} | grads | outputs)
     rounding = [key for key in adapted.trained if f"grad.{key}" in grads and 0 < grads[f"grad.{key}"].norm() < ROUNDING_NORM]
+    rounding += [key for key in partly_rounding if key not in rounding]
     found = run(make(), batch)
     save_tensors(folder / "updates.safetensors", found)
     exact = make()
