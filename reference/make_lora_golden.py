@@ -132,16 +132,13 @@ CASES = [
     initialised("gpt2_pissa", "pissa", GPT2),
     initialised("bert_pissa_niter_4", "pissa_niter_4", TEXT),
     initialised("bert_olora", "olora", TEXT),
-    initialised("vit_olora", "olora", IMAGE),
     initialised("bert_orthogonal", "orthogonal", TEXT),
     initialised("bert_gaussian", "gaussian", TEXT),
     initialised("bert_mica", "mica", TEXT, untrained=("lora_B",)),
     Case("bert_layers", LoraConfig, TEXT | {"layers_to_transform": [1]}),
     Case("bert_layers_pattern", LoraConfig, TEXT | {"layers_to_transform": 0, "layers_pattern": "layer"}),
-    Case("vit_layers_pattern", LoraConfig, IMAGE | {"layers_to_transform": [1], "layers_pattern": ["layers"]}),
     Case("gpt2_layers_pattern", LoraConfig, GPT2 | {"layers_to_transform": [1], "layers_pattern": "h"}),
     Case("bert_exclude_regex", LoraConfig, TEXT | {"exclude_modules": r".*layer\.0\..*(query|value)"}),
-    Case("vit_exclude_list", LoraConfig, IMAGE | {"exclude_modules": ["layers.0.attention.v_proj"]}),
     Case("bert_trainable_tokens", LoraConfig, TEXT | {"trainable_token_indices": [5, 9, 40]}),
     Case("bert_trainable_tokens_dict", LoraConfig, TEXT | {"trainable_token_indices": {"word_embeddings": [7, 3]}}),
     Case("gpt2_trainable_tokens", LoraConfig, GPT2 | {"trainable_token_indices": [5, 9, 40]}),
@@ -151,7 +148,6 @@ CASES = [
     Case("vit_lorafa", LoraConfig, IMAGE, run=by_lorafa, notes=LORAFA),
     Case("bert_loraplus", LoraConfig, TEXT, run=by_loraplus, describe=loraplus_groups),
     Case("bert_loraplus_embedding", LoraConfig, TEXT | {"target_modules": ["word_embeddings", "query"]}, run=by_loraplus, describe=loraplus_groups),
-    Case("vit_loraplus", LoraConfig, IMAGE, run=by_loraplus, describe=loraplus_groups),
 ]
 
 

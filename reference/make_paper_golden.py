@@ -155,13 +155,13 @@ METHODS = {
     "adapterdrop_drawn": Method(
         drop_drawn,
         {"peft_type": "ADAPTERDROP", "reduction_factor": FACTOR, "non_linearity": "relu", "skip_layers": "random"},
-        ENCODERS,
+        ("bert",),
         run=drawn_updates,
         notes={"skippedLayers": DRAWN},
     ),
-    "ft": Method(every_parameter, {"peft_type": "FT"}, ("bert", "vit", "gpt2"), whole=True),
-    "ft_top2": Method(partial(top_layers, count=2), {"peft_type": "FT_TOP2", "num_layers": 2}, ("bert", "vit"), whole=True),
-    "ft_top1": Method(partial(top_layers, count=1), {"peft_type": "FT_TOP2", "num_layers": 1}, ("roberta", "gpt2"), whole=True),
+    "ft": Method(every_parameter, {"peft_type": "FT"}, ("bert", "gpt2"), whole=True),
+    "ft_top2": Method(partial(top_layers, count=2), {"peft_type": "FT_TOP2", "num_layers": 2}, ("bert",), whole=True),
+    "ft_top1": Method(partial(top_layers, count=1), {"peft_type": "FT_TOP2", "num_layers": 1}, ("roberta", "vit", "gpt2"), whole=True),
 }
 
 

@@ -43,6 +43,9 @@ def initial_ids(adapted: Adapted) -> dict:
     return {"initTokenIds": [indices[0] for indices in rows]}
 
 
+# The same in every decoder, and told by another.
+LEFT_OUT = ("gpt2_prompt_sampled", "llama_prompt_sampled", "llama_prompt_text", "roberta_prompt_sampled")
+
 PROMPT = {"num_virtual_tokens": 4}
 SAMPLED = PROMPT | {"prompt_tuning_init": "SAMPLE_VOCAB"}
 BY_TEXT = {
@@ -122,7 +125,7 @@ def image_prompt(config: type, options: dict) -> None:
 
 def main() -> None:
     write_tokenizer()
-    everything = [case for family in BASES if family != "vit" for case in cases_of(family)]
+    everything = [case for family in BASES if family != "vit" for case in cases_of(family) if case.name not in LEFT_OUT]
     possible = [case for case in everything if runs(case)]
     refused = {case.name: refusal(lambda case=case: attempt(case)) for case in everything if case not in possible}
     refused["bert_tokencls prompt with labels"] = refusal(token_prompt)
