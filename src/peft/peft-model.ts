@@ -222,7 +222,7 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     // Shapes alone until the file's header has been compared with them: a config may claim any rank.
     this.attach(adapterName, fitting, null, onWarning);
     try {
-      await this.readWeights(adapterName, weights);
+      await this.readWeights(adapterName, weights, onWarning);
       this.activateFirst(adapterName);
     } catch (error) {
       this.adapted.remove(adapterName);
@@ -239,13 +239,14 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
       const path = name === DEFAULT_ADAPTER ? folder : platform.join(folder, name);
       const files = await resolveModelFolder(path, "adapter");
       const file = requireFile(files, "adapter_model.safetensors", "the adapter's weights");
-      await this.readWeights(name, await openSafetensors(file));
+      await this.readWeights(name, await openSafetensors(file), console.warn);
     }
   }
 
-  private async readWeights(adapterName: string, weights: SafetensorsFile): Promise<void> {
+  private async readWeights(adapterName: string, weights: SafetensorsFile, onWarning: OnWarning): Promise<void> {
     const toV4 = (name: string): string => toV4Name(this.config.modelType, name);
-    const tensors = await readAdapterTensors(weights, this.adapted.get(adapterName), toV4);
+    const context = { network: this.network, toV4, onWarning };
+    const tensors = await readAdapterTensors(weights, this.adapted.get(adapterName), context);
     for (const [parameter, data] of tensors) parameter.setData(data);
   }
 
