@@ -45,7 +45,7 @@ async function evaluate(folder: string, data: string, run: Run, flags: EvalFlags
       model: peft ?? model,
       args: new TrainingArguments({ perDeviceEvalBatchSize: batchSize, reportTo: "none" }),
       dataCollator: processing.collate,
-      computeMetrics: computeMetricsOf(run.metrics, model.config.numLabels, isRegression),
+      computeMetrics: computeMetricsOf(run.metrics, model.config, isRegression),
       callbacks: [{ onProgress: (event) => progress.onProgress(event) }],
       onWarning: warn,
     });

@@ -98,7 +98,7 @@ async function train(file: string | undefined, flags: TrainFlags): Promise<void>
       args,
       ...datasets,
       dataCollator: processing.collate,
-      computeMetrics: computeMetricsOf(run.metrics, model.config.numLabels, settings.problemType === "regression"),
+      computeMetrics: computeMetricsOf(run.metrics, model.config, settings.problemType === "regression"),
       callbacks: [progress],
       processingClass: new Companions(run.model, settings),
       onWarning: warn,

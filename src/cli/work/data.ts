@@ -4,8 +4,8 @@ import {
   type BatchTensors,
   centerCrop,
   collateImages,
-  collateText,
   compose,
+  DataCollatorWithPadding,
   type Dataset,
   type ImageExample,
   ImageProcessor,
@@ -160,6 +160,6 @@ export async function processingOf(options: ProcessingOptions): Promise<Processi
   const cut = Number.isFinite(maxLength) ? { maxLength } : {};
   return {
     dataset: (examples) => tokenizeDataset(examples as readonly TextExample[], tokenizer, cut),
-    collate: collateText(tokenizer, { problemType }) as Processing["collate"],
+    collate: DataCollatorWithPadding(tokenizer, { problemType }) as Processing["collate"],
   };
 }

@@ -1,23 +1,18 @@
 import { GraftError } from "../../errors.js";
+import type { ModelConfig } from "../../models/index.js";
 import { nearest } from "../../peft/matching/nearest.js";
-import type { ComputeMetrics, MetricInput, MetricName } from "../../training/index.js";
-import { argMax, f1, metrics } from "../../training/index.js";
+import type { ComputeMetrics, MetricKind, MetricName } from "../../training/index.js";
+import { evaluateMetrics, metricNames, metrics } from "../../training/index.js";
 
-/** Which metrics compare values; the others compare classes. */
-const comparesValues: { readonly [K in MetricName]: boolean } = {
-  accuracy: false,
-  f1: false,
-  matthews_correlation: false,
-  pearson: true,
-};
+/** What metrics of a task compare. */
+const kindOf = (isRegression: boolean): MetricKind => (isRegression ? "values" : "classes");
 
 /** @throws GraftError `invalid-config` for a metric of the other kind of task */
 function chosenMetrics(names: readonly MetricName[] | undefined, isRegression: boolean): readonly MetricName[] {
-  const unfit = names?.find((name) => comparesValues[name] !== isRegression);
+  const kind = kindOf(isRegression);
+  const unfit = names?.find((name) => metrics[name].kind !== kind);
   if (unfit === undefined) return names ?? [isRegression ? "pearson" : "accuracy"];
-  const fitting = Object.entries(comparesValues).flatMap(([name, ofValues]) =>
-    ofValues === isRegression ? [name] : [],
-  );
+  const fitting = metricNames.filter((name) => metrics[name].kind === kind);
   throw new GraftError(
     "invalid-config",
     `the metric ${unfit} compares ${isRegression ? "classes, but the task is regression" : "values, but the task has classes"}`,
@@ -46,27 +41,17 @@ export function requireMetric(
 }
 
 /**
- * What evaluations compute, by name. F1 of more than two classes is the mean over them ("macro").
+ * What evaluations compute, by name.
  * @param names default: accuracy, or pearson for regression
  */
 export function computeMetricsOf(
   names: readonly MetricName[] | undefined,
-  numLabels: number,
+  { id2label }: ModelConfig,
   isRegression: boolean,
 ): ComputeMetrics {
   const chosen = chosenMetrics(names, isRegression);
-  const compute: { readonly [K in MetricName]: (input: MetricInput) => Readonly<Record<string, number>> } = {
-    ...metrics,
-    f1: (input) => f1(input, { average: numLabels > 2 ? "macro" : "binary" }),
-  };
-  return ({ predictions, labelIds }) => {
-    if (labelIds === undefined) return {};
-    const input = {
-      predictions: isRegression ? predictions.data : argMax(predictions),
-      references: labelIds.data as ArrayLike<number>,
-    };
-    return Object.assign({}, ...chosen.map((name) => compute[name](input)));
-  };
+  return ({ predictions, labelIds }) =>
+    labelIds === undefined ? {} : evaluateMetrics(chosen, { predictions, labelIds, id2label });
 }
 
 /** Metrics for people: without the pace, and under their plain names. */

@@ -3,8 +3,8 @@ import { GraftError } from "../../errors.js";
 import type { TrainingArguments } from "../arguments/index.js";
 import type { TrainableModel } from "../model.js";
 import { resolvedWarmup, schedules } from "../schedules/index.js";
-import { itemsOf } from "./batches.js";
 import { createTrainingSession, type TrainingSession, type TrainingSessionOptions } from "../training-session.js";
+import { itemsOf } from "./batches.js";
 
 /** What an update reported. */
 export interface UpdateResult {
