@@ -110,6 +110,7 @@ OPS = {
     "split": lambda x, axis, sizes: x.split(sizes, axis),
     "expand": lambda x, shape: x.expand(shape),
     "after": lambda x, other: x.clone(),
+    "stopGradient": lambda x: x * x.detach(),
     "cast": cast,
     "gather": gather,
     "gatherElements": lambda x, indices, axis: x.gather(axis, indices.long()),

@@ -290,7 +290,12 @@ def orders() -> list[Case]:
     return [Case("after", "sameShape", {"x": normal(2, 3), "other": normal(2, 3)}, {}, ("x",))]
 
 
-GROUPS = (matrix_products, binary, elementwise, reductions, shapes, indexing, softmaxes, networks, losses, comparisons, adjoints, hard_points, rewritten, orders)
+def constants() -> list[Case]:
+    """What gradients do not see. The case is x * stopGradient(x)."""
+    return [Case("stopGradient", "factor", {"x": normal(2, 3)}, {}, ("x",))]
+
+
+GROUPS = (matrix_products, binary, elementwise, reductions, shapes, indexing, softmaxes, networks, losses, comparisons, adjoints, hard_points, rewritten, orders, constants)
 
 
 def all_cases() -> list[Case]:

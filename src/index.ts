@@ -18,9 +18,12 @@ export {
   PreTrainedModel,
 } from "./models/index.js";
 export {
+  type AdapterConfig,
+  BitFitConfig,
   exportOnnx,
   findBaseModel,
   getPeftModel,
+  IA3Config,
   type LoadAdapterOptions,
   LoraConfig,
   type LoraConfigOptions,
@@ -28,10 +31,28 @@ export {
   type MergeOptions,
   PeftModel,
   type PeftOptions,
+  PfeifferConfig,
+  PromptTuningConfig,
   readAdapterConfig,
+  registerTuner,
   type SaveOptions,
+  type Tuner,
 } from "./peft/index.js";
 export type { Platform } from "./platform/types.js";
 export type { CounterRng } from "./random.js";
+export {
+  type CompleteRun,
+  type ExecuteOptions,
+  executeRun,
+  type Notices,
+  type PreparedRun,
+  prepareRun,
+  type Run,
+  type RunOptions,
+  type RunResult,
+  readRunFile,
+  runOf,
+  type Setting,
+} from "./runs/index.js";
 export type { TensorData } from "./tensor-data.js";
 export * from "./training/index.js";

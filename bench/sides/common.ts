@@ -1,6 +1,4 @@
 import {
-  AutoModelForImageClassification,
-  AutoModelForSequenceClassification,
   createTrainingSession,
   type FrozenPrecisionReport,
   GraftError,
@@ -10,6 +8,7 @@ import {
 } from "graft-peft";
 import { camelCase } from "#graft/case";
 import type { ModelInputs } from "#graft/models/index";
+import { loadClassifier } from "#graft/runs/models/open";
 import type { BackendName } from "#graft/runtime/index";
 import { openSafetensors, readAllTensors } from "#graft/safetensors/read";
 import { type StepJobName, stepJobs } from "../jobs.js";
@@ -46,8 +45,7 @@ export function loadBase({
   profileFolder,
 }: GraftSideOptions): Promise<PreTrainedModel> {
   const { kind, labels } = stepJobs[job];
-  const auto = kind === "image" ? AutoModelForImageClassification : AutoModelForSequenceClassification;
-  return auto.fromPretrained(model, {
+  return loadClassifier(kind === "image" ? "image-classification" : "text-classification", model, {
     threads,
     backend,
     numLabels: labels,

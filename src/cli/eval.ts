@@ -1,19 +1,20 @@
 import { Command, Option } from "commander";
 import { platform } from "#platform";
+import { processingOf, readData } from "../runs/data/data.js";
+import { computeMetricsOf, plainMetrics } from "../runs/data/metrics.js";
+import type { Run } from "../runs/definition/run.js";
+import { engineOf } from "../runs/models/engine.js";
+import { requireFiniteLoss } from "../runs/models/finite.js";
+import { openSource } from "../runs/models/open.js";
+import { resolveSource } from "../runs/models/source.js";
 import { Trainer, TrainingArguments } from "../training/index.js";
 import { addRunFlags, countFlag, readRun } from "./run-file/flags.js";
-import type { Run } from "./run-file/run.js";
-import { engineOf, sourceHelp, sourceKeys, tableKeys } from "./run-file/source-flags.js";
+import { sourceHelp, sourceKeys, tableKeys } from "./run-file/source-flags.js";
 import { withExamples } from "./shell/examples.js";
 import { formatCount, formatDuration, formatNumber } from "./shell/format.js";
 import { print, printJson, warn } from "./shell/print.js";
 import { runProgress } from "./shell/progress.js";
 import { renderTable } from "./shell/table.js";
-import { processingOf, readData } from "./work/data.js";
-import { requireFiniteLoss } from "./work/finite.js";
-import { computeMetricsOf, plainMetrics } from "./work/metrics.js";
-import { openSource } from "./work/open.js";
-import { resolveSource } from "./work/source.js";
 
 interface EvalFlags {
   readonly limit?: string;
@@ -25,7 +26,7 @@ async function evaluate(folder: string, data: string, run: Run, flags: EvalFlags
   const batchSize = countFlag("--batch-size", flags.batchSize);
   const limit = flags.limit === undefined ? undefined : countFlag("--limit", flags.limit);
   const source = await resolveSource(folder, run.model);
-  const { model, peft } = await openSource(source, { labels: run.labels, engine: engineOf(run) });
+  const { model, peft } = await openSource(source, { labels: run.labels, engine: engineOf(run), onWarning: warn });
   const progress = runProgress();
   try {
     const isRegression = model.config.problemType === "regression";

@@ -2,15 +2,15 @@ import { Command, Option } from "commander";
 import { platform } from "#platform";
 import { copyCompanions } from "../hub/companions.js";
 import { exportOnnx } from "../index.js";
+import { requireFiniteWeights } from "../runs/models/finite.js";
+import { openSource } from "../runs/models/open.js";
+import { checkOutputFolder } from "../runs/models/output-folder.js";
+import { resolveSource } from "../runs/models/source.js";
 import { addRunFlags, readRun } from "./run-file/flags.js";
 import { sourceHelp } from "./run-file/source-flags.js";
 import { withExamples } from "./shell/examples.js";
 import { formatBytes } from "./shell/format.js";
-import { print, printJson } from "./shell/print.js";
-import { requireFiniteWeights } from "./work/finite.js";
-import { openSource } from "./work/open.js";
-import { checkOutputFolder } from "./work/output-folder.js";
-import { resolveSource } from "./work/source.js";
+import { print, printJson, warn } from "./shell/print.js";
 
 interface ExportFlags {
   readonly overwrite?: true;
@@ -22,7 +22,7 @@ async function exportModel(folder: string, output: string, flags: ExportFlags): 
   const source = await resolveSource(folder, run.model);
   const sources = source.adapter === undefined ? [source.base] : [source.base, source.adapter];
   await checkOutputFolder(output, sources, flags.overwrite ?? false);
-  const { peft, model } = await openSource(source, { labels: run.labels });
+  const { peft, model } = await openSource(source, { labels: run.labels, onWarning: warn });
   try {
     const merged = peft === undefined ? model : await peft.mergeAndUnload();
     await requireFiniteWeights(merged.network, folder);

@@ -1,20 +1,21 @@
 import { Command, Option } from "commander";
 import { platform } from "#platform";
+import { snakeCase } from "../case.js";
 import { GraftError } from "../errors.js";
 import { resolveModelFolder } from "../hub/model-folder.js";
-import { type FrozenPrecisionReport, readPrecisionReport, snakeCase } from "../training/index.js";
+import { type Run, runOf } from "../runs/definition/run.js";
+import { type ModelSummary, requireExisting, summarizeAdapter, summarizeModel } from "../runs/inspect/model.js";
+import { checkpointState, type TensorLine, tensorsOfFile, tensorsOfFolder } from "../runs/inspect/weights.js";
+import { readSettings } from "../runs/models/settings.js";
+import { isAdapterFolder, requireModel } from "../runs/models/source.js";
+import { type FrozenPrecisionReport, readPrecisionReport } from "../training/index.js";
 import { addRunFlags, readRun, settingsOfLoraLine } from "./run-file/flags.js";
-import { type Run, runOf } from "./run-file/run.js";
 import { withExamples } from "./shell/examples.js";
 import { formatCount } from "./shell/format.js";
-import { type TensorLine, tensorTable, totals } from "./shell/inspection.js";
+import { tensorTable, totals } from "./shell/inspection.js";
 import { precisionSummary, precisionTable } from "./shell/precision-table.js";
-import { print, printJson } from "./shell/print.js";
+import { print, printJson, warn } from "./shell/print.js";
 import { renderPairs } from "./shell/table.js";
-import { type ModelSummary, requireExisting, summarizeAdapter, summarizeModel } from "./work/inspect-model.js";
-import { checkpointState, tensorsOfFile, tensorsOfFolder } from "./work/inspect-weights.js";
-import { readSettings } from "./work/settings.js";
-import { isAdapterFolder, requireModel } from "./work/source.js";
 
 interface InspectFlags {
   readonly lora?: string;
@@ -79,7 +80,7 @@ async function inspectFile(path: string): Promise<Inspection> {
 }
 
 async function inspectAdapter(path: string): Promise<Inspection> {
-  const config = await summarizeAdapter(path);
+  const config = await summarizeAdapter(path, { onWarning: warn });
   const settings = await readSettings(path);
   const state = await checkpointState(path);
   const tensors = await tensorsOfFolder(await resolveModelFolder(path, "adapter"));
@@ -101,7 +102,7 @@ async function inspectAdapter(path: string): Promise<Inspection> {
 
 async function inspectModel(path: string, run: Run, lora: Run["lora"] | undefined): Promise<Inspection> {
   await requireModel(path);
-  const summary = await summarizeModel(path, run, lora);
+  const summary = await summarizeModel(path, run, lora, { onWarning: warn });
   const tensors = await tensorsOfFolder(await resolveModelFolder(path));
   return { facts: modelFacts(summary), json: { ...summary }, tensors };
 }

@@ -2,15 +2,15 @@ import { Command, Option } from "commander";
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
 import { copyCompanions } from "../hub/companions.js";
+import { requireFiniteWeights } from "../runs/models/finite.js";
+import { openSource } from "../runs/models/open.js";
+import { checkOutputFolder } from "../runs/models/output-folder.js";
+import { resolveSource } from "../runs/models/source.js";
 import { addRunFlags, readRun } from "./run-file/flags.js";
 import { sourceHelp } from "./run-file/source-flags.js";
 import { withExamples } from "./shell/examples.js";
 import { formatBytes, formatCount } from "./shell/format.js";
-import { print, printJson } from "./shell/print.js";
-import { requireFiniteWeights } from "./work/finite.js";
-import { openSource } from "./work/open.js";
-import { checkOutputFolder } from "./work/output-folder.js";
-import { resolveSource } from "./work/source.js";
+import { print, printJson, warn } from "./shell/print.js";
 
 interface MergeFlags {
   readonly overwrite?: true;
@@ -21,7 +21,7 @@ async function merge(adapter: string, output: string, flags: MergeFlags): Promis
   const run = await readRun(undefined, flags as Record<string, unknown>, [""]);
   const source = await resolveSource(adapter, run.model);
   await checkOutputFolder(output, [source.base, adapter], flags.overwrite ?? false);
-  const { peft, model } = await openSource(source, { labels: run.labels });
+  const { peft, model } = await openSource(source, { labels: run.labels, onWarning: warn });
   if (peft === undefined) {
     throw new GraftError(
       "invalid-argument",

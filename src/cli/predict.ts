@@ -1,18 +1,19 @@
 import { Command, Option } from "commander";
 import { dataLoader } from "../data/index.js";
 import { GraftError } from "../errors.js";
+import { processingOf } from "../runs/data/data.js";
+import { predictInputs } from "../runs/data/inputs.js";
+import { type Prediction, predictionOf } from "../runs/data/probabilities.js";
+import type { Run } from "../runs/definition/run.js";
+import { engineOf } from "../runs/models/engine.js";
+import { openSource } from "../runs/models/open.js";
+import { resolveSource } from "../runs/models/source.js";
 import { addRunFlags, countFlag, readRun } from "./run-file/flags.js";
-import type { Run } from "./run-file/run.js";
-import { engineOf, sourceHelp, sourceKeys, tableKeys } from "./run-file/source-flags.js";
+import { sourceHelp, sourceKeys, tableKeys } from "./run-file/source-flags.js";
 import { withExamples } from "./shell/examples.js";
 import { formatNumber, formatShare } from "./shell/format.js";
-import { print, printJson } from "./shell/print.js";
+import { print, printJson, warn } from "./shell/print.js";
 import { renderTable } from "./shell/table.js";
-import { processingOf } from "./work/data.js";
-import { predictInputs } from "./work/inputs.js";
-import { openSource } from "./work/open.js";
-import { type Prediction, predictionOf } from "./work/probabilities.js";
-import { resolveSource } from "./work/source.js";
 
 interface PredictFlags {
   readonly topK: string;
@@ -62,7 +63,7 @@ async function predict(folder: string, given: readonly string[], run: Run, flags
   const batchSize = countFlag("--batch-size", flags.batchSize);
   const source = await resolveSource(folder, run.model);
   const { names, examples } = await predictInputs(source.task, given, flags.pair, run.data);
-  const { model } = await openSource(source, { labels: run.labels, engine: engineOf(run) });
+  const { model } = await openSource(source, { labels: run.labels, engine: engineOf(run), onWarning: warn });
   try {
     const processing = await processingOf({
       task: source.task,

@@ -6,7 +6,8 @@ import { exportCommand } from "./export.js";
 import { inspectCommand } from "./inspect.js";
 import { mergeCommand } from "./merge.js";
 import { predictCommand } from "./predict.js";
-import { exitCodes, InterruptedError, reportError, UsageError } from "./shell/errors.js";
+import { exitCodes, InterruptedError, reportError } from "./shell/errors.js";
+import { UsageError } from "./spelling/usage-error.js";
 import { trainCommand } from "./train.js";
 
 /** One row for each verb; a new verb is a file and a row here. */

@@ -1,23 +1,15 @@
 import { Command, Option } from "commander";
-import { platform } from "#platform";
 import { GraftError } from "../errors.js";
-import { removeStaleTemporaries } from "../platform/node-temporaries.js";
-import { lastCheckpoint, precisionFile, requireWritable, Trainer } from "../training/index.js";
-import { sectionNames } from "./run-file/fields.js";
+import { sectionNames } from "../runs/definition/fields.js";
+import { type CompleteRun, executeRun, type PreparedRun, prepareRun, type Run, runOf } from "../runs/index.js";
 import { addRunFlags, readRun, settingsOfLoraLine } from "./run-file/flags.js";
-import { type Run, runOf } from "./run-file/run.js";
-import { InterruptedError, UsageError } from "./shell/errors.js";
+import { InterruptedError } from "./shell/errors.js";
 import { withExamples } from "./shell/examples.js";
 import { interruptSignal } from "./shell/interrupt.js";
 import { note, print, printJson, warn } from "./shell/print.js";
 import { runProgress } from "./shell/progress.js";
 import { trainingReport, trainingResult } from "./shell/training-report.js";
-import { Companions } from "./work/companions.js";
-import { computeMetricsOf } from "./work/metrics.js";
-import { checkRunFolder } from "./work/output-folder.js";
-import { type CompleteRun, type PreparedTraining, prepareTraining } from "./work/prepare-training.js";
-import { checkResumed } from "./work/resume.js";
-import { saveRun } from "./work/save-run.js";
+import { UsageError } from "./spelling/usage-error.js";
 
 interface TrainFlags {
   readonly lora?: string;
@@ -42,27 +34,12 @@ function complete(run: Run): CompleteRun {
   );
 }
 
-/** A fresh run begins with a folder that holds nothing of an older one. */
-async function clearFolder(output: string): Promise<void> {
-  if (!(await platform.exists(output))) return;
-  for (const { name } of await platform.listDirectory(output)) {
-    const isOfRun = name === "events.jsonl" || name === precisionFile || /^checkpoint-\d+$/.test(name);
-    if (isOfRun) await platform.remove(platform.join(output, name));
-  }
-}
-
-function announce(run: CompleteRun, { model, settings, train, evaluation, test }: PreparedTraining): void {
+function announce({ run, model, settings, train, evaluation, test }: PreparedRun): void {
   const rows = (data: typeof test) => (data ? `${data.examples.length} rows of ${data.path}` : "none");
   note(
     `model  ${run.model} (${model.network.className}), ${settings.labels ? `${settings.labels.numLabels} labels` : "regression"}`,
   );
   note(`data   train ${rows(train)}; eval ${rows(evaluation)}; test ${rows(test)}`);
-}
-
-/** The evaluation of the weights that the run ends with, where it has made one already. */
-function knownScores({ state, args }: Pick<Trainer<unknown>, "state" | "args">): Record<string, number> | undefined {
-  const kept = args.loadBestModelAtEnd ? (state.bestGlobalStep ?? state.globalStep) : state.globalStep;
-  return state.logHistory.findLast((entry) => entry.eval_loss !== undefined && entry.step === kept);
 }
 
 async function train(file: string | undefined, flags: TrainFlags): Promise<void> {
@@ -75,62 +52,24 @@ async function train(file: string | undefined, flags: TrainFlags): Promise<void>
   const read = await readRun(file, flags as Record<string, unknown>, sectionNames);
   const extra = flags.lora === undefined ? {} : runOf(settingsOfLoraLine(flags.lora)).lora;
   const run = complete({ ...read, lora: { ...read.lora, ...extra } });
-  if (flags.resume === undefined) await checkRunFolder(run.output, run.model, flags.overwrite ?? false);
-  const prepared = await prepareTraining(run);
-  const { model, args, processing, settings } = prepared;
-  if (flags.resume !== undefined) {
-    const checkpoint = flags.resume === true ? await lastCheckpoint(run.output) : flags.resume;
-    await checkResumed(checkpoint, run, prepared);
-  }
-  announce(run, prepared);
+  const { resume, overwrite } = flags;
+  const prepared = await prepareRun(run, { resume, overwrite, onWarning: warn, onInfo: note });
+  const { model } = prepared;
+  announce(prepared);
   if (flags.json) note(model.trainableParametersLine());
   else print(model.trainableParametersLine());
   const progress = runProgress();
   const interrupt = interruptSignal(() => progress.stop());
   try {
-    const datasets = {
-      trainDataset: processing.dataset(prepared.train.examples, "train"),
-      ...(prepared.evaluation && { evalDataset: processing.dataset(prepared.evaluation.examples, "evaluate") }),
-    };
-    const test = prepared.test && processing.dataset(prepared.test.examples, "evaluate");
-    const trainer = new Trainer({
-      model,
-      args,
-      ...datasets,
-      dataCollator: processing.collate,
-      computeMetrics: computeMetricsOf(run.metrics, model.config, settings.problemType === "regression"),
-      callbacks: [progress],
-      processingClass: new Companions(run.model, settings),
-      onWarning: warn,
-      onInfo: note,
-    });
-    if (flags.resume === undefined) await clearFolder(run.output);
-    await removeStaleTemporaries(run.output);
-    await requireWritable(run.output);
-    const output = await trainer.train({ signal: interrupt.signal, resumeFromCheckpoint: flags.resume ?? false });
-    await saveRun(trainer, run.output);
-    // The memory of the training program serves the evaluations.
-    await model.runner.invalidate();
-    const isStopped = output.stopReason === "aborted";
-    const { signal } = interrupt;
-    const scores =
-      !isStopped && datasets.evalDataset
-        ? (knownScores(trainer) ?? (await trainer.evaluate(undefined, { signal })))
-        : undefined;
-    const tests = !isStopped && test ? (await trainer.predict(test, { signal })).metrics : undefined;
-    const compared = scores ? datasets.evalDataset : tests && test;
-    const int8Scores =
-      compared && model.runner.trainsInInt8
-        ? await model.runner.withTrainingPrecision(() =>
-            trainer.evaluate(compared, { metricKeyPrefix: "int8", signal }),
-          )
-        : undefined;
+    // Once a step is done, or none is left to do, there is something to save.
+    const waiting = { onStepEnd: interrupt.startWaiting, onTrainEnd: interrupt.startWaiting };
+    const result = await executeRun(prepared, { callbacks: [progress, waiting], signal: interrupt.signal });
     progress.stop();
-    const result = trainingResult(run, prepared, output, { scores, int8Scores, tests });
-    if (flags.json) printJson(result);
-    else print(trainingReport(result));
-    if (isStopped) {
-      note(`stopped after step ${output.globalStep}; go on with the same command and --resume`);
+    const told = trainingResult(prepared, result);
+    if (flags.json) printJson(told);
+    else print(trainingReport(told));
+    if (result.output.stopReason === "aborted") {
+      note(`stopped after step ${result.output.globalStep}; go on with the same command and --resume`);
       throw new InterruptedError();
     }
   } catch (error) {

@@ -30,6 +30,8 @@ export interface ProgramRequest {
   /** The output to differentiate: gradients of all trainable parameters of the trace are written. */
   readonly loss?: string;
   readonly purpose: Purpose;
+  /** Outputs that stay in the engine for the next run; the inputs that their slots name are fed from there. */
+  readonly state?: NonNullable<ProgramDefinition["state"]>;
   readonly backend: BackendName;
   /** How products with frozen weights are computed; float32 by default. */
   readonly frozenPrecision?: FrozenPrecision;
@@ -92,8 +94,8 @@ export function defineProgram(request: ProgramRequest): ProgramDefinition {
   });
   const declared = new Set(graph.input.map((input) => input.name));
   const resident = [
-    ...[...trace.parameters].filter(([, { origin }]) => origin.kind === "input").map(([parameter]) => parameter.name),
-    ...trace.scalars.keys(),
+    ...[...trace.parameters.keys()].filter((one) => trace.isFed(one)).map(({ inputName }) => inputName),
+    ...Object.values(request.state ?? {}).map(({ slot }) => slot),
   ].filter((name) => declared.has(name));
   return {
     model: encodeModel(modelOf(graph)),
@@ -106,6 +108,7 @@ export function defineProgram(request: ProgramRequest): ProgramDefinition {
     outputs: [...names, ...measuredOutputs(probes)],
     resident,
     masks: trace.masks.filter((mask) => declared.has(mask.name)),
+    ...(request.state && { state: request.state }),
     ...(loss === undefined ? {} : { loss, gradients: gradientOutputs }),
   };
 }
@@ -140,7 +143,7 @@ export const measuredOutputs = (probes: readonly ProductMeasurement[]): string[]
   ...new Set(probes.flatMap(({ error, outliers }) => [error, ...Object.values(outliers ?? {})])),
 ];
 
-/** Gradients by parameter name, in the order in which a backward pass reaches them: last layer first. */
+/** Gradients by input name, in the order in which a backward pass reaches them: last layer first. */
 function parameterGradients({ trace, outputs }: ProgramRequest, loss: string): Map<string, Tensor> {
   const lossTensor = outputs[loss] as Tensor;
   const trained = [...trace.parameters].filter(([parameter]) => parameter.trainable);
@@ -156,7 +159,7 @@ function parameterGradients({ trace, outputs }: ProgramRequest, loss: string): M
   const byName = new Map<string, Tensor>();
   for (const [index, gradient] of written.entries()) {
     const [parameter] = trained[index] as [Parameter, Tensor];
-    if (gradient) byName.set(parameter.name, gradient);
+    if (gradient) byName.set(parameter.inputName, gradient);
   }
   return byName;
 }

@@ -10,6 +10,13 @@ export {
   type TextExample,
   type TokenExample,
 } from "./dataset.js";
+export {
+  FORMAT_BYTES,
+  type ImageFormat,
+  type ImageFormatInfo,
+  imageFormat,
+  imageFormats,
+} from "./images/format.js";
 export { type CropBox, cropImage, flipHorizontally, type Size } from "./images/geometry.js";
 export { loadImage } from "./images/load-image.js";
 export type { PixelTensor } from "./images/pixel-tensor.js";

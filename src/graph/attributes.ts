@@ -67,6 +67,8 @@ export interface OpAttributes {
   expand: { readonly shape: readonly Dim[] };
   /** The first input as it is, once the second, of the same shape, has been computed: for the order of execution. */
   after: NoAttributes;
+  /** The input as it is; no gradient passes (PyTorch's detach). */
+  stopGradient: NoAttributes;
   concat: AxisAttributes;
   /** start <= index < end along one axis. */
   slice: { readonly axis: number; readonly start: Dim; readonly end: Dim };

@@ -93,6 +93,8 @@ export const transpose = (x: Tensor, permutation: readonly number[]): Tensor =>
 export const expand = (x: Tensor, shape: readonly Dim[]): Tensor => single("expand", [x], { shape });
 /** x as it is, once `other` (of its shape) has been computed, so that what `other` is made from can be let go. */
 export const after = (x: Tensor, other: Tensor): Tensor => single("after", [x, other], {});
+/** x as it is, as a constant of the gradient. */
+export const stopGradient = (x: Tensor): Tensor => single("stopGradient", [x], {});
 export const concat = (tensors: readonly Tensor[], axis: number): Tensor =>
   single("concat", tensors, { axis: normalizeAxis(axis, tensors[0]?.shape.length ?? 0) });
 /** Elements start <= index < end along an axis. */

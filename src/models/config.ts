@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { type CamelKeys, camelCase } from "../case.js";
+import { checked } from "../checked.js";
 import { GraftError } from "../errors.js";
 import { isJsonObject, shown } from "../json.js";
 import { activationNames } from "../nn/index.js";
@@ -12,6 +13,10 @@ export interface ModelConfig extends LabelMaps {
   readonly modelType: string;
   /** null: decided by the labels that a batch brings. */
   readonly problemType: ProblemType | null;
+  /** Width of the stream between layers. */
+  readonly hiddenSize: number;
+  /** Heads of a layer's attention. */
+  readonly numAttentionHeads: number;
   /** Standard deviation of fresh weights. */
   readonly initializerRange: number;
   /** The file's own keys; written back by savePretrained. */
@@ -55,14 +60,8 @@ const commonSchema = z.object({
 });
 
 function check<S extends z.ZodType>(schema: S, raw: unknown, what: string): z.output<S> {
-  const result = schema.safeParse(raw);
-  if (result.success) return result.data;
-  const faults = result.error.issues.map((issue) => `${issue.path.join(".") || "the whole"}: ${issue.message}`);
-  throw new GraftError(
-    "invalid-config",
-    `${what} cannot be used: ${faults.join("; ")}`,
-    "Compare the file with the config.json of a working model of the same type.",
-  );
+  const hint = "Compare the file with the config.json of a working model of the same type.";
+  return checked(schema, raw, `${what} cannot be used`, hint);
 }
 
 /**
@@ -91,7 +90,7 @@ export function parseConfig<S extends z.ZodRawShape>(
   schema: z.ZodObject<S>,
   raw: Readonly<Record<string, unknown>>,
   what: string,
-): ModelConfig & CamelKeys<z.output<z.ZodObject<S>>> {
+): Omit<ModelConfig, "hiddenSize" | "numAttentionHeads"> & CamelKeys<z.output<z.ZodObject<S>>> {
   refuseQuantized(raw, what);
   const common = check(commonSchema, raw, what);
   const own = check(schema, raw, what);

@@ -50,9 +50,8 @@ function traceExport(network: Network): { trace: Trace; outputs: Record<string, 
   };
 }
 
-function checkPlain({ scalars, parameters }: Trace): void {
-  const fed = [...parameters].find(([, { origin }]) => origin.kind === "input");
-  if (scalars.size === 0 && !fed) return;
+function checkPlain({ parameters }: Trace): void {
+  if (![...parameters.values()].some(({ origin }) => origin.kind === "input")) return;
   throw new GraftError(
     "invalid-argument",
     "the model holds an adapter that is not merged",

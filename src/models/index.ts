@@ -21,7 +21,7 @@ export type { ModelInputs, NestedNumbers } from "./inputs.js";
 export type { LabelMaps, LabelOptions } from "./labels.js";
 export { formatLoadingReport, type LoadingReport, listSome, type MismatchedKey } from "./loading-report.js";
 export { modulePaths, type NameVersion, toV4Name, toV5Name } from "./module-names.js";
-export { Network } from "./network.js";
+export { type Guest, Network } from "./network.js";
 export { type NetworkInputs, type NetworkOutputs, type Port, type Ports, portsOf } from "./ports.js";
 export { type InputPorts, type PreparedInputs, prepareInputs } from "./prepare-inputs.js";
 export {
@@ -31,6 +31,6 @@ export {
   namedOutputs,
   PreTrainedModel,
 } from "./pretrained-model.js";
-export { type ProductProbe, Runner } from "./runner.js";
-export { readParameter, saveNetwork } from "./saving.js";
+export { BoundProgram, type ProductProbe, Runner } from "./runner.js";
+export { readParameter, readSource, saveNetwork } from "./saving.js";
 export { traceNetwork } from "./trace-network.js";

@@ -4,15 +4,10 @@ import type { TensorData } from "../tensor-data.js";
 import type { Network } from "./network.js";
 import { readParameter } from "./saving.js";
 
-type Content = Pick<Parameter, "name" | "shape" | "override" | "source">;
-
-/** The elements that a parameter's resident tensor is made from. */
-const contentOf = ({ override, source }: Content): unknown => override ?? source;
-
 /** What the engine holds under a name once the calls made so far have had their turn. */
 interface Resident {
-  /** The elements that were sent, or those that were copied back since; a scalar's value. */
-  content: unknown;
+  /** The elements that were sent, or those that were copied back since. */
+  content: object;
   /** Why they could not be sent. */
   fault?: unknown;
 }
@@ -23,6 +18,8 @@ export interface ResidentState {
   readonly needed: readonly Resident[];
   /** What this call sends. */
   readonly changes: readonly { readonly name: string; readonly resident: Resident; load(): Promise<TensorData> }[];
+  /** Which resident fills each slot of the program; slots that have a resident's own name are left out. */
+  readonly bind: Readonly<Record<string, string>>;
 }
 
 /** Knows what of a network the engine holds, and sends what a program needs besides. */
@@ -33,7 +30,12 @@ export class NetworkResidents {
 
   /** Whether the engine holds a parameter's elements, or will once the calls made so far have had their turn. */
   holds(parameter: Parameter): boolean {
-    return this.residents.get(parameter.name)?.content === contentOf(parameter);
+    return this.residents.get(parameter.name)?.content === parameter.content;
+  }
+
+  /** Forgets what the engine holds under some names. @returns those of them that it held */
+  forget(names: readonly string[]): string[] {
+    return names.filter((name) => this.residents.delete(name));
   }
 
   /** To be called when the engine ends. */
@@ -41,32 +43,33 @@ export class NetworkResidents {
     this.residents.clear();
   }
 
-  /** What a program reads, as it is now; what the engine will not have by then is to be sent. */
-  take(fedNames: ReadonlySet<string>, scalars: readonly string[]): ResidentState {
+  /** What a program with these inputs reads, as it is now; what the engine will not have by then is to be sent. */
+  take(inputNames: ReadonlySet<string>): ResidentState {
+    const parameters = [...this.network.parametersInForce()];
+    return this.takeParameters(parameters.filter(({ inputName }) => inputNames.has(inputName)));
+  }
+
+  /** As `take`, for the parameters themselves. */
+  takeParameters(parameters: readonly Parameter[]): ResidentState {
     const needed: Resident[] = [];
     const changes: ResidentState["changes"][number][] = [];
-    const take = (name: string, content: unknown, load: () => Promise<TensorData>): void => {
+    const bind: Record<string, string> = {};
+    for (const parameter of parameters) {
+      const { name, inputName, content } = parameter;
+      if (inputName !== name) bind[inputName] = name;
       const known = this.residents.get(name);
       if (known && known.content === content) {
         needed.push(known);
-        return;
+        continue;
       }
       const resident: Resident = { content };
       needed.push(resident);
       this.residents.set(name, resident);
-      changes.push({ name, resident, load });
-    };
-    for (const { name, shape, override, source } of this.network.parameters()) {
-      if (!fedNames.has(name)) continue;
-      const content: Content = { name, shape, override, source };
-      take(name, contentOf(content), () => readParameter(content));
+      const { shape, source, storage, adjustments } = parameter;
+      const asItIs = { name, shape, source, storage, adjustments: [...adjustments] };
+      changes.push({ name, resident, load: () => readParameter(asItIs) });
     }
-    const values = new Map(scalars.length > 0 ? this.network.scalars() : []);
-    for (const name of scalars) {
-      const value = values.get(name) ?? 1;
-      take(name, value, async () => ({ dtype: "float32", shape: [], data: Float32Array.of(value) }));
-    }
-    return { needed, changes };
+    return { needed, changes, bind };
   }
 
   /** Sends what has changed. @throws what kept something from being sent, by whichever call */
@@ -94,9 +97,9 @@ export class NetworkResidents {
       const tensors = await engine.getResident(sent.map(([{ name }]) => name));
       for (const [parameter, resident] of sent) {
         // Given other elements meanwhile: those count.
-        if (contentOf(parameter) !== resident.content) continue;
+        if (parameter.content !== resident.content) continue;
         parameter.setData(tensors[parameter.name] as TensorData<"float32">);
-        resident.content = contentOf(parameter);
+        resident.content = parameter.content;
       }
     };
   }

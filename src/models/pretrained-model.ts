@@ -93,7 +93,8 @@ export class PreTrainedModel<Outputs extends ModelOutputs = ModelOutputs> extend
 
   /** All parameters with their names (keys of model.safetensors). */
   namedParameters(): [string, Parameter][] {
-    return [...this.network.parameters()].map((parameter) => [parameter.name, parameter]);
+    const weights = [...this.network.parametersInForce()].filter(({ isSetting }) => !isSetting);
+    return weights.map((parameter) => [parameter.name, parameter]);
   }
 
   /** How many numbers the model's parameters are. */

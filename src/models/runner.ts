@@ -1,5 +1,6 @@
 import { defineProgram, type FrozenPrecision, measuredOutputs } from "../compile/index.js";
-import type { Mode, Parameter } from "../nn/index.js";
+import type { Tensor } from "../graph/index.js";
+import { type Mode, type Parameter, Trace } from "../nn/index.js";
 import { type OutlierFeature, outlierFeatures } from "../onnx/index.js";
 import {
   defaultBackend,
@@ -14,6 +15,7 @@ import { requireUnchanged } from "./file-source.js";
 import type { Network } from "./network.js";
 import { NetworkResidents } from "./network-residents.js";
 import type { PreparedInputs } from "./prepare-inputs.js";
+import { signatureOf } from "./signature.js";
 import { traceNetwork } from "./trace-network.js";
 
 /** What a probe found out about one product with a frozen weight. */
@@ -31,29 +33,36 @@ export interface ProductProbe {
 
 interface CacheEntry {
   readonly compiled: Promise<Program>;
-  /** Names of the resident scalars. */
-  readonly scalars: readonly string[];
+  /** Names of the inputs that resident tensors fill. */
   readonly fedNames: ReadonlySet<string>;
-  readonly fingerprint: readonly unknown[];
 }
 
-/**
- * All that the graph was made from: modules, parameters, and the elements that were built in. When one is no longer
- * the same, the program is out of date. Of a fed parameter only name, shape and trainability count, so that another
- * adapter's takes its place without a new program.
- */
-function fingerprintOf(network: Network, fedNames: ReadonlySet<string>): unknown[] {
-  const parts: unknown[] = [...network.modules()];
-  for (const parameter of network.parameters()) {
-    const { name, trainable, symbolicShape, override, source } = parameter;
-    if (fedNames.has(name)) parts.push(name, trainable, symbolicShape.join());
-    else parts.push(parameter, trainable, override, source);
+/** A program with the residents that filled its slots when it was asked for. */
+export class BoundProgram {
+  constructor(
+    /** The same for as long as nothing was compiled anew. */
+    readonly program: Program,
+    private readonly bind: Readonly<Record<string, string>>,
+  ) {}
+
+  /** As `Program.run`. */
+  run(...[inputs, options]: Parameters<Program["run"]>): ReturnType<Program["run"]> {
+    return this.program.run(inputs, { ...options, bind: this.bind });
   }
-  return parts;
+
+  /** As `Program.accumulate`. */
+  accumulate(...[inputs, options]: Parameters<Program["accumulate"]>): ReturnType<Program["accumulate"]> {
+    return this.program.accumulate(inputs, { ...options, bind: this.bind });
+  }
+
+  /** Copies of the gradient sums of the trained parameters, by name. */
+  gradients(): ReturnType<Program["gradients"]> {
+    return this.program.gradients(this.bind);
+  }
 }
 
-const isSame = (a: readonly unknown[], b: readonly unknown[]): boolean =>
-  a.length === b.length && a.every((part, position) => part === b[position]);
+/** Programs that are kept at most; each training program holds on to the memory of its largest step. */
+const mostPrograms: { readonly [M in Mode]: number } = { train: 2, eval: 4 };
 
 async function disposeEntry({ compiled }: CacheEntry): Promise<void> {
   // A failure to compile was told where the program was asked for.
@@ -105,7 +114,7 @@ export class Runner {
   }
 
   /** The program of an evaluation pass (no dropout) for inputs of these kinds; resident tensors are up to date after it. */
-  async evaluationProgram(rules: PreparedInputs["rules"]): Promise<Program> {
+  async evaluationProgram(rules: PreparedInputs["rules"]): Promise<BoundProgram> {
     return this.inTurn("eval", rules, (program) => program);
   }
 
@@ -113,14 +122,14 @@ export class Runner {
    * The program of a training step: dropout acts, outputs are loss and logits, gradients of all trainable parameters.
    * The rules must hold labels. Call it again after parameters were changed from outside.
    */
-  async trainingProgram(rules: PreparedInputs["rules"]): Promise<Program> {
+  async trainingProgram(rules: PreparedInputs["rules"]): Promise<BoundProgram> {
     return this.trainingTurn(rules, (program) => program);
   }
 
   /** How training programs multiply by frozen weights from now on; undefined: in float32. Evaluation is always float32. */
   async setFrozenPrecision(precision: FrozenPrecision | undefined): Promise<void> {
     this.precision = precision;
-    await this.invalidate();
+    await this.releasePrograms();
   }
 
   /** Whether training programs multiply by frozen weights in int8. */
@@ -146,8 +155,9 @@ export class Runner {
   async probeFrozenProducts({ feeds, rules }: PreparedInputs, masks: MaskKey): Promise<ProductProbe[]> {
     await this.setFrozenPrecision({ kind: "int8-probe", keepFloat32: new Set() });
     const { probes, measured } = await this.trainingTurn(rules, async (program) => {
-      const fetch = measuredOutputs(program.probes);
-      return { probes: program.probes, measured: fetch.length > 0 ? await program.run(feeds, { masks, fetch }) : {} };
+      const { probes } = program.program;
+      const fetch = measuredOutputs(probes);
+      return { probes, measured: fetch.length > 0 ? await program.run(feeds, { masks, fetch }) : {} };
     });
     await this.setFrozenPrecision(undefined);
     const numbers = (output: string) => (measured[output] as TensorData<"float32">).data;
@@ -159,10 +169,29 @@ export class Runner {
     });
   }
 
+  /**
+   * Runs a graph over the network's parameters, such as they are now; nothing of it is kept.
+   * @param write the outputs by name. Elements that are still to be made must have been settled.
+   */
+  async compute(write: (trace: Trace) => Record<string, Tensor>): Promise<Record<string, TensorData>> {
+    const trace = new Trace("eval", !this.isTraining);
+    const entry = this.define(trace, write(trace), "prediction", undefined);
+    const fed = [...trace.parameters.keys()].filter((parameter) => trace.isFed(parameter));
+    const state = this.residents.takeParameters(fed);
+    const engine = this.engine();
+    const { answer } = await this.inOrder(async () => {
+      await this.residents.send(engine, state);
+      const program = await entry.compiled;
+      return { answer: program.run({}, { bind: state.bind }).finally(() => program.dispose()) };
+    });
+    return await answer;
+  }
+
   /** The trainable parameters that live in the engine; none before the first training program. */
   trainedParameters(): Parameter[] {
     if (!this.isTraining) return [];
-    return [...this.network.parameters()].filter((parameter) => parameter.trainable && this.residents.holds(parameter));
+    const parameters = [...this.network.parametersInForce()];
+    return parameters.filter((parameter) => parameter.trainable && this.residents.holds(parameter));
   }
 
   /** Copies trained values from the engine into the parameters; without training there is nothing to copy. */
@@ -174,11 +203,15 @@ export class Runner {
     await this.inOrder(async () => copy(await engine));
   }
 
-  /**
-   * Forgets all programs, for changes that cannot be seen from modules and parameters (which adapter is active).
-   * Trained values stay in the engine.
-   */
-  invalidate(): Promise<void> {
+  /** Frees what the engine holds of parameters that no program needs for now; they are sent again when one does. */
+  async evict(parameters: readonly Parameter[]): Promise<void> {
+    const names = this.residents.forget(parameters.map(({ name }) => name));
+    const engine = this.starting;
+    if (engine && names.length > 0) await this.inOrder(async () => (await engine).removeResident(names));
+  }
+
+  /** Frees all programs; the next call makes those that it needs. Trained values stay in the engine. */
+  releasePrograms(): Promise<void> {
     const entries = [...this.cache.values()];
     this.cache.clear();
     return this.inOrder(async () => {
@@ -216,9 +249,12 @@ export class Runner {
     return result;
   }
 
-  private async trainingTurn<T>(rules: PreparedInputs["rules"], use: (program: Program) => T): Promise<Awaited<T>> {
+  private async trainingTurn<T>(
+    rules: PreparedInputs["rules"],
+    use: (program: BoundProgram) => T,
+  ): Promise<Awaited<T>> {
     // Programs from before training hold the trainable parameters as they were.
-    const freed = this.isTraining ? undefined : this.invalidate();
+    const freed = this.isTraining ? undefined : this.releasePrograms();
     this.isTraining = true;
     const [answer] = await Promise.all([this.inTurn("train", rules, use), freed]);
     return answer;
@@ -231,33 +267,47 @@ export class Runner {
   private async inTurn<T>(
     mode: Mode,
     rules: PreparedInputs["rules"],
-    use: (program: Program) => T,
+    use: (program: BoundProgram) => T,
   ): Promise<Awaited<T>> {
+    const unsettled = [...this.network.parametersInForce()].filter((parameter) => parameter.isUnsettled);
+    for (const parameter of unsettled) await parameter.settle();
     const precision = mode === "train" || this.evaluatesAsTrained ? this.precision : undefined;
-    const key = `${mode}:${precision?.kind ?? "f32"}:${rules.map(([name, rule]) => `${name}:${rule.dtype}`).join()}`;
-    const old = this.cache.get(key);
-    const isCurrent = old && isSame(old.fingerprint, fingerprintOf(this.network, old.fedNames));
-    const entry = isCurrent ? old : this.compile(mode, rules, precision);
-    if (!isCurrent) this.remember(key, entry);
-    const state = this.residents.take(entry.fedNames, entry.scalars);
+    const isFed = (parameter: Parameter) => parameter.residency === "slot" || (parameter.trainable && this.isTraining);
+    const inputs = rules.map(([name, rule]) => `${name}:${rule.dtype}`).join();
+    const key = `${mode}:${precision?.kind ?? "f32"}:${inputs}|${signatureOf(this.network, isFed)}`;
+    const known = this.cache.get(key);
+    const entry = known ?? this.compile(mode, rules, precision);
+    const outdated = this.remember(mode, key, entry);
+    const state = this.residents.take(entry.fedNames);
     const engine = this.engine();
     const { answer } = await this.inOrder(async () => {
-      if (old && !isCurrent) await disposeEntry(old);
+      for (const old of outdated) await disposeEntry(old);
       // The engine compiles while the tensors are gathered.
       await this.residents.send(engine, state);
-      const program = await entry.compiled;
+      const program = new BoundProgram(await entry.compiled, state.bind);
       // In an object: the calls behind this one do not wait for its answer, so that an abort can still drop them.
       return { answer: use(program) };
     });
     return await answer;
   }
 
-  /** A compilation that fails is not remembered: the next call tries again. */
-  private remember(key: string, entry: CacheEntry): void {
+  /**
+   * Keeps a program as the last one used. A compilation that fails is not remembered: the next call tries again.
+   * @returns programs that have not been used for longest, and are too many
+   */
+  private remember(mode: Mode, key: string, entry: CacheEntry): CacheEntry[] {
+    const isNew = !this.cache.delete(key);
     this.cache.set(key, entry);
+    if (!isNew) return [];
     // The failure reaches whoever awaits the program; until then it must not count as unhandled.
     entry.compiled.catch(() => {
       if (this.cache.get(key) === entry) this.cache.delete(key);
+    });
+    const ofMode = [...this.cache.keys()].filter((other) => other.startsWith(`${mode}:`));
+    return ofMode.slice(0, Math.max(ofMode.length - mostPrograms[mode], 0)).flatMap((old) => {
+      const outdated = this.cache.get(old);
+      this.cache.delete(old);
+      return outdated ? [outdated] : [];
     });
   }
 
@@ -267,32 +317,34 @@ export class Runner {
     frozenPrecision: FrozenPrecision | undefined,
   ): CacheEntry {
     const { trace, outputs } = traceNetwork(this.network, mode, rules, !this.isTraining);
-    const fed = [...trace.parameters].filter(([, { origin }]) => origin.kind === "input");
-    const fedNames = new Set(fed.map(([parameter]) => parameter.name));
-    const sources = [...trace.parameters]
-      .filter(([{ override }, { origin }]) => origin.kind === "initializer" && override === null)
-      .map(([{ source }]) => source);
+    return this.define(trace, outputs, mode === "train" ? "training" : "prediction", frozenPrecision);
+  }
+
+  private define(
+    trace: Trace,
+    outputs: Record<string, Tensor>,
+    purpose: "training" | "prediction",
+    frozenPrecision: FrozenPrecision | undefined,
+  ): CacheEntry {
+    const fed = [...trace.parameters.keys()].filter((parameter) => trace.isFed(parameter));
+    const sources = [...trace.parameters.keys()]
+      .filter((parameter) => !trace.isFed(parameter) && parameter.adjustments.length === 0)
+      .map(({ source }) => source);
     const make = async (): Promise<Program> => {
       // The engine starts while the graph is written.
       const starting = this.engine();
-      const isTraining = mode === "train";
       const definition = defineProgram({
         trace,
         outputs,
-        purpose: isTraining ? "training" : "prediction",
+        purpose,
         backend: this.options.backend ?? defaultBackend,
-        ...(isTraining ? { loss: "loss" } : {}),
+        ...(purpose === "training" ? { loss: "loss" } : {}),
         ...(frozenPrecision ? { frozenPrecision } : {}),
       });
       const engine = await starting;
       await requireUnchanged(sources);
       return engine.compile(definition, { onProgress: (progress) => this.onQuantize?.(progress) });
     };
-    return {
-      compiled: make(),
-      scalars: [...trace.scalars.keys()],
-      fedNames,
-      fingerprint: fingerprintOf(this.network, fedNames),
-    };
+    return { compiled: make(), fedNames: new Set(fed.map(({ inputName }) => inputName)) };
   }
 }

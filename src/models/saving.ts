@@ -4,25 +4,39 @@ import { writeJson } from "../hub/json-file.js";
 import type { Parameter } from "../nn/index.js";
 import { openSafetensors } from "../safetensors/read.js";
 import { type TensorSource, writeSafetensors } from "../safetensors/write.js";
-import { arrayFromBytes, type TensorData, tensorData } from "../tensor-data.js";
+import { arrayFromBytes, type TensorData, tensorData, toFloat32 } from "../tensor-data.js";
 import { configToWrite, floatKeys } from "./config.js";
 import { fileSource, requireUnchanged } from "./file-source.js";
 import type { Network } from "./network.js";
 
 /**
- * A parameter's current elements: those of a merged adapter where there are some, else its source's.
+ * A parameter's current elements: those of its last adjustment where there is one, else its source's.
  * @throws GraftError `missing-tensor` for a parameter that has a shape only, `file-access` where its file has changed
  */
 export async function readParameter(
-  parameter: Pick<Parameter, "name" | "shape" | "override" | "source">,
+  parameter: Pick<Parameter, "name" | "shape" | "source" | "storage" | "adjustments">,
 ): Promise<TensorData<"float32">> {
-  const { override, source, shape, name } = parameter;
-  if (override) return override;
-  if (source.kind === "memory") return source.data as TensorData<"float32">;
+  const adjustment = parameter.adjustments.at(-1);
+  if (adjustment) {
+    if (typeof adjustment.elements === "function") adjustment.elements = await adjustment.elements();
+    return adjustment.elements;
+  }
+  return readSource(parameter);
+}
+
+/** The elements of a parameter's source, whatever stands before them. @throws GraftError as `readParameter` */
+export async function readSource({
+  name,
+  shape,
+  source,
+  storage,
+}: Pick<Parameter, "name" | "shape" | "source" | "storage">): Promise<TensorData<"float32">> {
+  if (source.kind === "made") return source.make();
+  if (source.kind === "memory") return { dtype: "float32", shape, data: toFloat32(source.data) };
   if (source.kind === "file") {
     await requireUnchanged([source]);
     const bytes = await platform.readRange(source.path, source.offset, source.byteLength);
-    return tensorData("float32", shape, arrayFromBytes("float32", bytes));
+    return { dtype: "float32", shape, data: toFloat32(tensorData(storage, shape, arrayFromBytes(storage, bytes))) };
   }
   throw new GraftError(
     "missing-tensor",
@@ -42,13 +56,14 @@ async function followFile(parameters: readonly Parameter[], path: string): Promi
   }
 }
 
-/** Only an adapter's parameters have named dimensions (the rank): transformers would take their tensors for strangers. */
-function refuseAdapters(parameters: readonly Parameter[]): void {
-  const adapter = parameters.find(({ symbolicShape }) => symbolicShape.some((dim) => typeof dim === "string"));
-  if (!adapter) return;
+/** An adapter's tensors are no part of a model's file: transformers would take them for strangers. */
+function refuseAdapters({ guests }: Network): void {
+  const [guest] = guests;
+  if (guest === undefined) return;
+  const [parameter] = guest.parameters();
   throw new GraftError(
     "invalid-argument",
-    `the model holds an adapter (${adapter.name}), which is no part of model.safetensors`,
+    `the model holds an adapter${parameter ? ` (${parameter.name})` : ""}, which is no part of model.safetensors`,
     "Save the PeftModel, which writes the adapter, or what its mergeAndUnload or unload returns.",
   );
 }
@@ -60,7 +75,7 @@ function refuseAdapters(parameters: readonly Parameter[]): void {
  */
 export async function saveNetwork(network: Network, folder: string): Promise<void> {
   const parameters = [...network.parameters()];
-  refuseAdapters(parameters);
+  refuseAdapters(network);
   const tensors = new Map<string, TensorSource>();
   for (const parameter of parameters) {
     const { name, shape } = parameter;

@@ -1,5 +1,5 @@
 import { snakeCase } from "../case.js";
-import type { Tensor } from "../graph/index.js";
+import { add, type Tensor } from "../graph/index.js";
 import { type Mode, Trace } from "../nn/index.js";
 import type { Network } from "./network.js";
 import type { NetworkOutputs } from "./ports.js";
@@ -25,5 +25,7 @@ export function traceNetwork(
 ): { trace: Trace; outputs: Record<string, Tensor> } {
   const trace = new Trace(mode, frozen);
   const inputs = rules.map(([name, { dtype, shape }]) => [name, trace.input(snakeCase(name), dtype, shape)]);
-  return { trace, outputs: graphOutputs(network.forward(trace, Object.fromEntries(inputs))) };
+  const outputs = graphOutputs(network.forward(trace, Object.fromEntries(inputs)));
+  if (outputs.loss) outputs.loss = trace.lossTerms.reduce((sum, term) => add(sum, term), outputs.loss);
+  return { trace, outputs };
 }

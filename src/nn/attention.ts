@@ -1,54 +1,74 @@
 import {
   add,
-  cast,
   type Dim,
+  expand,
   matMul,
-  mul,
   multiplyDims,
   reshape,
   softmax,
-  sub,
   type Tensor,
   transpose,
 } from "../graph/index.js";
 import type { Trace } from "./trace.js";
 
-/** Added to the score of a position that must not be seen: the lowest float32, as transformers does it. */
-const MASKED = -3.4028234663852886e38;
-
 /** [batch, sequence, heads * size] as [batch, heads, sequence, size]. */
-function splitHeads(x: Tensor, heads: number): Tensor {
+export function splitHeads(x: Tensor, heads: number): Tensor {
   const [batch, sequence, width] = x.shape as [Dim, Dim, number];
   return transpose(reshape(x, [batch, sequence, heads, width / heads]), [0, 2, 1, 3]);
 }
 
 /** [batch, heads, sequence, size] as [batch, sequence, heads * size]. */
-function joinHeads(x: Tensor): Tensor {
+export function joinHeads(x: Tensor): Tensor {
   const [batch, heads, sequence, size] = x.shape as [Dim, Dim, Dim, Dim];
   return reshape(transpose(x, [0, 2, 1, 3]), [batch, sequence, multiplyDims(heads, size)]);
 }
 
 /**
- * What is added to the scores for a padding mask.
- * @param mask int32 [batch, sequence]: 1 sees, 0 hides
- * @returns float32 [batch, 1, 1, sequence]: 0 or the lowest float
+ * Keys or values of grouped heads (Ainslie et al. 2023), each repeated for the query heads that share it.
+ * @param x float32 [batch, groups, keys, size]
+ * @param heads a multiple of groups
+ * @returns [batch, heads, keys, size]; x itself where every head has its own
  */
-export function paddingBias(mask: Tensor): Tensor {
-  const [batch, sequence] = mask.shape as [Dim, Dim];
-  return reshape(mul(sub(1, cast(mask, "float32")), MASKED), [batch, 1, 1, sequence]);
+export function repeatHeads(x: Tensor, heads: number): Tensor {
+  const [batch, groups, keys, size] = x.shape as [Dim, number, Dim, Dim];
+  if (groups === heads) return x;
+  const repeated = expand(reshape(x, [batch, groups, 1, keys, size]), [batch, groups, heads / groups, keys, size]);
+  return reshape(repeated, [batch, heads, keys, size]);
+}
+
+/**
+ * alpha Q K^T, what a softmax will weigh.
+ * @param query float32 [batch, heads, queries, size]
+ * @param key float32 [batch, heads, keys, size]
+ * @param alpha default 1 / sqrt(size)
+ * @returns [batch, heads, queries, keys]
+ */
+export function scores(query: Tensor, key: Tensor, alpha = 1 / Math.sqrt(query.shape[3] as number)): Tensor {
+  return matMul(query, key, { transposeB: true, alpha });
+}
+
+/**
+ * softmax(scores) V, dropping weights in training.
+ * @param scores float32 [batch, heads, queries, keys], biases added
+ * @param value float32 [batch, heads, keys, size]
+ * @param dropout probability of dropping an attention weight
+ * @returns [batch, heads, queries, size]
+ */
+export function weigh(trace: Trace, scores: Tensor, value: Tensor, dropout: number): Tensor {
+  return matMul(trace.dropout(softmax(scores, -1), dropout), value);
 }
 
 export interface AttentionOptions {
-  readonly heads: number;
-  /** Added to the scaled scores; broadcasts to [batch, heads, sequence, sequence]. */
+  /** Added to the scaled scores; broadcasts to [batch, heads, queries, keys]. Null where every key is seen. */
   readonly bias: Tensor | null;
   /** Probability of dropping an attention weight in training. */
   readonly dropout: number;
 }
 
 /**
- * softmax(Q K^T / sqrt(headSize) + bias) V for every head (Vaswani et al. 2017, section 3.2).
- * @param query float32 [batch, sequence, heads * headSize]; key and value likewise
+ * softmax(Q K^T / sqrt(size) + bias) V for every head (Vaswani et al. 2017, section 3.2).
+ * @param query float32 [batch, heads, queries, size]
+ * @param key float32 [batch, heads, keys, size], or as many heads as divide the query's; value likewise
  * @returns the same shape as query
  */
 export function attend(
@@ -56,11 +76,9 @@ export function attend(
   query: Tensor,
   key: Tensor,
   value: Tensor,
-  { heads, bias, dropout }: AttentionOptions,
+  { bias, dropout }: AttentionOptions,
 ): Tensor {
-  const [q, k, v] = [query, key, value].map((x) => splitHeads(x, heads)) as [Tensor, Tensor, Tensor];
-  const alpha = 1 / Math.sqrt(q.shape[3] as number);
-  const scores = matMul(q, k, { transposeB: true, alpha });
-  const probabilities = softmax(bias ? add(scores, bias) : scores, -1);
-  return joinHeads(matMul(trace.dropout(probabilities, dropout), v));
+  const heads = query.shape[1] as number;
+  const scaled = scores(query, repeatHeads(key, heads));
+  return weigh(trace, bias ? add(scaled, bias) : scaled, repeatHeads(value, heads), dropout);
 }

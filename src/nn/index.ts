@@ -1,5 +1,7 @@
 export { type ActivationName, activationNames, activations } from "./activations.js";
-export { type AttentionOptions, attend, paddingBias } from "./attention.js";
+export { arange } from "./arange.js";
+export { type AttentionOptions, attend, joinHeads, repeatHeads, scores, splitHeads, weigh } from "./attention.js";
+export { AttentionMask, type AttentionMaskOptions } from "./attention-mask.js";
 export { Embedding } from "./embedding.js";
 export {
   type Initializer,
@@ -15,5 +17,26 @@ export { LayerNorm } from "./layer-norm.js";
 export { Linear, type LinearLike, type LinearOptions } from "./linear.js";
 export { Module } from "./module.js";
 export { ModuleList } from "./module-list.js";
-export { Parameter, type ParameterSource } from "./parameter.js";
+export {
+  type Adjustment,
+  Parameter,
+  type ParameterOptions,
+  type ParameterSource,
+  type StorageDType,
+} from "./parameter.js";
+export {
+  type Attachment,
+  type Embedded,
+  type HalfOutput,
+  type KeysValues,
+  layerSites,
+  prependKeysValues,
+  prependTokens,
+  type SiteName,
+  Sites,
+  type SiteValues,
+  type TransformerLayer,
+} from "./sites.js";
+export { type LayerPast, Past, Stream } from "./stream.js";
 export { type MaskSite, type Mode, Trace } from "./trace.js";
+export { innermost, Wrapper } from "./wrapper.js";

@@ -1,5 +1,5 @@
 import { add, matMul, type Tensor } from "../graph/index.js";
-import { type Initializer, kaimingUniform, zeros } from "./init.js";
+import { type Initializer, kaimingUniform } from "./init.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
 import type { Trace } from "./trace.js";
@@ -27,10 +27,8 @@ export class Linear extends Module implements LinearLike {
     { bias = true, initializer = kaimingUniform(Math.sqrt(5)) }: LinearOptions = {},
   ) {
     super();
-    this.weight = this.parameter("weight", new Parameter([outFeatures, inFeatures]));
-    this.weight.initializer = initializer;
+    this.weight = this.parameter("weight", new Parameter([outFeatures, inFeatures], { initializer }));
     this.bias = bias ? this.parameter("bias", new Parameter([outFeatures])) : null;
-    if (this.bias) this.bias.initializer = zeros;
   }
 
   /** x: [..., inFeatures]; returns [..., outFeatures]. */

@@ -8,10 +8,10 @@ import type { Parameter } from "./parameter.js";
 export abstract class Module {
   /** Full path in the tree ("" for the root). */
   path = "";
-  /** Values of the resident scalars (`trace.scalar`) that this module reads, by full name. */
-  readonly ownScalars = new Map<string, number>();
   private readonly childrenByName = new Map<string, Module>();
   private readonly parametersByName = new Map<string, Parameter>();
+  /** Names under which parameters of other modules are read here, too. */
+  private readonly tiedNames = new Set<string>();
 
   /** Registers a child and returns it. */
   protected child<M extends Module>(name: string, module: M): M {
@@ -25,6 +25,15 @@ export abstract class Module {
     return parameter;
   }
 
+  /**
+   * Registers a parameter that another module owns and names (an output projection that reads the embedding table): it
+   * exists once, so it is counted, saved and trained once.
+   */
+  protected tie(name: string, parameter: Parameter): Parameter {
+    this.tiedNames.add(name);
+    return this.parameter(name, parameter);
+  }
+
   /** Runs a forward function with this module's path as the scope of the nodes it writes. */
   protected scoped<T>(write: () => T): T {
     return withScope(this.path, write);
@@ -34,13 +43,14 @@ export abstract class Module {
     return this.childrenByName;
   }
 
+  /** Tied ones included. */
   get ownParameters(): ReadonlyMap<string, Parameter> {
     return this.parametersByName;
   }
 
   /**
-   * Puts another module in a child's place (a LoRA layer around a Linear). Fields of this object that hold the old
-   * child hold the new one afterwards, so forward functions see it.
+   * Puts another module in a child's place (a layer of an adapter around a Linear). Fields of this object that hold the
+   * old child hold the new one afterwards, so forward functions see it.
    */
   replaceChild(name: string, replacement: Module): void {
     const old = this.childrenByName.get(name);
@@ -50,20 +60,13 @@ export abstract class Module {
     }
   }
 
-  /** Puts another parameter in one's place (a trained copy of a saved module's weight), fields of this object included. */
-  replaceParameter(name: string, replacement: Parameter): void {
-    const old = this.parametersByName.get(name);
-    this.parametersByName.set(name, replacement);
-    for (const [field, value] of Object.entries(this)) {
-      if (value === old) Reflect.set(this, field, replacement);
-    }
-  }
-
   /** Sets `path` and parameter names of the whole tree below this module. */
   assignNames(path = ""): void {
     this.path = path;
     const join = (name: string): string => (path === "" ? name : `${path}.${name}`);
-    for (const [name, parameter] of this.parametersByName) parameter.name = join(name);
+    for (const [name, parameter] of this.parametersByName) {
+      if (!this.tiedNames.has(name)) parameter.name = join(name);
+    }
     for (const [name, child] of this.childrenByName) child.assignNames(join(name));
   }
 
@@ -73,15 +76,16 @@ export abstract class Module {
     for (const child of this.childrenByName.values()) yield* child.modules();
   }
 
-  /** All parameters of the tree, in the order of registration. */
+  /** The parameters of the tree, each once, in the order of registration. */
   *parameters(): Generator<Parameter> {
-    yield* this.parametersByName.values();
-    for (const child of this.childrenByName.values()) yield* child.parameters();
-  }
-
-  /** Values of all resident scalars of the tree, by full name. */
-  *scalars(): Generator<readonly [string, number]> {
-    for (const module of this.modules()) yield* module.ownScalars;
+    const seen = new Set<Parameter>();
+    for (const module of this.modules()) {
+      for (const parameter of module.ownParameters.values()) {
+        if (seen.has(parameter)) continue;
+        seen.add(parameter);
+        yield parameter;
+      }
+    }
   }
 
   /** The module at a path below this one; undefined where there is none. */

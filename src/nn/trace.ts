@@ -1,5 +1,5 @@
 import { GraftError } from "../errors.js";
-import { type Dim, dropout, initializer, input, type Tensor, type TensorSource } from "../graph/index.js";
+import { cast, type Dim, dropout, initializer, input, type Tensor, type TensorSource } from "../graph/index.js";
 import type { DType } from "../tensor-data.js";
 import type { Parameter } from "./parameter.js";
 
@@ -23,7 +23,8 @@ export interface MaskSite {
 export class Trace {
   readonly inputs = new Map<string, Tensor>();
   readonly parameters = new Map<Parameter, Tensor>();
-  readonly scalars = new Map<string, Tensor>();
+  /** What is added to the loss (an adapter's regularisation). */
+  readonly lossTerms: Tensor[] = [];
   readonly masks: MaskSite[] = [];
 
   /**
@@ -40,20 +41,24 @@ export class Trace {
     return remember(this.inputs, name, () => input(name, dtype, shape));
   }
 
-  /** A resident float32 scalar (a LoRA scale): changing it needs no new graph. */
-  scalar(name: string): Tensor {
-    return remember(this.scalars, name, () => input(name, "float32", []));
+  /** The parameter in force as a float32 tensor of this graph. */
+  parameter(parameter: Parameter): Tensor {
+    return this.original(parameter.inForce);
   }
 
-  /** The parameter as a tensor of this graph. */
-  parameter(parameter: Parameter): Tensor {
+  /** The parameter itself, also where a copy stands in for it. */
+  original(parameter: Parameter): Tensor {
     return remember(this.parameters, parameter, () => {
-      const { name, symbolicShape: shape } = parameter;
-      // A named dimension (an adapter's rank) is known only when the parameter is fed.
-      const isFed = (parameter.trainable && !this.frozen) || shape.some((dim) => typeof dim === "string");
-      if (isFed) return input(name, "float32", shape);
-      return initializer(name, { dtype: "float32", shape }, elementsOf(parameter));
+      const { name, symbolicShape: shape, storage } = parameter;
+      if (this.isFed(parameter)) return input(parameter.inputName, "float32", shape);
+      const dtype = parameter.adjustments.length > 0 ? "float32" : storage;
+      return cast(initializer(name, { dtype, shape }, elementsOf(parameter)), "float32");
     });
+  }
+
+  /** Whether runs feed a parameter from the engine's resident tensors. */
+  isFed(parameter: Parameter): boolean {
+    return parameter.residency === "slot" || (parameter.trainable && !this.frozen);
   }
 
   /**
@@ -62,17 +67,27 @@ export class Trace {
    */
   dropout(x: Tensor, probability: number): Tensor {
     if (this.mode === "eval" || probability === 0) return x;
+    return dropout(x, this.randomMask(x.shape, 1 - probability), 1 - probability);
+  }
+
+  /**
+   * Random zeros and ones at a site of their own, drawn anew for each pass in training.
+   * @param keepProbability of a one
+   * @returns uint8 of the shape
+   */
+  randomMask(shape: readonly Dim[], keepProbability: number): Tensor {
     const site = this.masks.length;
-    const keepProbability = 1 - probability;
-    const mask = { name: `dropout.${site}`, shape: x.shape, keepProbability, site };
+    const mask = { name: `dropout.${site}`, shape, keepProbability, site };
     this.masks.push(mask);
-    return dropout(x, input(mask.name, "uint8", mask.shape), keepProbability);
+    return input(mask.name, "uint8", mask.shape);
   }
 }
 
 function elementsOf(parameter: Parameter): TensorSource {
-  if (parameter.override) return { kind: "memory", data: parameter.override };
-  if (parameter.source.kind !== "shape") return parameter.source;
+  const adjusted = parameter.adjustments.at(-1)?.elements;
+  if (typeof adjusted === "object") return { kind: "memory", data: adjusted };
+  if (parameter.isUnsettled) throw new Error(`${parameter.name} was not settled before it was traced`);
+  if (parameter.source.kind === "memory" || parameter.source.kind === "file") return parameter.source;
   throw new GraftError(
     "missing-tensor",
     `parameter ${parameter.name} has a shape but no elements`,

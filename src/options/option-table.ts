@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { snakeCase } from "../case.js";
 import { GraftError } from "../errors.js";
 import { shown } from "../json.js";
 
@@ -65,9 +66,6 @@ const defaultExpectation: { readonly [K in OptionKind]: string } = {
   record: "an object",
   mixed: "one of the values that its description names",
 };
-
-/** loraAlpha as lora_alpha. */
-const snakeCase = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** The JSON name of an option. */
 export function keyOf(table: OptionTable, field: string): string {

@@ -1,5 +1,5 @@
 import type { Parameter } from "../nn/index.js";
-import type { AdaptedNetwork } from "./adapted-network.js";
+import type { AdaptedNetwork } from "./host/adapted-network.js";
 
 export interface CountOptions {
   /**
@@ -22,11 +22,17 @@ export function countParameters(
   network: AdaptedNetwork,
   { countSharedOnce = false }: CountOptions = {},
 ): ParameterCounts {
-  const adapters = [...network.adapters.keys()].flatMap((name) => network.adapterParameters(name));
-  const originals = new Set(network.originals());
-  const everything = new Set([...network.network.parameters(), ...adapters, ...originals]);
-  const counted = [...everything].filter((parameter) => !(countSharedOnce && originals.has(parameter)));
-  return { trainable: total(counted.filter(({ trainable }) => trainable)), all: total(counted) };
+  const adapters = [...network.adapters.values()];
+  const saved = adapters.flatMap(({ copies }) => copies.filter(({ isCounted }) => isCounted));
+  // A copy that is not counted apart is the base's own parameter, trained.
+  const trainedBase = adapters.flatMap(({ copies }) => copies.filter(({ isCounted }) => !isCounted));
+  const isTrained = new Map(trainedBase.map(({ original, copy }) => [original, copy.trainable]));
+  const originals = new Set(saved.map(({ original }) => original));
+  const base = [...network.network.parameters()].filter((one) => !(countSharedOnce && originals.has(one)));
+  const own = adapters.flatMap((adapter) => adapter.counted());
+  const everything = [...base, ...own, ...saved.map(({ copy }) => copy)];
+  const trained = everything.filter((one) => isTrained.get(one) ?? one.trainable);
+  return { trainable: total(trained), all: total(everything) };
 }
 
 /** PEFT's line: "trainable params: 667,493 || all params: 86,543,818 || trainable%: 0.7713". */

@@ -1,10 +1,5 @@
 import { exportModel, type ModelOutputs, type PreTrainedModel } from "../models/index.js";
 import { PeftModel } from "./peft-model.js";
-import { LoraLinear } from "./tuners/lora/layer.js";
-
-function isMerged(model: PeftModel): boolean {
-  return [...model.network.modules()].some((module) => module instanceof LoraLinear && module.merged);
-}
 
 /**
  * Writes a model as transformers.js loads it: `onnx/model.onnx` (operators of the ONNX standard, float32 weights in
@@ -25,7 +20,7 @@ export async function exportOnnx<Outputs extends ModelOutputs>(
 ): Promise<void> {
   if (!(model instanceof PeftModel)) return exportModel(model, folder);
   const base = model.getBaseModel();
-  if (isMerged(model) || model.activeAdapters.length === 0) return exportModel(base, folder);
+  if (model.isMerged || model.activeAdapters.length === 0) return exportModel(base, folder);
   await model.mergeAdapter();
   try {
     await exportModel(base, folder);

@@ -1,12 +1,26 @@
-export { type OnWarning, readAdapterConfig } from "./config/adapter-config.js";
-export { type AutoMapping, LoraConfig, type LoraConfigOptions } from "./config/lora-config.js";
+import type { LoraConfig } from "./tuners/registry.js";
+
+export { type AdapterConfig, type AutoMapping, configClass, type OnWarning } from "./config/config-class.js";
+export { readAdapterConfig } from "./config/read-config.js";
 export { type TaskType, taskTypes } from "./config/task-types.js";
 export type { CountOptions } from "./counts.js";
 export { exportOnnx } from "./export.js";
-export { findBaseModel } from "./find-base-model.js";
+export { findBaseModel } from "./folder/find-base-model.js";
+export type { SaveOptions } from "./folder/save-adapter.js";
+export type { MergeOptions } from "./host/merging.js";
 export * as lora from "./loralib.js";
 export type { Patterns } from "./matching/patterns.js";
-export type { MergeOptions } from "./merging.js";
 export { getPeftModel, type LoadAdapterOptions, PeftModel, type PeftOptions } from "./peft-model.js";
-export type { SaveOptions } from "./save-adapter.js";
-export { type PeftConfig, type PeftType, tuningMethods } from "./tuners/index.js";
+/** What `new LoraConfig` takes. */
+export type LoraConfigOptions = NonNullable<ConstructorParameters<typeof LoraConfig>[0]>;
+export type { Host, Injection, Tuner } from "./tuner.js";
+export { TunerLayer } from "./tuner-layer.js";
+export {
+  BitFitConfig,
+  IA3Config,
+  LoraConfig,
+  PfeifferConfig,
+  PromptTuningConfig,
+  registerTuner,
+  tuners,
+} from "./tuners/registry.js";

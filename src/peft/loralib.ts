@@ -4,8 +4,7 @@ import { add, matMul, mul, type Tensor } from "../graph/index.js";
 import { kaimingUniform, Parameter, parameterRandom, Trace, uniform, zeros } from "../nn/index.js";
 import { Engine, type EngineOptions, type Program } from "../runtime/index.js";
 import { elementCount, type TensorData } from "../tensor-data.js";
-import { LoraConfig } from "./config/lora-config.js";
-import { updateOf } from "./tuners/lora/matrices.js";
+import { LoraConfig } from "./tuners/registry.js";
 
 export interface LinearOptions extends EngineOptions {
   /** Rank; 0 (default) makes a plain linear layer. */
@@ -203,6 +202,30 @@ export class Linear {
     const data = weight.map((value, index) => value + sign * (laidOut[index] as number));
     this.weight.setData({ dtype: "float32", shape, data });
   }
+}
+
+/**
+ * scaling * B A in steps rounded to float32, as PyTorch takes them.
+ * @param a [r, inFeatures]
+ * @param b [outFeatures, r]
+ * @returns [outFeatures, inFeatures]
+ */
+function updateOf(a: Float32Array, b: Float32Array, rank: number, scaling: number): Float32Array {
+  const inFeatures = a.length / rank;
+  const outFeatures = b.length / rank;
+  const update = new Float32Array(outFeatures * inFeatures);
+  const row = new Float64Array(inFeatures);
+  const factor = Math.fround(scaling);
+  for (let out = 0; out < outFeatures; out++) {
+    row.fill(0);
+    for (let k = 0; k < rank; k++) {
+      const left = b[out * rank + k] as number;
+      const offset = k * inFeatures;
+      for (let i = 0; i < inFeatures; i++) row[i] = (row[i] as number) + left * (a[offset + i] as number);
+    }
+    for (let i = 0; i < inFeatures; i++) update[out * inFeatures + i] = Math.fround(row[i] as number) * factor;
+  }
+  return update;
 }
 
 function checkSizes(inFeatures: number, outFeatures: number): void {

@@ -16,16 +16,16 @@ import {
 } from "../models/index.js";
 import type { Parameter } from "../nn/index.js";
 import { openSafetensors, type SafetensorsFile } from "../safetensors/read.js";
-import { AdaptedNetwork } from "./adapted-network.js";
-import { fileParameters, readAdapterTensors } from "./adapter-tensors.js";
-import { type OnWarning, readAdapterConfig } from "./config/adapter-config.js";
-import { LoraConfig } from "./config/lora-config.js";
+import type { AdapterConfig, OnWarning } from "./config/config-class.js";
+import { readAdapterConfig } from "./config/read-config.js";
 import { type CountOptions, countParameters, trainableLine } from "./counts.js";
-import { absentSavedModules } from "./matching/select.js";
-import { type MergeOptions, mergeActive, unmergeAll } from "./merging.js";
-import { type SaveOptions, saveAdapter } from "./save-adapter.js";
-import type { PeftConfig } from "./tuners/index.js";
-import { LoraLinear } from "./tuners/lora/layer.js";
+import { readAdapterTensors } from "./folder/adapter-tensors.js";
+import { type SaveOptions, saveAdapter } from "./folder/save-adapter.js";
+import { AdaptedNetwork } from "./host/adapted-network.js";
+import { type MergeOptions, mergeActing } from "./host/merging.js";
+import { absentSavedModules } from "./matching/saved-modules.js";
+import type { TrainedGroup } from "./tuner.js";
+import { requireTuner, tuners } from "./tuners/registry.js";
 
 /** The name of an adapter that was given none. */
 const DEFAULT_ADAPTER = "default";
@@ -53,7 +53,7 @@ export interface LoadAdapterOptions extends Omit<PeftOptions, "seed"> {
  */
 export function getPeftModel<Outputs extends ModelOutputs>(
   model: PreTrainedModel<Outputs>,
-  config: PeftConfig,
+  config: AdapterConfig,
   options: PeftOptions = {},
 ): PeftModel<Outputs> {
   const peftModel = new PeftModel(model);
@@ -61,18 +61,18 @@ export function getPeftModel<Outputs extends ModelOutputs>(
   return peftModel;
 }
 
-function requireConfig(config: PeftConfig): PeftConfig {
-  if (config instanceof LoraConfig) return config;
+function requireConfig(config: AdapterConfig): AdapterConfig {
+  if (tuners().some(({ Config }) => config instanceof Config)) return config;
   throw new GraftError(
     "invalid-argument",
-    `the adapter's config is ${shown(config)}, not a LoraConfig`,
+    `the adapter's config is ${shown(config)}, not the config of a tuning method`,
     "Make one: new LoraConfig({ r: 8, ... }).",
   );
 }
 
 /**
  * A model with adapters, called like the model itself: `const { logits } = await peftModel({ inputIds })`.
- * Methods are named and behave as in Hugging Face PEFT. At most one adapter acts at a time.
+ * Methods are named and behave as in Hugging Face PEFT.
  */
 export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Callable<ModelInputs, Promise<Outputs>> {
   private readonly adapted: AdaptedNetwork;
@@ -80,15 +80,16 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   /** Use `getPeftModel` or `PeftModel.fromPretrained`. */
   constructor(private readonly baseModel: PreTrainedModel<Outputs>) {
     super();
-    const { network, config } = baseModel;
-    if ([...network.modules()].some((module) => module instanceof LoraLinear)) {
+    const { network, config, runner } = baseModel;
+    if (network.guests.size > 0) {
       throw new GraftError(
         "invalid-argument",
         "the model has adapters already",
         "Use addAdapter or loadAdapter of its PeftModel, or unload that one first.",
       );
     }
-    this.adapted = new AdaptedNetwork(network, config.modelType, (path) => modulePaths(config.modelType, path));
+    const namesOf = (path: string) => modulePaths(config.modelType, path);
+    this.adapted = new AdaptedNetwork(network, namesOf, (write) => runner.compute(write));
   }
 
   /**
@@ -120,16 +121,20 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     return this.baseModel.runner;
   }
   /** The configs by adapter name. */
-  get peftConfig(): Readonly<Record<string, PeftConfig>> {
+  get peftConfig(): Readonly<Record<string, AdapterConfig>> {
     return Object.fromEntries([...this.adapted.adapters].map(([name, { config }]) => [name, config]));
   }
-  /** The names of the adapters that act: one or none. */
+  /** The names of the adapters that act. */
   get activeAdapters(): string[] {
-    return this.adapted.activeAdapter === null ? [] : [this.adapted.activeAdapter];
+    return this.adapted.activeAdapters;
   }
-  /** Paths (of transformers 4) of the layers with LoRA matrices. */
+  /** Whether the acting adapters are in the weights. */
+  get isMerged(): boolean {
+    return this.adapted.acting.some(({ isMerged }) => isMerged);
+  }
+  /** Paths (of transformers 4) of the modules that adapters change. */
   get targetedModuleNames(): string[] {
-    return this.adapted.layers().map(({ path }) => path);
+    return [...new Set([...this.adapted.adapters.values()].flatMap(({ injection }) => injection.targets))];
   }
   /** The model below. It computes with the adapters while they are in it. */
   getBaseModel(): PreTrainedModel<Outputs> {
@@ -144,9 +149,13 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   prepareInputs(inputs: ModelInputs, rows?: readonly number[]): PreparedInputs {
     return this.baseModel.prepareInputs(inputs, rows);
   }
-  /** The parameters in force, the acting adapter's included. */
+  /** The parameters in force, the acting adapters' included. */
   namedParameters(): [string, Parameter][] {
     return this.baseModel.namedParameters();
+  }
+  /** The trained parameters of the acting adapters, in groups that an optimiser treats alike. */
+  trainedGroups(): TrainedGroup[] {
+    return this.adapted.acting.flatMap((adapter) => adapter.groups());
   }
   /** Ends the engine and frees its memory. The model keeps what was trained, and the next call starts another engine. */
   dispose(): Promise<void> {
@@ -169,23 +178,26 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
 
   /**
    * Adds a fresh adapter; the first one acts at once, others after `setAdapter`.
-   * @throws GraftError `invalid-argument` (the name, the seed, no LoraConfig, adapters are disabled),
+   * @throws GraftError `invalid-argument` (the name, the seed, no config of a method, adapters are disabled),
    *   `target-modules-not-found`, `invalid-config`, `unsupported`
    */
-  addAdapter(adapterName: string, config: PeftConfig, { seed = 0, onWarning = console.warn }: PeftOptions = {}): void {
+  addAdapter(
+    adapterName: string,
+    config: AdapterConfig,
+    { seed = 0, onWarning = console.warn }: PeftOptions = {},
+  ): void {
     this.attach(adapterName, requireConfig(config), seed, onWarning);
     this.activateFirst(adapterName);
   }
 
-  private attach(adapterName: string, config: PeftConfig, seed: number | null, onWarning: OnWarning): void {
-    if (config.fanInFanOut) {
-      onWarning("fanInFanOut is set to false: the model's layers store their weights as [out, in]");
-    }
-    this.adapted.add(adapterName, config.with({ fanInFanOut: false }), !config.inferenceMode, seed);
+  private attach(adapterName: string, config: AdapterConfig, seed: number | null, onWarning: OnWarning): void {
+    const tuner = requireTuner(config.peftType, "the config");
+    const fitting = tuner.fitted?.(config, this.network, onWarning) ?? config;
+    this.adapted.add(adapterName, tuner, fitting, !config.inferenceMode, seed);
   }
 
   private activateFirst(adapterName: string): void {
-    if (this.adapted.activeAdapter === null) this.adapted.activate(adapterName);
+    if (this.adapted.activeAdapters.length === 0) this.adapted.activate([adapterName]);
   }
 
   /**
@@ -199,14 +211,13 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     const config = await readAdapterConfig(folder, onWarning);
     const files = await resolveModelFolder(folder, "adapter");
     const weights = await openSafetensors(requireFile(files, "adapter_model.safetensors", "the adapter's weights"));
-    const { modulesToSave } = config;
     const absent = absentSavedModules(this.adapted.modules(), config);
     if (absent.length > 0) {
       onWarning(`${folder}: modules_to_save names ${absent.join(", ")}, which this model does not have: left out`);
     }
     const fitting = config.with({
       inferenceMode: !isTrainable,
-      modulesToSave: modulesToSave?.filter((name) => !absent.includes(name)) ?? null,
+      modulesToSave: config.modulesToSave?.filter((name) => !absent.includes(name)) ?? null,
     });
     // Shapes alone until the file's header has been compared with them: a config may claim any rank.
     this.attach(adapterName, fitting, null, onWarning);
@@ -233,39 +244,44 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   }
 
   private async readWeights(adapterName: string, weights: SafetensorsFile): Promise<void> {
-    const expected = fileParameters(this.adapted, adapterName);
     const toV4 = (name: string): string => toV4Name(this.config.modelType, name);
-    const tensors = await readAdapterTensors(weights, expected, toV4);
+    const tensors = await readAdapterTensors(weights, this.adapted.get(adapterName), toV4);
     for (const [parameter, data] of tensors) parameter.setData(data);
   }
 
   /**
-   * Lets another loaded adapter act. One of the same layers and dropout needs no new program, whatever its rank.
-   * @throws GraftError `invalid-argument` for an unknown name and while adapters are disabled
+   * Lets another loaded adapter act, or several at once, whose updates add up. One of the same layers and dropout needs
+   * no new program, whatever its rank, and what the engine holds of it is not sent again.
+   * @throws GraftError `invalid-argument` for an unknown name and while adapters are disabled, `unsupported` where two
+   *   of several have their own copy of one parameter
    */
-  async setAdapter(adapterName: string): Promise<void> {
+  async setAdapter(adapterName: string | readonly string[]): Promise<void> {
+    const names = typeof adapterName === "string" ? [adapterName] : adapterName;
+    for (const name of names) this.adapted.get(name);
     await this.runner.syncFromEngine();
     // Read after the wait: calls that overlap take effect one after the other.
-    const { loraDropout } = this.adapted.get(adapterName).config;
-    const old = this.adapted.activeAdapter;
-    if (old === adapterName) return;
-    unmergeAll(this.adapted);
-    this.adapted.activate(adapterName);
-    if (old === null || this.adapted.get(old).config.loraDropout !== loraDropout) await this.runner.invalidate();
+    if (this.adapted.activeAdapters.join() === names.join()) return;
+    this.adapted.unmerge();
+    this.adapted.activate(names);
   }
 
   /**
-   * Takes an adapter out; where it acted, the first of the others acts next.
+   * Takes an adapter out; where it alone acted, the first of the others acts next.
    * @throws GraftError `invalid-argument` for an unknown name and while adapters are disabled
    */
   async deleteAdapter(adapterName: string): Promise<void> {
     this.adapted.get(adapterName);
-    if (this.adapted.activeAdapter === adapterName) {
-      const next = [...this.adapted.adapters.keys()].find((name) => name !== adapterName);
-      unmergeAll(this.adapted);
-      if (next !== undefined) await this.setAdapter(next);
+    const { activeAdapters } = this.adapted;
+    if (activeAdapters.includes(adapterName)) {
+      const others = [...this.adapted.adapters.keys()].filter((name) => name !== adapterName);
+      const next =
+        activeAdapters.length > 1 ? activeAdapters.filter((name) => name !== adapterName) : others.slice(0, 1);
+      this.adapted.unmerge();
+      if (next.length > 0) await this.setAdapter(next);
     }
+    const parameters = this.adapted.get(adapterName).everything();
     this.adapted.remove(adapterName);
+    await this.runner.evict(parameters);
   }
 
   /**
@@ -283,20 +299,21 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   }
 
   /**
-   * Adds the acting adapter to the weights: the same outputs without its cost. `unmergeAdapter` takes it back.
+   * Adds the acting adapters to the weights: the same outputs without their cost. `unmergeAdapter` takes that back.
    * @throws GraftError `invalid-argument` where no adapter acts, while adapters are disabled, and where another one is
-   *   made active meanwhile; `missing-tensor` for a model without weights; `not-finite` (safeMerge); `file-access`
+   *   made active meanwhile; `unsupported` for a method that cannot be merged; `missing-tensor` for a model without
+   *   weights; `not-finite` (safeMerge); `file-access`
    */
   async mergeAdapter(options: MergeOptions = {}): Promise<void> {
     await this.runner.syncFromEngine();
-    await mergeActive(this.adapted, options);
+    await mergeActing(this.adapted, (write) => this.runner.compute(write), options);
   }
   /** Restores the weights from before `mergeAdapter`, to the bit. */
   unmergeAdapter(): void {
-    unmergeAll(this.adapted);
+    this.adapted.unmerge();
   }
   /**
-   * Merges the acting adapter for good and returns the plain model; this PeftModel is not to be used any more.
+   * Merges the acting adapters for good and returns the plain model; this PeftModel is not to be used any more.
    * @throws GraftError as `mergeAdapter`
    */
   async mergeAndUnload(options: MergeOptions = {}): Promise<PreTrainedModel<Outputs>> {
@@ -304,18 +321,18 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     this.adapted.unload();
     return this.baseModel;
   }
-  /** The plain model without the LoRA layers; modules that were saved whole keep their trained values, as in PEFT. */
+  /** The plain model without adapters; modules that were saved whole keep their trained values, as in PEFT. */
   async unload(): Promise<PreTrainedModel<Outputs>> {
     await this.runner.syncFromEngine();
-    unmergeAll(this.adapted);
+    this.adapted.unmerge();
     this.adapted.unload();
     return this.baseModel;
   }
 
   /**
    * Runs a callback with the base model alone: `await peftModel.disableAdapter(() => peftModel(inputs))`.
-   * As in PEFT, modules saved whole are the originals meanwhile, while biases that the adapter trains stay trained.
-   * Calls beside the callback compute without the adapter, too.
+   * As in PEFT, modules saved whole are the originals meanwhile, while biases that LoRA trains stay trained.
+   * Calls beside the callback compute without the adapters, too.
    * @throws GraftError `invalid-argument` from the callback for changes of adapters in it; what the callback throws
    */
   async disableAdapter<T>(callback: () => T | Promise<T>): Promise<T> {
@@ -329,22 +346,31 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   }
 
   /**
-   * Multiplies the acting adapter's update: 1 is loraAlpha / r as configured, 0 is none. No new program is compiled.
-   * @throws GraftError `invalid-argument` while merged or disabled, and for a scale that is not finite
+   * Multiplies the acting adapters' updates: 1 is as configured, 0 is none. No new program is compiled.
+   * @throws GraftError `invalid-argument` while merged or disabled, and for a scale that is not finite; `unsupported`
+   *   for a method that has no scale
    */
   setScale(scale: number): void {
     this.adapted.requireEnabled();
     if (!Number.isFinite(scale)) {
       throw new GraftError("invalid-argument", `the adapter's scale cannot be ${scale}`, "Give a finite number.");
     }
-    const layers = this.adapted.layers().filter((layer) => layer.activeMatrices);
-    if (layers.some((layer) => layer.merged)) {
+    const { acting } = this.adapted;
+    if (acting.some(({ isMerged }) => isMerged)) {
       throw new GraftError(
         "invalid-argument",
         "the adapter is merged into the weights, so its scale cannot change",
         "Call unmergeAdapter first.",
       );
     }
-    for (const layer of layers) layer.setScaling(scale * (layer.activeMatrices?.scaling ?? 0));
+    const rigid = acting.find(({ injection }) => injection.setScale === undefined);
+    if (rigid) {
+      throw new GraftError(
+        "unsupported",
+        `the adapter ${rigid.name} (${rigid.tuner.type}) has no scale`,
+        "Switch it off with disableAdapter, or let another adapter act.",
+      );
+    }
+    for (const adapter of acting) adapter.setScale(scale);
   }
 }

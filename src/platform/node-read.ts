@@ -1,6 +1,7 @@
 import { type FileHandle, open, readdir, readFile, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { explained } from "./node-errors.js";
+import { slashed } from "./node-paths.js";
 import { decodeText, rangeError } from "./text.js";
 import type { FileReading } from "./types.js";
 
@@ -97,5 +98,5 @@ export const nodeReading: FileReading = {
       return (await Promise.all(listed)).sort((a, b) => (a.name < b.name ? -1 : 1));
     }),
 
-  realPath: (path) => explained("read", path, () => realpath(path)),
+  realPath: (path) => explained("read", path, async () => slashed(await realpath(path))),
 };

@@ -1,22 +1,12 @@
-import { appendFile, type FileHandle, mkdir, mkdtemp, open, rename, rm } from "node:fs/promises";
+import { appendFile, type FileHandle, mkdtemp, open, readdir, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { GraftError } from "../errors.js";
 import { explained } from "./node-errors.js";
-import { siblingName } from "./node-temporaries.js";
+import { makeFolder } from "./node-folders.js";
+import { requireUsableNames } from "./node-paths.js";
+import { mendInterruptedWrites, siblingName } from "./node-temporaries.js";
 import type { FileContents, FileWriting } from "./types.js";
-
-/** Creates a folder and its parents. */
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (error) {
-    // Node says ENOENT for whatever keeps a parent from being made (EROFS): made one by one, folders tell the cause.
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || dirname(path) === path) throw error;
-    await makeFolder(dirname(path));
-    await mkdir(path);
-  }
-}
 
 async function writePieces(file: FileHandle, contents: FileContents): Promise<void> {
   if (typeof contents === "string" || contents instanceof Uint8Array) {
@@ -42,6 +32,7 @@ async function syncFolder(path: string): Promise<void> {
 async function writeFileAtomic(path: string, contents: FileContents): Promise<void> {
   const temporary = siblingName(path, "tmp");
   await explained("write", path, async () => {
+    requireUsableNames(path);
     try {
       const file = await open(temporary, "wx");
       try {
@@ -59,7 +50,10 @@ async function writeFileAtomic(path: string, contents: FileContents): Promise<vo
   });
 }
 
-/** Renames `temporary` to `path`; a folder in the way is moved aside first, put back on failure, then removed. */
+/**
+ * Renames `temporary` to `path`; a folder in the way is moved aside first, put back on failure, then removed. A kill
+ * between the two renames leaves it aside, from where `mendInterruptedWrites` brings it back.
+ */
 async function replaceFolder(temporary: string, path: string): Promise<void> {
   const aside = siblingName(path, "old");
   const hadOld = await rename(path, aside).then(
@@ -81,9 +75,11 @@ async function replaceFolder(temporary: string, path: string): Promise<void> {
 async function writeFolderAtomic(givenPath: string, fill: (temporaryPath: string) => Promise<void>): Promise<void> {
   const path = resolve(givenPath);
   await explained("write", givenPath, async () => {
+    requireUsableNames(givenPath);
     await makeFolder(dirname(path));
+    await mendInterruptedWrites(dirname(path), basename(path));
     const temporary = siblingName(path, "tmp");
-    await mkdir(temporary);
+    await makeFolder(temporary, path);
     try {
       await fill(temporary);
       await syncFolder(temporary);
@@ -102,16 +98,39 @@ async function writeFolderAtomic(givenPath: string, fill: (temporaryPath: string
   });
 }
 
+async function writeFilesInto(folder: string, last: string, fill: (temporaryPath: string) => Promise<void>) {
+  const temporary = siblingName(join(resolve(folder), "files"), "tmp");
+  await explained("write", folder, async () => {
+    try {
+      await makeFolder(temporary);
+      await fill(temporary);
+      await rm(join(folder, last), { force: true });
+      const others = (await readdir(temporary)).filter((name) => name !== last).sort();
+      for (const name of [...others, last]) await rename(join(temporary, name), join(folder, name));
+    } finally {
+      await rm(temporary, { recursive: true, force: true });
+    }
+    await syncFolder(folder);
+  });
+}
+
 /** Writing side of the file system. */
 export const nodeWriting: FileWriting = {
   makeDirectory: (path) =>
     explained("create", path, async () => {
+      requireUsableNames(path);
       await makeFolder(resolve(path));
     }),
   makeTemporaryDirectory: (prefix) => explained("create", tmpdir(), () => mkdtemp(join(tmpdir(), prefix))),
   writeFileAtomic,
   writeFolderAtomic,
-  appendFile: (path, contents) => explained("write", path, () => appendFile(path, contents)),
+  mendInterruptedWrites: (folder) => explained("mend", folder, () => mendInterruptedWrites(resolve(folder))),
+  writeFilesInto,
+  appendFile: (path, contents) =>
+    explained("write", path, () => {
+      requireUsableNames(path);
+      return appendFile(path, contents);
+    }),
   remove: (path) => explained("remove", path, () => rm(path, { recursive: true, force: true })),
   mountFile(path) {
     throw new GraftError(

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { availableParallelism, cpus } from "node:os";
+import { availableParallelism } from "node:os";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { collectGarbage } from "./node-garbage.js";
 import { nodeReading } from "./node-read.js";
@@ -41,6 +41,4 @@ export const platform: Platform = {
   memoryUsage,
   collectGarbage,
   cpuCount: () => availableParallelism(),
-  cpuName: () => cpus()[0]?.model.trim() || "unknown",
-  environmentVariable: (name) => process.env[name],
 };

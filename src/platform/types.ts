@@ -55,7 +55,7 @@ export interface FileReading {
   isDirectory(path: string): Promise<boolean>;
   /** Entries sorted by name. */
   listDirectory(path: string): Promise<DirectoryEntry[]>;
-  /** The absolute path behind all links. */
+  /** The absolute path behind all links, with `/` between its parts on every system. */
   realPath(path: string): Promise<string>;
 }
 
@@ -75,6 +75,16 @@ export interface FileWriting {
    * A folder that was there is replaced with all it held, and stays untouched when `fill` fails. Parents are created.
    */
   writeFolderAtomic(path: string, fill: (temporaryPath: string) => Promise<void>): Promise<void>;
+  /**
+   * Writes some files of a folder that holds others, too: `fill` writes them into a temporary folder, and only when all are
+   * whole does each take its place. `last`, the file that makes the folder complete, is taken away first and put in last.
+   */
+  writeFilesInto(folder: string, last: string, fill: (temporaryPath: string) => Promise<void>): Promise<void>;
+  /**
+   * Puts right what writers in a folder left behind that were killed: a folder that was being replaced goes back to its
+   * place where its successor never came, and temporary files are removed. Nothing to do in the browser.
+   */
+  mendInterruptedWrites(folder: string): Promise<void>;
   /** Appends text or bytes; creates the file. */
   appendFile(path: string, contents: string | Uint8Array): Promise<void>;
   /** Removes a file or a folder with all it holds; one that is not there is fine. */
@@ -118,7 +128,4 @@ export interface Platform extends FileReading, FileWriting {
   collectGarbage(): void;
   /** Threads that can run at once. */
   cpuCount(): number;
-  /** The processor's name, "unknown" where the world does not tell. */
-  cpuName(): string;
-  environmentVariable(name: string): string | undefined;
 }

@@ -136,6 +136,19 @@ async function writeFolderAtomic(given: string, fill: (temporaryPath: string) =>
   }
 }
 
+async function writeFilesInto(given: string, _last: string, fill: (temporaryPath: string) => Promise<void>) {
+  const folder = normalise(given);
+  const temporary = join(folder, `.tmp-${++temporaryFolders}`);
+  try {
+    await fill(temporary);
+    for (const [name, stored] of [...files]) {
+      if (isBelow(name, temporary)) files.set(folder + name.slice(temporary.length), stored);
+    }
+  } finally {
+    remove(temporary);
+  }
+}
+
 /** Files of a page, as they are written: all goes to the store. */
 export const webWriting: FileWriting = {
   makeDirectory: async () => {},
@@ -144,6 +157,8 @@ export const webWriting: FileWriting = {
     files.set(normalise(path), await collect(contents));
   },
   writeFolderAtomic,
+  writeFilesInto,
+  mendInterruptedWrites: async () => {},
   appendFile: async (given, contents) => {
     const path = normalise(given);
     const stored = files.get(path);

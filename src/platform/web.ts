@@ -19,6 +19,4 @@ export const platform: Platform = {
   memoryUsage: () => undefined,
   collectGarbage: () => undefined,
   cpuCount: () => navigator.hardwareConcurrency || 1,
-  cpuName: () => "unknown",
-  environmentVariable: () => undefined,
 };

@@ -12,11 +12,12 @@ import {
 } from "./protocol.js";
 
 interface Pending extends Pick<CallOptions, "onProgress"> {
+  readonly scope: number;
   resolve(result: Result<Method>): void;
   reject(error: Error): void;
 }
 
-interface CallOptions {
+export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: QuantizeProgress) => void) | undefined;
 }
@@ -48,16 +49,21 @@ export class WorkerClient {
    * Asks the worker. The process is kept alive only while an answer is due.
    * An abort drops the request if it has not begun; one that has begun runs to its end, unheard.
    */
-  async call<M extends Method>(method: M, params: Params<M>, options: CallOptions = {}): Promise<Result<M>> {
+  async call<M extends Method>(
+    scope: number,
+    method: M,
+    params: Params<M>,
+    options: CallOptions = {},
+  ): Promise<Result<M>> {
     const { signal, onProgress } = options;
     if (this.ended !== undefined) throw this.ended;
     if (signal?.aborted) throw abortedError(signal.reason);
     const id = this.nextId++;
-    const request = { kind: "request", id, method, params } as ToWorker;
+    const request = { kind: "request", id, scope, method, params } as ToWorker;
     const answer = new Promise<Result<Method>>((resolve, reject) => {
       this.send(request);
       if (this.pending.size === 0) this.worker.ref();
-      this.pending.set(id, { resolve, reject, onProgress });
+      this.pending.set(id, { scope, resolve, reject, onProgress });
     });
     const abort = (): void => {
       this.worker.postMessage({ kind: "cancel", id } satisfies ToWorker);
@@ -79,13 +85,19 @@ export class WorkerClient {
   /** Drops what waits, lets the run in progress end, frees the sessions and ends the worker. */
   async dispose(): Promise<void> {
     if (this.ended !== undefined) return;
-    for (const id of [...this.pending.keys()]) {
-      this.worker.postMessage({ kind: "cancel", id } satisfies ToWorker);
-      this.take(id)?.reject(disposedError());
-    }
-    const closed = this.call("close", undefined);
+    this.drop(disposedError());
+    const closed = this.call(0, "close", undefined);
     this.ended = disposedError();
     await closed.finally(() => this.worker.terminate());
+  }
+
+  /** Rejects the requests that wait, of one scope or of all; one that has begun runs to its end, unheard. */
+  drop(error: GraftError, scope?: number): void {
+    for (const [id, call] of [...this.pending]) {
+      if (scope !== undefined && scope !== call.scope) continue;
+      this.worker.postMessage({ kind: "cancel", id } satisfies ToWorker);
+      this.take(id)?.reject(error);
+    }
   }
 
   private send(request: ToWorker): void {

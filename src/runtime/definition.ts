@@ -6,7 +6,7 @@ import type { DType } from "../tensor-data.js";
 /** Who computes: onnxruntime-node's CPU, WebGPU and CUDA providers, or onnxruntime-web's WASM and WebGPU. */
 export type BackendName = "cpu" | "wasm" | "webgpu" | "cuda";
 
-/** What a program is for; decides its session options. */
+/** What a program is for; decides its session options. "generation": steps of one token, or of a few. */
 export type Purpose = "training" | "prediction" | "generation";
 
 /** A graph input as the program declares it. */
@@ -54,6 +54,17 @@ export interface QuantizedForm {
   readonly outliers: readonly OutlierFeature[];
 }
 
+/** Where an output goes that stays in the engine as a resident tensor, for the next run. */
+export interface StateTarget {
+  /** Names the resident, as a slot does; it may be a slot of the same program. */
+  readonly slot: string;
+  /**
+   * The output is written into the resident along this axis, at the run's `stateOffset`: a cache with room for more.
+   * Default: the output replaces the resident.
+   */
+  readonly axis?: number;
+}
+
 /** A graph ready to be compiled, with what the engine must know of it. */
 export interface ProgramDefinition {
   /** An encoded ModelProto. */
@@ -72,14 +83,19 @@ export interface ProgramDefinition {
   readonly outputs: readonly string[];
   /** Outputs that measure products. */
   readonly probes?: readonly ProductMeasurement[];
-  /** Inputs fed from the engine's resident tensors. */
+  /** Slots: inputs fed from the engine's resident tensors. A run says which fills which; by default that of the same name. */
   readonly resident: readonly string[];
   readonly masks: readonly MaskDeclaration[];
-  /** Training: the output that holds the gradient of each trained resident tensor. */
+  /** Outputs that are not returned but kept for the next run, by name. */
+  readonly state?: Readonly<Record<string, StateTarget>>;
+  /** Training: the output that holds the gradient of each trained slot. */
   readonly gradients?: Readonly<Record<string, string>>;
   /** Training: the output that holds the scalar loss. */
   readonly loss?: string;
 }
+
+/** Which resident tensor fills a slot, by the slot's name. A slot that is not named is filled by the one of its own name. */
+export type Binding = Readonly<Record<string, string>>;
 
 /** Names the dropout masks of one forward pass, together with each mask's site. */
 export interface MaskKey {

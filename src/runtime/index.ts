@@ -1,17 +1,12 @@
 export { defaultBackend } from "./default-backend.js";
 export type * from "./definition.js";
-export {
-  type AccumulateOptions,
-  type CompileOptions,
-  Engine,
-  type EngineOptions,
-  type OptimizerHandle,
-  type Program,
-  type RunOptions,
-  type StepOptions,
-} from "./engine.js";
+export { Engine, type EngineOptions, openScope, type ScopeOptions } from "./engine.js";
+export type { CompileOptions, EngineScope } from "./engine-scope.js";
+export type { AfterStep, OptimizerHandle, StepOptions } from "./optimizer-handle.js";
+export type { AccumulateOptions, Program, RunOptions } from "./program.js";
 export type {
   AccumulateResult,
+  Counters,
   OptimizedParameter,
   OptimizerOptions,
   OptimizerState,

@@ -39,25 +39,22 @@ function checkTensor(name: string, { data, dtype, shape }: TensorData): void {
       `tensor "${name}" has shape [${shape}], which is ${elementCount(shape)} elements, and ${data.length} were given`,
       data.length > 0
         ? "Give data and shape of the same tensor."
-        : "An array handed over with `transfer: true` is empty afterwards: copy it first, or leave the option out.",
+        : "An array whose buffer was moved to another thread is empty afterwards: copy it first.",
     );
   }
 }
 
 /**
- * Tensors whose arrays a message may own: copies, or with `transfer` the arrays themselves. A view of a larger buffer is
- * copied always, because moving its buffer would take more than it shows.
+ * Copies of tensors, which a message may own.
  * @throws GraftError `dtype-mismatch`, `shape-mismatch` for tensors that contradict themselves.
  */
-export function packTensors(tensors: Readonly<Record<string, TensorData>>, transfer: boolean): TensorRecord {
+export function packTensors(tensors: Readonly<Record<string, TensorData>>): TensorRecord {
   const packed: TensorRecord = {};
   for (const [name, tensor] of Object.entries(tensors)) {
     // Left out here, named as missing by the worker.
     if (tensor === undefined) continue;
     checkTensor(name, tensor);
-    const { data, dtype, shape } = tensor;
-    const whole = data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength;
-    packed[name] = transfer && whole ? { data, dtype, shape } : copyTensor(tensor);
+    packed[name] = copyTensor(tensor);
   }
   return packed;
 }

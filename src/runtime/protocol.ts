@@ -1,7 +1,7 @@
 import type { GraftErrorCode } from "../errors.js";
 import type { OptimizerName, OptimizerSettings } from "../optim/index.js";
 import type { TensorData } from "../tensor-data.js";
-import type { BackendName, MaskKey, ProgramDefinition } from "./definition.js";
+import type { BackendName, Binding, MaskKey, ProgramDefinition } from "./definition.js";
 
 export type TensorRecord = Record<string, TensorData>;
 
@@ -45,6 +45,31 @@ export interface QuantizeProgress {
   readonly seconds: number;
 }
 
+/** What an engine or a scope has done since it was made. */
+export interface Counters {
+  /** Programs compiled. */
+  readonly sessions: number;
+  /** Bytes of resident tensors sent to the worker. */
+  readonly bytesUploaded: number;
+  /** Passes through a program. */
+  readonly runs: number;
+}
+
+/** Of the request's scope, or of all scopes. */
+interface Extent {
+  everywhere: boolean;
+}
+
+/** What one run feeds a program with. */
+export interface Feeding {
+  readonly inputs: TensorRecord;
+  readonly masks: MaskKey | undefined;
+  readonly bind: Binding | undefined;
+  readonly stateOffset: number | undefined;
+}
+
+export type RunParams = Feeding & { program: number };
+
 /** What the main thread can ask of the worker. */
 export interface Protocol {
   open: {
@@ -58,33 +83,31 @@ export interface Protocol {
   };
   compile: { params: { definition: ProgramDefinition }; result: { program: number } };
   run: {
-    params: { program: number; inputs: TensorRecord; masks: MaskKey | undefined; fetch: readonly string[] | undefined };
+    params: RunParams & { fetch: readonly string[] | undefined };
     result: TensorRecord;
   };
   accumulate: {
-    params: {
-      program: number;
-      inputs: TensorRecord;
-      masks: MaskKey | undefined;
-      weight: number;
-      fetch: readonly string[];
-    };
+    params: RunParams & { weight: number; fetch: readonly string[] };
     result: AccumulateResult;
   };
-  gradients: { params: { program: number }; result: TensorRecord };
+  gradients: { params: { program: number; bind: Binding | undefined }; result: TensorRecord };
   disposeProgram: { params: { program: number }; result: undefined };
   setResident: { params: { tensors: TensorRecord }; result: undefined };
   getResident: { params: { names: readonly string[] | undefined }; result: TensorRecord };
+  reorderResident: { params: { names: readonly string[]; indices: Int32Array; axis: number }; result: undefined };
   removeResident: { params: { names: readonly string[] }; result: undefined };
   createOptimizer: { params: { options: OptimizerOptions }; result: { optimizer: number } };
   step: {
-    params: { optimizer: number; learningRate: number; maxGradNorm: number };
+    params: { optimizer: number; learningRate: number; maxGradNorm: number; after: readonly RunParams[] };
     result: { gradNorm: number };
   };
   zeroGrad: { params: { optimizer: number }; result: undefined };
   optimizerState: { params: { optimizer: number }; result: OptimizerState };
   loadOptimizerState: { params: { optimizer: number; state: OptimizerState }; result: undefined };
   disposeOptimizer: { params: { optimizer: number }; result: undefined };
+  residentBytes: { params: Extent; result: { bytes: number } };
+  counters: { params: Extent; result: Counters };
+  disposeScope: { params: undefined; result: undefined };
   close: { params: undefined; result: undefined };
 }
 
@@ -92,9 +115,9 @@ export type Method = keyof Protocol;
 export type Params<M extends Method> = Protocol[M]["params"];
 export type Result<M extends Method> = Protocol[M]["result"];
 
-/** Main thread to worker. A cancelled request is dropped if it has not begun. */
+/** Main thread to worker. A request concerns one scope. One that is cancelled is dropped if it has not begun. */
 export type ToWorker =
-  | { [M in Method]: { kind: "request"; id: number; method: M; params: Params<M> } }[Method]
+  | { [M in Method]: { kind: "request"; id: number; scope: number; method: M; params: Params<M> } }[Method]
   | { kind: "cancel"; id: number };
 
 export interface PlainError {

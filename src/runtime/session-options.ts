@@ -3,13 +3,6 @@ import type { Purpose } from "./definition.js";
 
 type SessionOptions = InferenceSession.SessionOptions;
 
-const accurate = {
-  /**
-   * 4- and 8-bit products keep f32 activations; ONNX Runtime's own choice rounds them to int8 (errors near 1 %).
-   */
-  qdq_matmulnbits_accuracy_level: "0",
-};
-
 const unpacked = {
   /** Packed copies of the weights would undo the mapping of the weight file and cost every session the model's size. */
   disable_prepacking: "1",
@@ -19,7 +12,7 @@ const wholeBatches: SessionOptions = {
   graphOptimizationLevel: "disabled",
   enableMemPattern: false,
   enableCpuMemArena: true,
-  extra: { session: { ...unpacked, ...accurate } },
+  extra: { session: unpacked },
 };
 
 /**
@@ -32,12 +25,12 @@ const wholeBatches: SessionOptions = {
 export const sessionOptionsByPurpose: { readonly [P in Purpose]: SessionOptions } = {
   training: wholeBatches,
   prediction: wholeBatches,
-  // One token at a time: products are narrow, and packed weights make them up to forty times faster.
+  // One token at a time: products are narrow, and packed weights make them several times faster.
   generation: {
     graphOptimizationLevel: "basic",
     enableMemPattern: false,
     enableCpuMemArena: true,
-    extra: { session: accurate },
+    extra: { session: {} },
   },
 };
 

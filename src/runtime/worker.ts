@@ -1,5 +1,6 @@
 import { platform } from "#platform";
 import { GraftError, messageOf } from "../errors.js";
+import { Turn } from "../turn.js";
 import { EngineCore } from "./core/engine-core.js";
 import {
   buffersIn,
@@ -7,6 +8,7 @@ import {
   type Method,
   type Params,
   type PlainError,
+  type QuantizeProgress,
   type Result,
   type ToWorker,
 } from "./protocol.js";
@@ -17,7 +19,7 @@ import {
 const port = platform.workerPort();
 const core = new EngineCore();
 const waiting = new Set<number>();
-let queue: Promise<void> = Promise.resolve();
+const turn = new Turn();
 
 function plainError(error: unknown): PlainError {
   if (error instanceof GraftError) return { code: error.code, message: error.message, hint: error.hint };
@@ -28,8 +30,13 @@ function plainError(error: unknown): PlainError {
   };
 }
 
-function handle<M extends Method>(id: number, method: M, params: Params<M>): Result<M> | Promise<Result<M>> {
-  return core.handlers[method](params, (progress) => port.postMessage({ id, progress } satisfies FromWorker));
+function handle<M extends Method>(
+  { id, scope }: { id: number; scope: number },
+  method: M,
+  params: Params<M>,
+): Result<M> | Promise<Result<M>> {
+  const report = (progress: QuantizeProgress): void => port.postMessage({ id, progress } satisfies FromWorker);
+  return core.handlers[method](params, scope, report);
 }
 
 /**
@@ -57,10 +64,10 @@ async function answer(request: Extract<ToWorker, { kind: "request" }>): Promise<
   if (!waiting.delete(request.id)) return;
   const { id, method, params } = request;
   try {
-    const result = await handle(id, method, params as Params<Method>);
+    const result = await handle(request, method, params as Params<Method>);
     port.postMessage({ id, result } satisfies FromWorker, [...buffersIn(result)]);
   } catch (error) {
-    // A result that cannot be sent is answered, too: a rejected queue would take no further request.
+    // A result that cannot be sent is answered, too: nobody else hears of it.
     port.postMessage({ id, error: plainError(error) } satisfies FromWorker);
   }
 }
@@ -72,5 +79,5 @@ port.onMessage((message) => {
     return;
   }
   waiting.add(request.id);
-  queue = queue.then(() => answer(request));
+  void turn.take(() => answer(request));
 });

@@ -1,6 +1,5 @@
 export {
   argumentAliases,
-  snakeCase,
   type TrainingArgumentName,
   TrainingArguments,
   type TrainingArgumentsOptions,

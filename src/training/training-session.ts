@@ -1,16 +1,10 @@
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
-import type { ModelInputs, PreparedInputs } from "../models/index.js";
+import type { BoundProgram, ModelInputs, PreparedInputs } from "../models/index.js";
 import type { OptimizerName, OptimizerSettings } from "../optim/index.js";
-import type {
-  Engine,
-  OptimizerHandle,
-  OptimizerOptions,
-  OptimizerState,
-  Program,
-  QuantizeProgress,
-} from "../runtime/index.js";
+import type { Engine, OptimizerHandle, OptimizerOptions, OptimizerState, QuantizeProgress } from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
+import { Turn } from "../turn.js";
 import type { TrainableModel } from "./model.js";
 import { reusePrecision, useInt8 } from "./precision/frozen-precision.js";
 import type { FrozenPrecisionReport } from "./precision/precision-report.js";
@@ -65,13 +59,13 @@ export interface OptimizerStepOptions {
  * const { gradNorm } = await session.optimizerStep({ learningRate: 1e-3, maxGradNorm: 1 });
  */
 export class TrainingSession {
-  private program: Program | undefined;
+  private program: BoundProgram | undefined;
   private optimizer: OptimizerHandle | undefined;
   private pendingState: OptimizerState | undefined;
   private updates = 0;
   private microStep = 0;
   private isDisposed = false;
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly turn = new Turn();
 
   /** @internal Made by `createTrainingSession`. */
   constructor(
@@ -115,7 +109,7 @@ export class TrainingSession {
     const start = platform.now();
     await this.choosePrecision(prepared);
     const program = await this.model.runner.trainingProgram(rules);
-    const compileMs = program === this.program ? 0 : platform.now() - start;
+    const compileMs = program.program === this.program?.program ? 0 : platform.now() - start;
     this.program = program;
     this.optimizer ??= await this.createOptimizer(await this.model.runner.engine());
     const masks = { seed: this.options.seed ?? 42, step: this.updates, microStep: this.microStep };
@@ -180,7 +174,7 @@ export class TrainingSession {
    * before. `model.dispose()` frees them as well, so a program that trains once needs no more than that.
    */
   dispose(): Promise<void> {
-    if (this.isDisposed) return this.last.then(() => {});
+    if (this.isDisposed) return this.turn.ended();
     const freed = this.inOrder(async () => {
       const optimizer = this.optimizer;
       this.optimizer = undefined;
@@ -194,9 +188,7 @@ export class TrainingSession {
   /** Runs an action after those asked for before it. @throws GraftError `invalid-argument` after `dispose` */
   private inOrder<T>(action: () => Promise<T>): Promise<T> {
     if (this.isDisposed) return Promise.reject(disposedError());
-    const result = this.last.then(action);
-    this.last = result.catch(() => {});
-    return result;
+    return this.turn.take(action);
   }
 
   /** Before the first program: the model may have been trained otherwise before. */

@@ -6,14 +6,14 @@ import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isMap, parseDocument } from "yaml";
-import { sectionNames, sections } from "#graft/cli/run-file/fields";
 import { addRunFlags, readRun, settingsOfLoraLine } from "#graft/cli/run-file/flags";
-import { readRunFile } from "#graft/cli/run-file/read";
-import { runOf } from "#graft/cli/run-file/run";
-import { userSpelling } from "#graft/cli/run-file/spelling";
-import { textOptions } from "#graft/cli/work/data";
-import { loraKeys } from "#graft/peft/config/lora-fields";
+import { userSpelling } from "#graft/cli/spelling/spelling";
+import { LoraConfig } from "#graft/peft/index";
 import { platform } from "#graft/platform/node";
+import { textOptions } from "#graft/runs/data/data";
+import { sectionNames, sections } from "#graft/runs/definition/fields";
+import { readRunFile } from "#graft/runs/definition/read";
+import { runOf } from "#graft/runs/definition/run";
 import { trainingArgumentFields } from "#graft/training/arguments/index";
 
 const examples = fileURLToPath(new URL("../../examples/", import.meta.url));
@@ -157,7 +157,7 @@ describe("messages in the user's spelling", () => {
   });
 
   it("know every option of the library", () => {
-    for (const name of [...Object.keys(trainingArgumentFields), ...Object.keys(loraKeys)]) {
+    for (const name of [...Object.keys(trainingArgumentFields), ...Object.keys(LoraConfig.options)]) {
       expect(userSpelling(`${name} is wrong`, []), name).not.toMatch(/[a-z][A-Z]/);
     }
   });

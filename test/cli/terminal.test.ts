@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { formatBytes, formatDuration, formatNumber } from "#graft/cli/shell/format";
 import { precisionSummary, precisionTable } from "#graft/cli/shell/precision-table";
 import { oneLine, renderTable } from "#graft/cli/shell/table";
-import { predictionOf } from "#graft/cli/work/probabilities";
+import { predictionOf } from "#graft/runs/data/probabilities";
 import { graft, graftBinary, textModel, workFolder, writeTable } from "./graft.js";
 
 const errorsModule = new URL("../../dist/cli/shell/errors.js", import.meta.url).href;
@@ -52,6 +52,38 @@ describe("Ctrl-C", () => {
     expect(resumed.status).toBe(0);
     expect(JSON.parse(resumed.stdout).steps).toBe(stopped + 3);
   });
+});
+
+describe("Ctrl-C before the first step is done", () => {
+  it.each([
+    ["while files are read", "model  bert"],
+    ["while the first step is prepared", "trainable params"],
+  ])("%s ends the program at once, with nothing saved", async (_, awaited) => {
+    const child = spawn(process.execPath, [graftBinary, ...endless, "--overwrite", "--logging-steps", "5"], {
+      cwd: folder,
+    });
+    let seen = "";
+    const listen = (data: Buffer) => {
+      const isFirst = !seen.includes(awaited);
+      seen += data.toString();
+      if (isFirst && seen.includes(awaited)) child.kill("SIGINT");
+    };
+    child.stderr.on("data", listen);
+    child.stdout.on("data", listen);
+    expect(await statusOf(child)).toBe(130);
+    expect(seen).not.toContain("stopping after this step");
+    expect(seen).not.toContain("step 5/");
+  });
+
+  it.runIf(process.platform === "linux")(
+    "an output that cannot be made is refused before anything is read",
+    async () => {
+      const args = endless.map((word) => (word === "out" ? "/proc/x" : word === "bert" ? "missing" : word));
+      const refused = await graft(folder, args);
+      expect(refused.status).toBe(1);
+      expect(refused.stderr).toContain("cannot create /proc/x: nothing can be created in /proc");
+    },
+  );
 });
 
 describe("a run that was stopped", () => {
@@ -218,8 +250,9 @@ describe("what is shown", () => {
       renderTable(columns, [
         ["고양이", "1"],
         ["a", "20"],
+        ["👩‍👩‍👧", "3"],
       ]),
-    ).toBe("label    n\n------  --\n고양이   1\na       20");
+    ).toBe("label    n\n------  --\n고양이   1\na       20\n👩‍👩‍👧       3");
     expect(oneLine("a\u001b[31m\nb")).toBe("a\\u001b[31m\\nb");
   });
 

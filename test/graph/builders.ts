@@ -131,6 +131,7 @@ export const builders: { readonly [K in OpName | Composite]: Builder } = {
   transpose: ({ input, attributes }) => graph.transpose(input("x"), attributes.permutation as number[]),
   expand: ({ input, attributes, dim }) => graph.expand(input("x"), (attributes.shape as number[]).map(dim)),
   after: ({ input }) => graph.after(input("x"), input("other")),
+  stopGradient: ({ input }) => graph.mul(input("x"), graph.stopGradient(input("x"))),
   concat: ({ inputs, attributes }) => graph.concat(inputs, attributes.axis as number),
   slice,
   pad: ({ input, attributes, dim }) =>

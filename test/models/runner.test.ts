@@ -126,9 +126,10 @@ describe("programs follow the model", () => {
     bias.setData({ dtype: "float32", shape: [3], data: Float32Array.of(1, 2, 3) });
     const after = await model(inputs);
     const kept = bias.source;
-    bias.override = { dtype: "float32", shape: [3], data: Float32Array.of(0, 0, 0) };
+    const elements = { dtype: "float32", shape: [3], data: Float32Array.of(0, 0, 0) } as const;
+    bias.adjustments.push({ by: "test", elements });
     const overridden = await model(inputs);
-    bias.override = null;
+    bias.adjustments.length = 0;
     expect(bias.source).toBe(kept);
     expect(await model(inputs)).toEqual(after);
     const shift = (a: TensorData, b: TensorData) => [0, 1, 2].map((i) => Number(a.data[i]) - Number(b.data[i]));

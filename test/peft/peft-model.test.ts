@@ -31,7 +31,7 @@ async function logitsOf(model: PeftModel | PreTrainedModel): Promise<TensorData>
 }
 
 const matrix = (model: PeftModel, letter: "A" | "B"): Parameter[] =>
-  model.namedParameters().flatMap(([name, parameter]) => (name.endsWith(`lora_${letter}.weight`) ? [parameter] : []));
+  model.namedParameters().flatMap(([name, parameter]) => (name.includes(`.lora_${letter}.`) ? [parameter] : []));
 
 async function elements(parameters: readonly Parameter[]): Promise<number[]> {
   return (await Promise.all(parameters.map(readParameter))).flatMap(({ data }) => [...data]);
@@ -77,7 +77,7 @@ describe("a fresh adapter", () => {
     const model = getPeftModel(await bert(), config());
     const trainable = model.namedParameters().filter(([, parameter]) => parameter.trainable);
     expect(trainable).toHaveLength(10);
-    expect(trainable.every(([name]) => /lora_[AB]\.weight$|^classifier\./.test(name))).toBe(true);
+    expect(trainable.every(([name]) => /lora_[AB]\.default\.weight$|^classifier\.default\./.test(name))).toBe(true);
   });
 });
 
@@ -88,20 +88,20 @@ describe("the acting adapter", () => {
     const model = await load();
     const { rules } = model.prepareInputs(inputs);
     const full = await logitsOf(model);
-    const program = await model.runner.evaluationProgram(rules);
+    const { program } = await model.runner.evaluationProgram(rules);
     model.setScale(0);
     expect(relativeL2(await logitsOf(model), io.get("logits"))).toBeLessThan(1e-5);
     model.setScale(1);
     expect(relativeL2(await logitsOf(model), full)).toBe(0);
     await model.disableAdapter(() => logitsOf(model));
-    expect(await model.runner.evaluationProgram(rules)).toBe(program);
+    expect((await model.runner.evaluationProgram(rules)).program).toBe(program);
   });
 
   test("gives way to one of another rank without a new program", async () => {
     const model = await load();
     const { rules } = model.prepareInputs(inputs);
     const first = await logitsOf(model);
-    const program = await model.runner.evaluationProgram(rules);
+    const { program } = await model.runner.evaluationProgram(rules);
     const other = {
       r: 7,
       loraDropout: 0.1,
@@ -118,7 +118,7 @@ describe("the acting adapter", () => {
     expect(relativeL2(await logitsOf(model), first)).toBeGreaterThan(1e-3);
     await model.setAdapter("default");
     expect(relativeL2(await logitsOf(model), first)).toBe(0);
-    expect(await model.runner.evaluationProgram(rules)).toBe(program);
+    expect((await model.runner.evaluationProgram(rules)).program).toBe(program);
     await model.deleteAdapter("default");
     expect(model.activeAdapters).toEqual(["other"]);
     expect(Object.keys(model.peftConfig)).toEqual(["other"]);
@@ -215,7 +215,7 @@ describe("calls that overlap changes of the adapter", () => {
     const merging = refusal(() => model.mergeAdapter());
     await model.setAdapter("other");
     expect((await merging).message).toContain("gave way to other");
-    expect(model.namedParameters().every(([, parameter]) => parameter.override === null)).toBe(true);
+    expect(model.namedParameters().every(([, parameter]) => parameter.adjustments.length === 0)).toBe(true);
   });
 });
 
@@ -267,9 +267,11 @@ describe("what cannot be done is refused", () => {
     expect((await refusal(() => model.addAdapter("../up", config()))).code).toBe("invalid-argument");
   });
 
-  test("trained biases beside another adapter", async () => {
-    const model = getPeftModel(await bert(), config());
+  test("biases that two adapters would train", async () => {
+    const model = getPeftModel(await bert(), config({ bias: "lora_only" }));
     expect((await refusal(() => model.addAdapter("other", config({ bias: "all" })))).code).toBe("unsupported");
+    model.addAdapter("other", config());
+    expect(Object.keys(model.peftConfig)).toEqual(["default", "other"]);
   });
 
   test("an adapter of another base: missing and left-over tensors are named", async () => {
@@ -288,7 +290,7 @@ describe("what cannot be done is refused", () => {
     const error = await refusal(() => model.mergeAdapter({ safeMerge: true }));
     expect(error.code).toBe("not-finite");
     expect(error.message).toContain("query.weight");
-    expect(model.namedParameters().every(([, parameter]) => parameter.override === null)).toBe(true);
+    expect(model.namedParameters().every(([, parameter]) => parameter.adjustments.length === 0)).toBe(true);
   });
 
   test("changes while adapters are disabled or merged", async () => {
@@ -323,15 +325,26 @@ describe("what cannot be done is refused", () => {
     expect([...base.network.modules()]).toEqual(modules);
     expect(trainable()).toBe(all);
 
-    const model = getPeftModel(base, config({ targetModules: ["query"] }));
-    const inner = config({ taskType: null, targetModules: ["key"], modulesToSave: ["out_proj"] });
-    expect((await refusal(() => model.addAdapter("inner", inner))).message).toContain("classifier.out_proj");
+    const model = getPeftModel(base, config({ targetModules: ["query"], bias: "all" }));
+    const second = config({ targetModules: ["key"], bias: "all" });
+    expect((await refusal(() => model.addAdapter("second", second))).message).toContain("bias");
     expect(model.network.find("roberta.encoder.layer.0.attention.self.key")?.constructor.name).toBe("Linear");
 
     await model.deleteAdapter("default");
     expect(trainable()).toBe(all);
-    model.addAdapter("inner", inner);
-    expect(model.activeAdapters).toEqual(["inner"]);
+    model.addAdapter("second", second);
+    expect(model.activeAdapters).toEqual(["second"]);
+  });
+
+  test("an adapter that saves a part of what another one saves", async () => {
+    const base = await loadGoldenModel("roberta_seqcls");
+    models.push(base);
+    const model = getPeftModel(base, config({ targetModules: ["query"] }));
+    model.addAdapter("part", config({ taskType: null, targetModules: ["key"], modulesToSave: ["out_proj"] }));
+    await model.setAdapter("part");
+    expect(model.namedParameters().filter(([, { trainable }]) => trainable)).toHaveLength(6);
+    expect((await refusal(() => model.setAdapter(["default", "part"]))).message).toContain("classifier.out_proj");
+    expect(model.activeAdapters).toEqual(["part"]);
   });
 
   test("saving the base model while an adapter is in it", async () => {
@@ -424,5 +437,5 @@ test("fanInFanOut is switched off with a remark, as PEFT does for linear layers"
   const remarks: string[] = [];
   const model = getPeftModel(await bert(), config({ fanInFanOut: true }), { onWarning: (text) => remarks.push(text) });
   expect(remarks[0]).toContain("fanInFanOut");
-  expect(model.peftConfig.default?.fanInFanOut).toBe(false);
+  expect(model.peftConfig.default?.fields.fanInFanOut).toBe(false);
 });

@@ -7,8 +7,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import type { PreTrainedModel } from "#graft/models/index";
+import { modelCard } from "#graft/peft/folder/model-card";
 import { PeftModel } from "#graft/peft/index";
-import { modelCard } from "#graft/peft/model-card";
 import { openSafetensors } from "#graft/safetensors/read";
 import { writeSafetensors } from "#graft/safetensors/write";
 import { bytesOf, type TensorData } from "#graft/tensor-data";
@@ -86,7 +86,7 @@ describe.each(variants)("%s, loaded and saved", (name) => {
 
 test("the model card is YAML whatever the base is called", () => {
   const base = 'C:\\models\\"mine": #1';
-  const [, front] = modelCard(base, [`base_model:adapter:${base}`, "lora"]).split("---\n");
+  const [, front] = modelCard(base, [`base_model:adapter:${base}`, "lora"], { type: "LORA", help: "" }).split("---\n");
   const tags = [`base_model:adapter:${base}`, "lora"];
   expect(parse(front as string)).toEqual({ base_model: base, library_name: "peft", tags });
 });

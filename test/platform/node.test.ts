@@ -208,14 +208,13 @@ describe("workers", () => {
   });
 });
 
-test("memory, clock and processor are told", () => {
+test("memory, clock and the count of processors are told", () => {
   const held = new Uint8Array(64 << 20).fill(1);
   const memory = platform.memoryUsage() ?? expect.fail("no figures");
   expect(memory.rss).toBeGreaterThan(held.length);
   expect(memory.peakRss).toBeGreaterThanOrEqual(memory.rss);
   expect(platform.now()).toBeLessThanOrEqual(platform.now());
   expect(platform.cpuCount()).toBeGreaterThan(0);
-  expect(platform.cpuName()).not.toBe("");
 });
 
 test("mounting is the browser's", () => {

@@ -29,14 +29,14 @@ async function told(millisecondsPerLook: number): Promise<QuantizeProgress[]> {
   const core = new EngineCore();
   const reports: QuantizeProgress[] = [];
   const report = (progress: QuantizeProgress): void => void reports.push(progress);
-  await core.handlers.open({ backend: "cpu", threads: 1, wasmPaths: undefined, profileFolder: undefined }, report);
+  await core.handlers.open({ backend: "cpu", threads: 1, wasmPaths: undefined, profileFolder: undefined }, 0, report);
   let now = 0;
   vi.spyOn(platform, "now").mockImplementation(() => {
     now += millisecondsPerLook;
     return now;
   });
-  await core.handlers.compile({ definition: definition() }, report);
-  await core.handlers.close(undefined, report);
+  await core.handlers.compile({ definition: definition() }, 0, report);
+  await core.handlers.close(undefined, 0, report);
   return reports;
 }
 

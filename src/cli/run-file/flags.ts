@@ -1,11 +1,12 @@
 import { type Command, Option } from "commander";
 import * as z from "zod";
-import { argumentAliases, snakeCase } from "../../training/arguments/index.js";
-import { UsageError } from "../shell/errors.js";
-import { type SectionName, sections } from "./fields.js";
-import { readRunFile } from "./read.js";
-import { type Run, runOf, type Setting } from "./run.js";
-import { flagOf, optionOf, userSpelling } from "./spelling.js";
+import { camelCase, snakeCase } from "../../case.js";
+import { type SectionName, sections } from "../../runs/definition/fields.js";
+import { readRunFile } from "../../runs/definition/read.js";
+import { type Run, runOf, type Setting } from "../../runs/definition/run.js";
+import { argumentAliases } from "../../training/arguments/index.js";
+import { flagOf, userSpelling } from "../spelling/spelling.js";
+import { UsageError } from "../spelling/usage-error.js";
 
 const headings: { readonly [S in SectionName]: string } = {
   "": "Run:",
@@ -109,7 +110,7 @@ export function settingsOfFlags(options: Readonly<Record<string, unknown>>, name
   return names.flatMap((section) => {
     const old = oldKeys[section].map((key): [string, z.ZodType] => [key, oldValue]);
     return [...Object.entries(sections[section]), ...old].flatMap(([key, schema]): Setting[] => {
-      const given = options[optionOf(key)];
+      const given = options[camelCase(key)];
       if (given === undefined) return [];
       const value = typeof given === "string" ? parsedFlag(schema, given, flagOf(key)) : given;
       return [{ section, key, value }];

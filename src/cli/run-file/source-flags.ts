@@ -1,6 +1,3 @@
-import type { FromPretrainedOptions } from "../../models/index.js";
-import type { Run } from "./run.js";
-
 /** Keys that say which model a command opens and what computes. */
 export const sourceKeys = ["model", "labels", "backend", "threads"] as const;
 
@@ -20,8 +17,3 @@ export const tableKeys = [
   "label_column",
   "max_length",
 ] as const;
-
-/** The engine's options of a run. */
-export function engineOf(run: Run): Pick<FromPretrainedOptions, "backend" | "threads"> {
-  return { ...(run.backend && { backend: run.backend }), ...(run.threads && { threads: run.threads }) };
-}

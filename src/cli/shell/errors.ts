@@ -1,20 +1,9 @@
 import { GraftError, messageOf } from "../../errors.js";
-import { userSpelling } from "../run-file/spelling.js";
+import { userSpelling } from "../spelling/spelling.js";
+import { UsageError } from "../spelling/usage-error.js";
 
 /** What the process ends with. */
 export const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
-
-/** A command line that cannot be understood: exit status 2. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-
-  constructor(
-    message: string,
-    readonly hint: string,
-  ) {
-    super(message);
-  }
-}
 
 /** The user stopped the run; what was to be said about it has been said. */
 export class InterruptedError extends Error {

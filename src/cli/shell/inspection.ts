@@ -1,13 +1,7 @@
-import { bytesPerElement, type DType } from "../../tensor-data.js";
+import type { TensorLine } from "../../runs/inspect/weights.js";
+import { bytesPerElement } from "../../tensor-data.js";
 import { formatBytes, formatCount } from "./format.js";
 import { renderTable } from "./table.js";
-
-/** One tensor as `graft inspect` tells it. */
-export interface TensorLine {
-  readonly name: string;
-  readonly dtype: DType;
-  readonly shape: readonly number[];
-}
 
 const elements = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 

@@ -1,4 +1,4 @@
-import { userSpelling } from "../run-file/spelling.js";
+import { userSpelling } from "../spelling/spelling.js";
 
 /** Result lines for people, on standard output. */
 export function print(text: string): void {

@@ -1,7 +1,7 @@
 import { platform } from "#platform";
+import { plainMetrics } from "../../runs/data/metrics.js";
+import type { PreparedRun, RunResult } from "../../runs/index.js";
 import type { TrainOutput } from "../../training/index.js";
-import { plainMetrics } from "../work/metrics.js";
-import type { CompleteRun, PreparedTraining } from "../work/prepare-training.js";
 import { formatBytes, formatCount, formatDuration, formatNumber } from "./format.js";
 import { renderPairs } from "./table.js";
 
@@ -31,10 +31,8 @@ export interface TrainingResult {
 }
 
 export function trainingResult(
-  run: CompleteRun,
-  { model, settings }: PreparedTraining,
-  output: TrainOutput,
-  { scores, int8Scores, tests }: Record<"scores" | "int8Scores" | "tests", Numbers | undefined>,
+  { run, model, settings }: PreparedRun,
+  { output, scores, int8Scores, tests }: RunResult,
 ): TrainingResult {
   const [trainable, all] = model.getNbTrainableParameters();
   return {

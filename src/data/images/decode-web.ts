@@ -1,36 +1,43 @@
-import { GraftError, messageOf } from "../../errors.js";
-import { withoutExif } from "./exif.js";
-import { type RawImage, rawImage } from "./raw-image.js";
+import { type ImageFormat, imageFormats } from "./format.js";
+import { upright } from "./orientation.js";
+import { type RawImage, rawImage, withoutAlpha } from "./raw-image.js";
+
+/** Values that a browser would change without a word, or that it does not show: what is known from the header is refused. */
+const refusals: { readonly [format in ImageFormat]?: (bytes: Uint8Array) => string | undefined } = {
+  tiff: () => "browsers do not show TIFF pictures",
+  // Depth and colour type: 16-bit grey without alpha.
+  png: (bytes) =>
+    bytes[24] === 16 && bytes[25] === 0
+      ? "browsers cut 16-bit grey to its upper byte, where Pillow and Node clip it to 255: convert it to 8 bits"
+      : undefined,
+  avif: (bytes) =>
+    String.fromCharCode(...bytes.subarray(8, 12)) === "avis"
+      ? "browsers give an animated AVIF other colours than Pillow and Node: convert its first frame"
+      : undefined,
+};
 
 /**
  * Decodes an image file to RGB with the browser's own decoder, to what Node gives: the first frame, no EXIF rotation,
  * colour profiles not applied, alpha dropped. What differs is the browser's: JPEG decoders by a few levels (Chromium's
- * by none), 16-bit grey is cut to its upper byte, and kinds of files that it does not show (TIFF) are refused. Where the
- * browser has no WebGL, fully transparent pixels come out black.
+ * by none). TIFF and 16-bit grey PNG are refused. Where the browser has no WebGL, fully transparent pixels come out black.
  *
- * @param name stands in error messages.
- * @throws GraftError `invalid-image` for files that the browser cannot decode.
+ * @throws Error for files that the browser cannot decode, or would decode to other pixels.
  */
-export async function decodeImage(bytes: Uint8Array, name: string): Promise<RawImage> {
+export async function decodeImage(bytes: Uint8Array, format: ImageFormat): Promise<RawImage> {
+  const refusal = refusals[format]?.(bytes);
+  if (refusal !== undefined) throw new Error(refusal);
+  const bitmap = await createImageBitmap(new Blob([upright(bytes, format)]), {
+    colorSpaceConversion: "none",
+    premultiplyAlpha: "none",
+    imageOrientation: "none",
+  }).catch((error: unknown) => {
+    throw new Error(`this browser cannot show this ${imageFormats[format].name} file`, { cause: error });
+  });
   try {
-    const bitmap = await createImageBitmap(new Blob([withoutExif(bytes)]), {
-      colorSpaceConversion: "none",
-      premultiplyAlpha: "none",
-      imageOrientation: "none",
-    });
-    try {
-      const { width, height } = bitmap;
-      return rawImage(width, height, 3, withoutAlpha(rgbaOf(bitmap)));
-    } finally {
-      bitmap.close();
-    }
-  } catch (error) {
-    throw new GraftError(
-      "invalid-image",
-      `${name} cannot be decoded: ${messageOf(error)}`,
-      "The file is damaged, or of a kind that this browser does not show: replace or remove it.",
-      { cause: error },
-    );
+    const { width, height } = bitmap;
+    return rawImage(width, height, 3, withoutAlpha(rgbaOf(bitmap)));
+  } finally {
+    bitmap.close();
   }
 }
 
@@ -68,10 +75,4 @@ function unpremultiplied(bitmap: ImageBitmap): Uint8ClampedArray | undefined {
     // Browsers keep few contexts alive; a dropped one would be freed late.
     gl.getExtension("WEBGL_lose_context")?.loseContext();
   }
-}
-
-function withoutAlpha(rgba: Uint8ClampedArray): Uint8Array {
-  const rgb = new Uint8Array((rgba.length / 4) * 3);
-  for (let i = 0, o = 0; i < rgba.length; i += 4, o += 3) rgb.set(rgba.subarray(i, i + 3), o);
-  return rgb;
 }

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { platform } from "#platform";
+import { checked } from "../../checked.js";
 import { GraftError } from "../../errors.js";
 import { readJsonObject } from "../../hub/json-file.js";
 import { type JsonObject, parseJsonObject, stringifyPython } from "../../json.js";
@@ -63,15 +64,8 @@ export function parseProcessorConfig(json: JsonObject, path: string): ImageProce
     );
   }
   const present = Object.fromEntries(Object.entries(json).filter(([, value]) => value !== null));
-  const parsed = schema.safeParse(present);
-  if (!parsed.success) {
-    throw new GraftError(
-      "invalid-config",
-      `${path}: ${z.prettifyError(parsed.error)}`,
-      "Compare with the preprocessor_config.json that the model was published with.",
-    );
-  }
-  const config = parsed.data;
+  const hint = "Compare with the preprocessor_config.json that the model was published with.";
+  const config = checked(schema, present, path, hint);
   const fallback = "shortestEdge" in config.size ? square.parse(config.size.shortestEdge) : config.size;
   return {
     doResize: config.do_resize,

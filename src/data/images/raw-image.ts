@@ -43,3 +43,14 @@ export function toRgb(image: RawImage): RawImage {
   for (let i = 0; i < image.data.length; i++) data.fill(image.data[i]!, 3 * i, 3 * i + 3);
   return { width: image.width, height: image.height, channels: 3, data };
 }
+
+/** RGB of RGBA, whatever its alpha says. */
+export function withoutAlpha(rgba: Uint8Array | Uint8ClampedArray): Uint8Array {
+  const rgb = new Uint8Array((rgba.length / 4) * 3);
+  for (let i = 0, o = 0; i < rgba.length; i += 4, o += 3) {
+    rgb[o] = rgba[i]!;
+    rgb[o + 1] = rgba[i + 1]!;
+    rgb[o + 2] = rgba[i + 2]!;
+  }
+  return rgb;
+}

@@ -1,4 +1,5 @@
 import { GraftError } from "../../errors.js";
+import { later } from "../../turn.js";
 import type { Dataset } from "../dataset.js";
 import { requireCount } from "../require-count.js";
 import type { Batch, BatchTensors } from "./batch.js";
@@ -100,10 +101,8 @@ async function* ahead(
   let next = first;
   const fill = () => {
     while (next < end && queue.length <= prefetch) {
-      const batch = make(next++);
-      // A failure is reported when its batch is due; until then it must not count as unhandled.
-      batch.catch(() => {});
-      queue.push(batch);
+      // A failure is reported when its batch is due.
+      queue.push(later(make(next++)));
     }
   };
   fill();

@@ -16,7 +16,7 @@ function replaceAxis(shape: readonly Dim[], axis: number, dim: Dim): Dim[] {
 }
 
 export const shapeOps: OpTable<
-  "dimension" | "reshape" | "transpose" | "expand" | "after" | "concat" | "slice" | "pad"
+  "dimension" | "reshape" | "transpose" | "expand" | "after" | "stopGradient" | "concat" | "slice" | "pad"
 > = {
   dimension: {
     inferTypes: () => [{ dtype: "float32", shape: [] }],
@@ -59,6 +59,10 @@ export const shapeOps: OpTable<
       return [{ dtype: x.dtype, shape: x.shape }];
     },
     gradient: ({ outputGradients }) => [outputGradients[0] as Tensor, null],
+  },
+  stopGradient: {
+    inferTypes: (inputs) => [inputs[0] as TensorType],
+    gradient: () => [null],
   },
   concat: {
     inferTypes(inputs, { axis }) {

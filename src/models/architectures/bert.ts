@@ -1,6 +1,15 @@
 import * as z from "zod";
-import { type Dim, type Tensor, tanh } from "../../graph/index.js";
-import { type LinearLike, Module, paddingBias, type Trace } from "../../nn/index.js";
+import { add, type Dim, type Tensor, tanh } from "../../graph/index.js";
+import {
+  AttentionMask,
+  arange,
+  type LinearLike,
+  Module,
+  type Sites,
+  Stream,
+  type Trace,
+  type TransformerLayer,
+} from "../../nn/index.js";
 import { configError, fields, parseConfig, transformerFields, unsupportedConfig } from "../config.js";
 import { classification } from "../heads/classification.js";
 import { firstPosition } from "../heads/first-position.js";
@@ -102,14 +111,25 @@ export class BertModel extends Network {
     this.pooler = withPooler ? this.child("pooler", new Pooler(config)) : null;
   }
 
+  override get layers(): readonly (Module & TransformerLayer)[] {
+    return this.encoder.layer.items;
+  }
+
+  override get embeddingSites(): Sites {
+    return this.embeddings.sites;
+  }
+
   forward(trace: Trace, inputs: NetworkInputs): { lastHiddenState: Tensor; poolerOutput?: Tensor } {
     return this.scoped(() => {
-      const inputIds = requireInput(inputs, "inputIds");
-      const { attentionMask, tokenTypeIds } = inputs;
-      const positions = this.embeddings.positionEmbeddings.firstRows(trace, inputIds.shape[1] as Dim);
-      const embedded = this.embeddings.forward(trace, inputIds, positions, tokenTypeIds);
-      const bias = attentionMask ? paddingBias(attentionMask) : null;
-      const lastHiddenState = this.encoder.forward(trace, embedded, bias);
+      const { positionEmbeddings } = this.embeddings;
+      const text = { ...inputs, inputIds: requireInput(inputs, "inputIds") };
+      const { hidden, attentionMask } = this.embeddings.forward(trace, text, (embedded) => {
+        const sequence = embedded.hidden.shape[1] as Dim;
+        if (this.prefixLength === 0) return positionEmbeddings.firstRows(trace, sequence);
+        return positionEmbeddings.forward(trace, add(arange(sequence), this.prefixLength));
+      });
+      const mask = new AttentionMask({ padding: attentionMask, scope: this.path });
+      const lastHiddenState = this.encoder.forward(trace, new Stream({ hidden, mask })).hidden;
       if (!this.pooler) return { lastHiddenState };
       return { lastHiddenState, poolerOutput: this.pooler.forward(trace, lastHiddenState) };
     });

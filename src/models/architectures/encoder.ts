@@ -2,6 +2,7 @@ import { add, type Tensor } from "../../graph/index.js";
 import {
   type ActivationName,
   activations,
+  type Embedded,
   Embedding,
   LayerNorm,
   Linear,
@@ -9,7 +10,10 @@ import {
   Module,
   ModuleList,
   normal,
+  Sites,
+  type Stream,
   type Trace,
+  type TransformerLayer,
 } from "../../nn/index.js";
 import { SelfAttention } from "./self-attention.js";
 
@@ -35,8 +39,16 @@ export function bertLinear(config: EncoderConfig, inFeatures: number, outFeature
   return new Linear(inFeatures, outFeatures, { initializer: normal(config.initializerRange) });
 }
 
+/** What a BERT-like model reads: int32 [batch, sequence] each. */
+export interface TextTensors {
+  readonly inputIds: Tensor;
+  readonly attentionMask?: Tensor | undefined;
+  readonly tokenTypeIds?: Tensor | undefined;
+}
+
 /** Word, position and segment vectors, added and normalised. */
 export class BertEmbeddings extends Module {
+  readonly sites = new Sites();
   readonly wordEmbeddings: Embedding;
   readonly positionEmbeddings: Embedding;
   readonly tokenTypeEmbeddings: Embedding;
@@ -63,18 +75,30 @@ export class BertEmbeddings extends Module {
   }
 
   /**
-   * @param inputIds int32 [batch, sequence]
-   * @param positions vectors that broadcast to [batch, sequence, hiddenSize]
-   * @param tokenTypeIds int32 [batch, sequence]; all zero when absent
+   * @param positionsOf vectors of the positions, which broadcast to [batch, sequence, hiddenSize]
+   * @returns hidden states [batch, sequence, hiddenSize], longer than the ids where a tuning method puts tokens before
+   *   them, and the mask of that sequence
    */
-  forward(trace: Trace, inputIds: Tensor, positions: Tensor, tokenTypeIds: Tensor | undefined): Tensor {
+  forward(
+    trace: Trace,
+    { inputIds, attentionMask, tokenTypeIds }: TextTensors,
+    positionsOf: (embedded: Embedded) => Tensor,
+  ): { hidden: Tensor; attentionMask: Tensor | null } {
     return this.scoped(() => {
       const words = this.wordEmbeddings.forward(trace, inputIds);
-      const segments = tokenTypeIds
-        ? this.tokenTypeEmbeddings.forward(trace, tokenTypeIds)
+      const embedded = this.sites.apply("embeddings", trace, {
+        hidden: words,
+        attentionMask: attentionMask ?? null,
+        tokenTypeIds: tokenTypeIds ?? null,
+        inputIds,
+        lengthened: false,
+      });
+      const segments = embedded.tokenTypeIds
+        ? this.tokenTypeEmbeddings.forward(trace, embedded.tokenTypeIds)
         : this.tokenTypeEmbeddings.firstRows(trace, 1);
-      const sum = add(add(words, segments), positions);
-      return trace.dropout(this.layerNorm.forward(trace, sum), this.config.hiddenDropoutProb);
+      const sum = add(add(embedded.hidden, segments), positionsOf(embedded));
+      const hidden = trace.dropout(this.layerNorm.forward(trace, sum), this.config.hiddenDropoutProb);
+      return { hidden, attentionMask: embedded.attentionMask };
     });
   }
 }
@@ -93,10 +117,24 @@ class ResidualOutput extends Module {
     this.layerNorm = this.child("LayerNorm", new LayerNorm(config.hiddenSize, config.layerNormEps));
   }
 
-  forward(trace: Trace, x: Tensor, residual: Tensor): Tensor {
+  /**
+   * @param x float32 [batch, sequence, inFeatures]
+   * @param stream what entered this half
+   * @returns the stream after it
+   */
+  forward(
+    trace: Trace,
+    x: Tensor,
+    stream: Stream,
+    site: "attentionOutput" | "feedForwardOutput",
+    sites: Sites,
+  ): Stream {
     return this.scoped(() => {
+      const residual = stream.hidden;
       const projected = trace.dropout(this.dense.forward(trace, x), this.config.hiddenDropoutProb);
-      return this.layerNorm.forward(trace, add(projected, residual));
+      const norm = (sum: Tensor) => this.layerNorm.forward(trace, sum);
+      const { output } = sites.apply(site, trace, { stream, output: projected, residual, norm });
+      return stream.with(norm(add(output, residual)));
     });
   }
 }
@@ -113,8 +151,9 @@ class Attention extends Module {
     this.output = this.child("output", new ResidualOutput(config, hiddenSize));
   }
 
-  forward(trace: Trace, x: Tensor, bias: Tensor | null): Tensor {
-    return this.output.forward(trace, this.self.forward(trace, x, bias), x);
+  forward(trace: Trace, stream: Stream, layer: TransformerLayer): Stream {
+    const attended = this.self.forward(trace, stream, layer);
+    return this.output.forward(trace, attended, stream, "attentionOutput", layer.sites);
   }
 }
 
@@ -131,21 +170,28 @@ class Intermediate extends Module {
   }
 }
 
-class EncoderLayer extends Module {
+class EncoderLayer extends Module implements TransformerLayer {
+  readonly sites = new Sites();
   readonly attention: Attention;
   readonly intermediate: Intermediate;
   readonly output: ResidualOutput;
 
-  constructor(config: EncoderConfig) {
+  constructor(
+    config: EncoderConfig,
+    readonly index: number,
+  ) {
     super();
     this.attention = this.child("attention", new Attention(config));
     this.intermediate = this.child("intermediate", new Intermediate(config));
     this.output = this.child("output", new ResidualOutput(config, config.intermediateSize));
   }
 
-  forward(trace: Trace, x: Tensor, bias: Tensor | null): Tensor {
-    const attended = this.attention.forward(trace, x, bias);
-    return this.output.forward(trace, this.intermediate.forward(trace, attended), attended);
+  forward(trace: Trace, stream: Stream): Stream {
+    const { sites } = this;
+    const attended = this.attention.forward(trace, sites.apply("layerInput", trace, stream), this);
+    const widened = this.intermediate.forward(trace, attended.hidden);
+    const fed = this.output.forward(trace, widened, attended, "feedForwardOutput", sites);
+    return sites.apply("layerOutput", trace, fed);
   }
 }
 
@@ -155,12 +201,11 @@ export class BertEncoder extends Module {
 
   constructor(config: EncoderConfig) {
     super();
-    const layers = Array.from({ length: config.numHiddenLayers }, () => new EncoderLayer(config));
+    const layers = Array.from({ length: config.numHiddenLayers }, (_, index) => new EncoderLayer(config, index));
     this.layer = this.child("layer", new ModuleList(layers));
   }
 
-  /** @param bias of paddingBias, or null where every position is seen */
-  forward(trace: Trace, x: Tensor, bias: Tensor | null): Tensor {
-    return this.layer.items.reduce((hidden, layer) => layer.forward(trace, hidden, bias), x);
+  forward(trace: Trace, stream: Stream): Stream {
+    return this.layer.items.reduce((now, layer) => layer.forward(trace, now), stream);
   }
 }

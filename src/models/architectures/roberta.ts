@@ -1,6 +1,16 @@
 import * as z from "zod";
-import { add, cast, cumSum, equal, mul, scalar, sub, type Tensor, tanh } from "../../graph/index.js";
-import { type LinearLike, Module, paddingBias, type Trace } from "../../nn/index.js";
+import { add, cast, cumSum, type Dim, equal, mul, scalar, sub, type Tensor, tanh } from "../../graph/index.js";
+import {
+  AttentionMask,
+  arange,
+  type Embedded,
+  type LinearLike,
+  Module,
+  type Sites,
+  Stream,
+  type Trace,
+  type TransformerLayer,
+} from "../../nn/index.js";
 import { configError, parseConfig } from "../config.js";
 import { classification } from "../heads/classification.js";
 import { firstPosition } from "../heads/first-position.js";
@@ -29,12 +39,6 @@ export function parseRobertaConfig(raw: Readonly<Record<string, unknown>>, what:
   return config;
 }
 
-/** Positions count the tokens that are not padding, from padTokenId + 1; padding itself is at padTokenId. */
-function positionIds(inputIds: Tensor, padTokenId: number): Tensor {
-  const isToken = sub(1, cast(equal(inputIds, scalar(padTokenId, "int32")), "int32"));
-  return add(mul(cumSum(isToken, 1), isToken), padTokenId);
-}
-
 /** RobertaModel: BERT's body with positions that skip padding (Liu et al. 2019). */
 export class RobertaModel extends Network {
   readonly className = "RobertaModel";
@@ -56,18 +60,39 @@ export class RobertaModel extends Network {
     this.pooler = withPooler ? this.child("pooler", new Pooler(config)) : null;
   }
 
+  override get layers(): readonly (Module & TransformerLayer)[] {
+    return this.encoder.layer.items;
+  }
+
+  override get embeddingSites(): Sites {
+    return this.embeddings.sites;
+  }
+
   forward(trace: Trace, inputs: NetworkInputs): { lastHiddenState: Tensor; poolerOutput?: Tensor } {
     return this.scoped(() => {
       const inputIds = requireInput(inputs, "inputIds");
-      const { attentionMask, tokenTypeIds } = inputs;
-      const ids = positionIds(inputIds, this.config.padTokenId);
-      const positions = this.embeddings.positionEmbeddings.forward(trace, ids);
-      const embedded = this.embeddings.forward(trace, inputIds, positions, tokenTypeIds);
-      const bias = attentionMask ? paddingBias(attentionMask) : null;
-      const lastHiddenState = this.encoder.forward(trace, embedded, bias);
+      const { hidden, attentionMask } = this.embeddings.forward(trace, { ...inputs, inputIds }, (embedded) => {
+        const ids = this.scoped(() => this.positionIds(inputIds, embedded));
+        return this.embeddings.positionEmbeddings.forward(trace, ids);
+      });
+      const mask = new AttentionMask({ padding: attentionMask, scope: this.path });
+      const lastHiddenState = this.encoder.forward(trace, new Stream({ hidden, mask })).hidden;
       if (!this.pooler) return { lastHiddenState };
       return { lastHiddenState, poolerOutput: this.pooler.forward(trace, lastHiddenState) };
     });
+  }
+
+  /**
+   * Positions count the tokens that are not padding, from padTokenId + 1; padding itself is at padTokenId. Where there
+   * are vectors without ids, all count, and keys before them do not, as in transformers.
+   */
+  private positionIds(inputIds: Tensor, { hidden, lengthened }: Embedded): Tensor {
+    const { padTokenId } = this.config;
+    if (lengthened) return add(arange(hidden.shape[1] as Dim), padTokenId + 1);
+    const isToken = sub(1, cast(equal(inputIds, scalar(padTokenId, "int32")), "int32"));
+    const count = cumSum(isToken, 1);
+    const position = this.prefixLength > 0 ? add(count, this.prefixLength) : count;
+    return add(mul(position, isToken), padTokenId);
   }
 }
 

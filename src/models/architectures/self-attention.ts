@@ -1,5 +1,15 @@
-import type { Tensor } from "../../graph/index.js";
-import { attend, type Linear, type LinearLike, Module, type Trace } from "../../nn/index.js";
+import type { Dim, Tensor } from "../../graph/index.js";
+import {
+  attend,
+  joinHeads,
+  type Linear,
+  type LinearLike,
+  Module,
+  type Stream,
+  splitHeads,
+  type Trace,
+  type TransformerLayer,
+} from "../../nn/index.js";
 
 export interface SelfAttentionOptions {
   readonly heads: number;
@@ -23,15 +33,20 @@ export class SelfAttention extends Module {
   }
 
   /**
-   * @param x float32 [batch, sequence, hiddenSize]
-   * @param bias added to the scores (see `attend`); null where every position is seen
-   * @returns the same shape as x
+   * @param stream float32 [batch, sequence, hiddenSize], with the mask of its keys
+   * @param layer whose site "keysValues" is called
+   * @returns hidden states of the same shape
    */
-  forward(trace: Trace, x: Tensor, bias: Tensor | null): Tensor {
+  forward(trace: Trace, stream: Stream, { index, sites }: TransformerLayer): Tensor {
     return this.scoped(() => {
       const { heads, dropout } = this.options;
-      const [query, key, value] = [this.query, this.key, this.value].map((layer) => layer.forward(trace, x));
-      return attend(trace, query as Tensor, key as Tensor, value as Tensor, { heads, bias, dropout });
+      const project = (projection: LinearLike) => splitHeads(projection.forward(trace, stream.hidden), heads);
+      const query = project(this.query);
+      const own = { keys: project(this.key), values: project(this.value) };
+      const all = stream.past ? stream.past.extend(index, own) : own;
+      const { keys, values, mask } = sites.apply("keysValues", trace, { ...all, mask: stream.mask, layer: index });
+      const bias = mask.bias(query.shape[2] as Dim, keys.shape[2] as Dim);
+      return joinHeads(attend(trace, query, keys, values, { bias, dropout }));
     });
   }
 }

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { add, concat, type Dim, expand, type Tensor } from "../../graph/index.js";
 import {
+  AttentionMask,
   activations,
   LayerNorm,
   Linear,
@@ -8,7 +9,10 @@ import {
   Module,
   ModuleList,
   Parameter,
+  Sites,
+  Stream,
   type Trace,
+  type TransformerLayer,
   truncatedNormal,
 } from "../../nn/index.js";
 import { configError, fields, parseConfig, transformerFields } from "../config.js";
@@ -57,6 +61,7 @@ function vitLinear(config: VitConfig, inFeatures: number, outFeatures: number, b
 
 /** A class token before the patches, and a position vector for each. */
 class VitEmbeddings extends Module {
+  readonly sites = new Sites();
   readonly clsToken: Parameter;
   readonly positionEmbeddings: Parameter;
   readonly patchEmbeddings: PatchEmbeddings;
@@ -81,7 +86,9 @@ class VitEmbeddings extends Module {
       const [batch, , features] = patches.shape as [Dim, Dim, Dim];
       const token = expand(trace.parameter(this.clsToken), [batch, 1, features]);
       const embedded = add(concat([token, patches], 1), trace.parameter(this.positionEmbeddings));
-      return trace.dropout(embedded, this.config.hiddenDropoutProb);
+      const hidden = trace.dropout(embedded, this.config.hiddenDropoutProb);
+      const given = { hidden, attentionMask: null, tokenTypeIds: null, inputIds: null, lengthened: false };
+      return this.sites.apply("embeddings", trace, given).hidden;
     });
   }
 }
@@ -112,20 +119,24 @@ class Attention extends Module {
     this.output = this.child("output", new Dense(config, hiddenSize, hiddenSize));
   }
 
-  forward(trace: Trace, x: Tensor): Tensor {
-    return this.output.forward(trace, this.attention.forward(trace, x, null));
+  forward(trace: Trace, stream: Stream, layer: TransformerLayer): Tensor {
+    return this.output.forward(trace, this.attention.forward(trace, stream, layer));
   }
 }
 
 /** One layer, normalised before each half. */
-class VitLayer extends Module {
+class VitLayer extends Module implements TransformerLayer {
+  readonly sites = new Sites();
   readonly attention: Attention;
   readonly intermediate: Dense;
   readonly output: Dense;
   readonly layernormBefore: LayerNorm;
   readonly layernormAfter: LayerNorm;
 
-  constructor(readonly config: VitConfig) {
+  constructor(
+    readonly config: VitConfig,
+    readonly index: number,
+  ) {
     super();
     const { hiddenSize, intermediateSize, layerNormEps } = config;
     this.attention = this.child("attention", new Attention(config));
@@ -135,15 +146,23 @@ class VitLayer extends Module {
     this.layernormAfter = this.child("layernorm_after", new LayerNorm(hiddenSize, layerNormEps));
   }
 
-  forward(trace: Trace, x: Tensor): Tensor {
+  forward(trace: Trace, stream: Stream): Stream {
     return this.scoped(() => {
-      const { hiddenDropoutProb, hiddenAct } = this.config;
-      const attended = this.attention.forward(trace, this.layernormBefore.forward(trace, x));
-      const middle = add(trace.dropout(attended, hiddenDropoutProb), x);
-      const widened = this.intermediate.forward(trace, this.layernormAfter.forward(trace, middle));
-      const narrowed = this.output.forward(trace, activations[hiddenAct](widened));
-      return add(trace.dropout(narrowed, hiddenDropoutProb), middle);
+      const entering = this.sites.apply("layerInput", trace, stream);
+      const normalised = entering.with(this.layernormBefore.forward(trace, entering.hidden));
+      const middle = this.join(trace, "attentionOutput", this.attention.forward(trace, normalised, this), entering);
+      const widened = this.intermediate.forward(trace, this.layernormAfter.forward(trace, middle.hidden));
+      const narrowed = this.output.forward(trace, activations[this.config.hiddenAct](widened));
+      return this.sites.apply("layerOutput", trace, this.join(trace, "feedForwardOutput", narrowed, middle));
     });
+  }
+
+  /** The end of a half: dropout, and what entered it added. */
+  private join(trace: Trace, site: "attentionOutput" | "feedForwardOutput", x: Tensor, stream: Stream): Stream {
+    const residual = stream.hidden;
+    const dropped = trace.dropout(x, this.config.hiddenDropoutProb);
+    const { output } = this.sites.apply(site, trace, { stream, output: dropped, residual, norm: null });
+    return stream.with(add(output, residual));
   }
 }
 
@@ -152,12 +171,12 @@ class VitEncoder extends Module {
 
   constructor(config: VitConfig) {
     super();
-    const layers = Array.from({ length: config.numHiddenLayers }, () => new VitLayer(config));
+    const layers = Array.from({ length: config.numHiddenLayers }, (_, index) => new VitLayer(config, index));
     this.layer = this.child("layer", new ModuleList(layers));
   }
 
-  forward(trace: Trace, x: Tensor): Tensor {
-    return this.layer.items.reduce((hidden, layer) => layer.forward(trace, hidden), x);
+  forward(trace: Trace, stream: Stream): Stream {
+    return this.layer.items.reduce((now, layer) => layer.forward(trace, now), stream);
   }
 }
 
@@ -201,10 +220,19 @@ export class VitModel extends Network {
     this.pooler = withPooler ? this.child("pooler", new VitPooler(config)) : null;
   }
 
+  override get layers(): readonly (Module & TransformerLayer)[] {
+    return this.encoder.layer.items;
+  }
+
+  override get embeddingSites(): Sites {
+    return this.embeddings.sites;
+  }
+
   forward(trace: Trace, inputs: NetworkInputs): { lastHiddenState: Tensor; poolerOutput?: Tensor } {
     return this.scoped(() => {
-      const embedded = this.embeddings.forward(trace, requireInput(inputs, "pixelValues"));
-      const lastHiddenState = this.layernorm.forward(trace, this.encoder.forward(trace, embedded));
+      const hidden = this.embeddings.forward(trace, requireInput(inputs, "pixelValues"));
+      const stream = new Stream({ hidden, mask: new AttentionMask() });
+      const lastHiddenState = this.layernorm.forward(trace, this.encoder.forward(trace, stream).hidden);
       if (!this.pooler) return { lastHiddenState };
       return { lastHiddenState, poolerOutput: this.pooler.forward(trace, lastHiddenState) };
     });

@@ -149,6 +149,7 @@ export const standardLowering: LoweringTable = {
     const [x, other] = inputNames(node, e) as [string, string];
     return e.emit("Reshape", [x, e.emit("Shape", [other])]);
   },
+  stopGradient: plain("Identity"),
   concat: alongAxis("Concat"),
   slice(node, e) {
     const { axis, start, end } = node.attributes;

@@ -1,4 +1,4 @@
-import { fullMatch } from "./python-regex.js";
+import { beginsAndEnds, fullMatch } from "./python-regex.js";
 
 /** Module names as a config holds them: a list of names or path ends, or one regular expression. */
 export type Patterns = readonly string[] | string;
@@ -19,4 +19,13 @@ export function matcher(patterns: Patterns | null): (path: string) => boolean {
 /** PEFT's guard: a module to save and all that lies below it is never adapted. */
 export function isSavedWhole(path: string, modulesToSave: readonly string[] | null): boolean {
   return (modulesToSave ?? []).some((name) => `.${path}.`.includes(`.${name}.`));
+}
+
+/**
+ * The value of the first key that fits a module (PEFT's `get_pattern_key`): each is a regular expression for the path's
+ * end, from its beginning or behind a dot.
+ */
+export function patternValue<T>(pattern: Readonly<Record<string, T>>, names: readonly string[]): T | undefined {
+  const key = Object.keys(pattern).find((one) => names.some(beginsAndEnds(one)));
+  return key === undefined ? undefined : pattern[key];
 }

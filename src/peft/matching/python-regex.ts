@@ -13,11 +13,20 @@ const translations: readonly (readonly [RegExp, string])[] = [
  * @throws GraftError `invalid-config` where the pattern is not one
  */
 export function fullMatch(pattern: string): (text: string) => boolean {
+  return compiled(pattern, (body) => `^(?:${body})$`);
+}
+
+/** `re.match(rf"(.*\.)?({pattern})$", text)`: the rule of PEFT's rank_pattern and alpha_pattern. @throws GraftError */
+export function beginsAndEnds(pattern: string): (text: string) => boolean {
+  return compiled(pattern, (body) => `^(?:.*\\.)?(?:${body})$`);
+}
+
+function compiled(pattern: string, around: (body: string) => string): (text: string) => boolean {
   const flags = /^\(\?([ims]+)\)/.exec(pattern);
   const body = flags ? pattern.slice(flags[0].length) : pattern;
   const translated = translations.reduce((text, [from, to]) => text.replace(from, to), body);
   try {
-    const expression = new RegExp(`^(?:${translated})$`, flags?.[1] ?? "");
+    const expression = new RegExp(around(translated), flags?.[1] ?? "");
     return (text) => expression.test(text);
   } catch (error) {
     throw new GraftError(

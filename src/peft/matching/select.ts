@@ -1,60 +1,79 @@
 import { GraftError } from "../../errors.js";
-import { Linear, type Module } from "../../nn/index.js";
-import type { LoraConfig } from "../config/lora-config.js";
+import { nearest } from "../../nearest.js";
+import type { CommonValues } from "../config/config-class.js";
 import { headNames } from "../config/task-types.js";
-import { LoraLinear } from "../tuners/lora/layer.js";
-import { defaultTargetModules } from "./default-targets.js";
-import { nearest } from "./nearest.js";
+import type { NamedModule } from "./named-module.js";
 import { isAllLinear, isSavedWhole, matcher, type Patterns } from "./patterns.js";
 
-/** A module and the paths that transformers 4 and 5, in this order, give it (one where only one version counts). */
-export interface NamedModule {
-  readonly module: Module;
-  readonly names: readonly string[];
+/** The options by which a config says where a method goes. */
+export interface TargetSelection extends Pick<CommonValues, "modulesToSave" | "taskType"> {
+  readonly targetModules: Patterns | null;
+  readonly excludeModules: Patterns | null;
 }
 
-type NamedLinear = NamedModule & { readonly module: Linear | LoraLinear };
+/** The selecting options of a config alone. */
+export const selectionOf = ({ targetModules, excludeModules, modulesToSave, taskType }: TargetSelection) => ({
+  targetModules,
+  excludeModules,
+  modulesToSave,
+  taskType,
+});
 
-/** The layers that LoRA can wrap, or has wrapped. */
-export function isLinear(module: Module): module is Linear | LoraLinear {
-  return module instanceof Linear || module instanceof LoraLinear;
+/** What a method can go around. */
+export interface TargetKind {
+  /** Whether it can go around a module. */
+  accepts(module: NamedModule["module"]): boolean;
+  /** Whether a module is meant by "all-linear". */
+  isLinear(module: NamedModule["module"]): boolean;
+  /** "LoRA goes around linear layers only", for refusals. */
+  readonly rule: string;
+  /** The usual targets, by model type. */
+  readonly defaults: Readonly<Record<string, Patterns>>;
 }
 
 /**
  * What `targetModules` says for a model: the config's own patterns or the model type's default ones.
  * @throws GraftError `invalid-config` where there is neither
  */
-export function targetPatterns(config: LoraConfig, modelType: string): Patterns {
-  const patterns = config.targetModules ?? defaultTargetModules[modelType];
+export function targetPatterns(config: TargetSelection, kind: TargetKind, modelType: string): Patterns {
+  const patterns = config.targetModules ?? kind.defaults[modelType];
   if (patterns !== undefined) return patterns;
   throw new GraftError(
     "invalid-config",
     `targetModules is not given, and models of type ${modelType} have no default`,
     'Name the modules to adapt, e.g. targetModules: ["query", "value"], or "all-linear".',
+    { option: "targetModules" },
   );
 }
 
 /** Whether a path is the head of the task, which PEFT leaves out of "all-linear". */
-export const isHead = (name: string, config: LoraConfig): boolean =>
-  config.taskType === "SEQ_CLS" && headNames.SEQ_CLS.includes(name);
+export const isHead = (name: string, { taskType }: TargetSelection): boolean =>
+  taskType === "SEQ_CLS" && headNames.SEQ_CLS.includes(name);
 
 /** The rule of PEFT's `check_target_module_exists` for one module under any of the names given. */
-function decision(named: NamedModule, config: LoraConfig, patterns: Patterns): "target" | "excluded" | "other" {
-  const { module, names } = named;
+function decision(
+  { module, names }: NamedModule,
+  config: TargetSelection,
+  kind: TargetKind,
+  patterns: Patterns,
+): "target" | "excluded" | "other" {
   const some = (holds: (name: string) => boolean): boolean => names.some(holds);
   if (some(matcher(config.excludeModules))) return "excluded";
   if (some((name) => isSavedWhole(name, config.modulesToSave))) return "excluded";
   const matches = isAllLinear(patterns)
-    ? isLinear(module) && !some((name) => isHead(name, config))
+    ? kind.isLinear(module) && !some((name) => isHead(name, config))
     : some(matcher(patterns));
   return matches ? "target" : "other";
 }
 
-const holdsLinear = (named: NamedModule): named is NamedLinear => isLinear(named.module);
-
 /** What a config picks, by PEFT's rules: excluded and saved modules first, then the targets. */
-function picked(modules: readonly NamedModule[], config: LoraConfig, patterns: Patterns): NamedModule[] {
-  return modules.filter((named) => decision(named, config, patterns) === "target");
+function picked(
+  modules: readonly NamedModule[],
+  config: TargetSelection,
+  kind: TargetKind,
+  patterns: Patterns,
+): NamedModule[] {
+  return modules.filter((named) => decision(named, config, kind, patterns) === "target");
 }
 
 const transformers4 = 0;
@@ -69,39 +88,54 @@ function spelledFor(version: number, modules: readonly NamedModule[]): NamedModu
 }
 
 /**
- * The modules that a config adapts, each tried under every name that it has. Where that picks what is no Linear (a
- * pattern for one version of transformers that fits a container of the other one), the names of one version count.
- * @throws GraftError `target-modules-not-found` with the nearest names, `unsupported` for a target that is no Linear
+ * The modules that a config adapts, each tried under every name that it has. Where that picks what the method cannot go
+ * around (a pattern for one version of transformers that fits a container of the other one), the names of one version
+ * count.
+ * @throws GraftError `target-modules-not-found` with the nearest names, `unsupported` for a target of another kind
  */
-export function selectTargets(modules: readonly NamedModule[], config: LoraConfig, modelType: string): NamedLinear[] {
-  const patterns = targetPatterns(config, modelType);
-  const targets = picked(modules, config, patterns);
+export function selectTargets(
+  modules: readonly NamedModule[],
+  config: TargetSelection,
+  kind: TargetKind,
+  modelType: string,
+): NamedModule[] {
+  const patterns = targetPatterns(config, kind, modelType);
+  const targets = picked(modules, config, kind, patterns);
+  const fits = ({ module }: NamedModule): boolean => kind.accepts(module);
   if (targets.length === 0) {
-    throw notFound(modules, patterns, modelType, onlyExcluded(modules, config, patterns));
+    throw notFound(modules, patterns, kind, modelType, onlyExcluded(modules, config, kind, patterns));
   }
-  if (targets.every(holdsLinear)) return targets;
+  if (targets.every(fits)) return targets;
   for (const version of [transformers5, transformers4]) {
-    const linear = picked(spelledFor(version, modules), config, patterns);
-    if (linear.length > 0 && linear.every(holdsLinear)) return linear;
+    const ofVersion = picked(spelledFor(version, modules), config, kind, patterns);
+    if (ofVersion.length > 0 && ofVersion.every(fits)) return ofVersion;
   }
-  const other = targets.find((named) => !holdsLinear(named)) as NamedModule;
+  const other = targets.find((named) => !fits(named)) as NamedModule;
   throw new GraftError(
     "unsupported",
     `targetModules ${JSON.stringify(patterns)} picks ${other.names[0]}, a ${other.module.constructor.name}`,
-    "LoRA goes around linear layers only; name those.",
+    `${kind.rule}; name those.`,
+    { option: "targetModules" },
   );
 }
 
-function onlyExcluded(modules: readonly NamedModule[], config: LoraConfig, patterns: Patterns): boolean {
-  const open = config.with({ excludeModules: null });
-  const ignoringSaved = (named: NamedModule): boolean =>
-    !isAllLinear(patterns) && named.names.some(matcher(patterns)) && decision(named, open, patterns) !== "other";
-  return modules.some(ignoringSaved);
+function onlyExcluded(
+  modules: readonly NamedModule[],
+  config: TargetSelection,
+  kind: TargetKind,
+  patterns: Patterns,
+): boolean {
+  if (isAllLinear(patterns)) return false;
+  const open = { ...selectionOf(config), excludeModules: null };
+  return modules.some(
+    (named) => named.names.some(matcher(patterns)) && decision(named, open, kind, patterns) !== "other",
+  );
 }
 
 function notFound(
   modules: readonly NamedModule[],
   patterns: Patterns,
+  kind: TargetKind,
   modelType: string,
   excluded: boolean,
 ): GraftError {
@@ -111,50 +145,18 @@ function notFound(
       "target-modules-not-found",
       `every module that targetModules ${shown} picks is excluded by excludeModules or modulesToSave`,
       "A module is either adapted, or excluded, or saved whole: check the three lists.",
+      { option: "targetModules" },
     );
   }
   const wanted = typeof patterns === "string" ? [patterns.replace(/.*[.\\*]/, "")] : patterns;
-  const linear = modules.filter(({ module }) => isLinear(module)).flatMap(({ names }) => names);
-  const known = linear.map((name) => name.slice(name.lastIndexOf(".") + 1));
+  const fitting = modules.filter(({ module }) => kind.accepts(module)).flatMap(({ names }) => names);
+  const known = fitting.map((name) => name.slice(name.lastIndexOf(".") + 1));
   const candidates = [...new Set(wanted.flatMap((name) => nearest(name, known)))];
   return new GraftError(
     "target-modules-not-found",
     `targetModules ${shown} match no module of this ${modelType} model`,
     `Nearest names: ${(candidates.length > 0 ? candidates : [...new Set(known)]).join(", ")}. ` +
-      `A full path looks like ${linear[0] ?? "(the model has no linear layer)"}.`,
+      `A full path looks like ${fitting[0] ?? "(the model has no such layer)"}.`,
+    { option: "targetModules" },
   );
-}
-
-const isNamed = ({ names }: NamedModule, name: string): boolean => names.some((path) => path.endsWith(name));
-
-/** The names of `modulesToSave` that pick nothing, heads of the task type aside. */
-export function absentSavedModules(modules: readonly NamedModule[], config: LoraConfig): string[] {
-  const heads: readonly string[] = config.taskType === null ? [] : headNames[config.taskType];
-  const absent = (name: string): boolean => !heads.includes(name) && !modules.some((named) => isNamed(named, name));
-  return (config.modulesToSave ?? []).filter(absent);
-}
-
-/**
- * The modules that are trained whole: those whose path ends with a name of `modulesToSave`, as PEFT matches them.
- * Modules inside another saved one come with it.
- * @throws GraftError `invalid-config` for a name that picks nothing, heads of the task type aside
- */
-export function selectSavedModules(modules: readonly NamedModule[], config: LoraConfig): Module[] {
-  const wanted = config.modulesToSave ?? [];
-  const found: NamedModule[] = [];
-  for (const named of modules) {
-    const inside = found.some(({ module }) => named.module.path.startsWith(`${module.path}.`));
-    if (!inside && wanted.some((name) => isNamed(named, name))) found.push(named);
-  }
-  const unknown = absentSavedModules(modules, config);
-  if (unknown.length > 0) {
-    const last = modules.flatMap(({ names }) => names).map((name) => name.slice(name.lastIndexOf(".") + 1));
-    const known = last.filter((name) => !/^\d+$/.test(name));
-    throw new GraftError(
-      "invalid-config",
-      `modulesToSave names ${unknown.join(", ")}, which this model does not have`,
-      `Nearest names: ${unknown.flatMap((name) => nearest(name, known)).join(", ")}.`,
-    );
-  }
-  return found.map(({ module }) => module);
 }

@@ -1,12 +1,12 @@
-import type { LoraConfig } from "../config/lora-config.js";
 import { minimalSuffixes } from "./minimal-suffixes.js";
+import type { NamedModule } from "./named-module.js";
 import { isAllLinear, type Patterns } from "./patterns.js";
-import { isHead, isLinear, type NamedModule, selectTargets, targetPatterns } from "./select.js";
+import { isHead, selectionOf, selectTargets, type TargetKind, type TargetSelection, targetPatterns } from "./select.js";
 
 /** From this many names on PEFT condenses a list of targets to path ends. */
 const CONDENSE_FROM = 20;
 
-type WrittenTargets = Pick<LoraConfig, "targetModules" | "excludeModules">;
+type WrittenTargets = Pick<TargetSelection, "targetModules" | "excludeModules">;
 
 function paths(modules: readonly NamedModule[]): string[] {
   return modules.map(({ names }) => names[0] as string);
@@ -22,13 +22,14 @@ function paths(modules: readonly NamedModule[]): string[] {
 export function writtenTargets(
   modules: readonly NamedModule[],
   adapted: readonly string[],
-  config: LoraConfig,
+  config: TargetSelection,
+  kind: TargetKind,
   modelType: string,
 ): WrittenTargets {
-  const patterns = targetPatterns(config, modelType);
-  const targetModules = isAllLinear(patterns) ? allLinear(modules, config) : listed(patterns);
+  const patterns = targetPatterns(config, kind, modelType);
+  const targetModules = isAllLinear(patterns) ? allLinear(modules, config, kind) : listed(patterns);
   const kept = { targetModules, excludeModules: config.excludeModules };
-  if (picksExactly(modules, adapted, config.with(kept), modelType)) return kept;
+  if (picksExactly(modules, adapted, { ...selectionOf(config), ...kept }, kind, modelType)) return kept;
   const others = paths(modules).filter((path) => !adapted.includes(path));
   return { targetModules: minimalSuffixes(adapted, others), excludeModules: null };
 }
@@ -38,21 +39,22 @@ const listed = (patterns: Patterns): string[] | string => (typeof patterns === "
 function picksExactly(
   modules: readonly NamedModule[],
   adapted: readonly string[],
-  config: LoraConfig,
+  config: TargetSelection,
+  kind: TargetKind,
   modelType: string,
 ): boolean {
   try {
-    const picked = paths(selectTargets(modules, config, modelType));
+    const picked = paths(selectTargets(modules, config, kind, modelType));
     return picked.length === adapted.length && picked.every((path) => adapted.includes(path));
   } catch {
-    // Nothing matches under this spelling, or something that is no Linear does.
+    // Nothing matches under this spelling, or something that the method cannot go around does.
     return false;
   }
 }
 
 /** PEFT lists every linear layer but the head, modules that are saved whole included. */
-function allLinear(modules: readonly NamedModule[], config: LoraConfig): string[] {
-  const linear = paths(modules.filter(({ module }) => isLinear(module))).filter((path) => !isHead(path, config));
+function allLinear(modules: readonly NamedModule[], config: TargetSelection, kind: TargetKind): string[] {
+  const linear = paths(modules.filter(({ module }) => kind.isLinear(module))).filter((path) => !isHead(path, config));
   if (linear.length < CONDENSE_FROM) return linear.sort();
   const others = paths(modules).filter((path) => !linear.includes(path));
   const condensed = minimalSuffixes(linear, others);

@@ -50,6 +50,15 @@ export class GradientAccumulators {
     return this.sums.get(name);
   }
 
+  /** Multiplies sums by a factor. */
+  scale(names: Iterable<string>, factor: number): void {
+    if (factor === 1) return;
+    for (const name of names) {
+      const sum = this.sums.get(name);
+      if (sum !== undefined) scale(sum.data, factor);
+    }
+  }
+
   clear(names: Iterable<string>): void {
     for (const name of names) {
       this.sums.delete(name);

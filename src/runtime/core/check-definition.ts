@@ -18,7 +18,7 @@ function compareNames(kind: string, declared: readonly string[], actual: readonl
  * @throws GraftError `invalid-argument` for names that do not fit, `unsupported` for bfloat16 inputs.
  */
 export function checkDefinition(definition: ProgramDefinition, session: Session): void {
-  const { inputs, outputs, resident, masks, gradients, loss } = definition;
+  const { inputs, outputs, resident, masks, gradients, loss, state = {} } = definition;
   const names = inputs.map((input) => input.name);
   compareNames("inputs", names, session.inputNames);
   compareNames("outputs", outputs, session.outputNames);
@@ -45,5 +45,13 @@ export function checkDefinition(definition: ProgramDefinition, session: Session)
     if (!outputs.includes(output)) refuse(`gradient "${output}" of "${name}" is no output`);
   }
   if (new Set(gradientOutputs).size < gradientOutputs.length) refuse("two resident tensors share one gradient output");
+  for (const [output, { slot, axis = 0 }] of Object.entries(state)) {
+    if (!outputs.includes(output)) refuse(`state "${output}" is no output`);
+    if (output === loss || gradientOutputs.includes(output)) refuse(`state "${output}" is loss or gradient as well`);
+    if (!Number.isSafeInteger(axis) || axis < 0) refuse(`state "${output}" is written along axis ${axis}`);
+    if (names.includes(slot) && !resident.includes(slot)) refuse(`state slot "${slot}" is an input that does not stay`);
+  }
+  const stateSlots = Object.values(state).map(({ slot }) => slot);
+  if (new Set(stateSlots).size < stateSlots.length) refuse("two state outputs share one slot");
   if (loss !== undefined && !outputs.includes(loss)) refuse(`loss "${loss}" is no output`);
 }

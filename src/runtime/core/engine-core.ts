@@ -1,31 +1,24 @@
 import { backendRegistry } from "#backends";
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { type OptimizerName, type OptimizerSettings, optimizers } from "../../optim/index.js";
 import type { Backend } from "../backends/types.js";
-import { copyTensor } from "../copy-tensor.js";
 import type { BackendName, ProgramDefinition } from "../definition.js";
-import type { OptimizerOptions, Params, Protocol, QuantizeProgress, Result, TensorRecord } from "../protocol.js";
-import { GradientAccumulators } from "./accumulators.js";
+import type { Counters, Params, Protocol, QuantizeProgress, Result } from "../protocol.js";
 import { checkDefinition } from "./check-definition.js";
 import { withInt8Weights } from "./int8-weights-file.js";
-import { OptimizerCore } from "./optimizer.js";
-import { ProgramCore } from "./program.js";
-import { ResidentTensors } from "./residents.js";
+import { gone, ScopeCore } from "./scope-core.js";
 
 type Report = (progress: QuantizeProgress) => void;
 type Handlers = {
-  readonly [M in keyof Protocol]: (params: Params<M>, report: Report) => Result<M> | Promise<Result<M>>;
+  readonly [M in keyof Protocol]: (params: Params<M>, scope: number, report: Report) => Result<M> | Promise<Result<M>>;
 };
 
-/** All that one engine owns: sessions, resident tensors, gradient sums and optimisers. Lives in the worker. */
+/** All that one engine owns: a backend and the scopes. Lives in the worker. */
 export class EngineCore {
   private backend: Backend | undefined;
-  private readonly residents = new ResidentTensors();
-  private readonly accumulators = new GradientAccumulators();
-  private readonly programs = new Map<number, ProgramCore>();
-  private readonly optimizers = new Map<number, OptimizerCore>();
-  private nextId = 1;
+  private readonly scopes = new Map<number, ScopeCore>();
+  /** What scopes that have ended have done. */
+  private ended: Counters = { sessions: 0, bytesUploaded: 0, runs: 0 };
 
   readonly handlers: Handlers = {
     open: async ({ backend: name, threads, wasmPaths, profileFolder }) => {
@@ -33,7 +26,7 @@ export class EngineCore {
       this.backend = await backendRegistry.loaders[name]({ threads, wasmPaths, profileFolder });
       return { threads: this.backend.threads };
     },
-    compile: async ({ definition }, report) => {
+    compile: async ({ definition }, scope, report) => {
       if (this.backend === undefined) throw gone("engine");
       const folder = definition.externalFolder;
       const resolved =
@@ -50,83 +43,59 @@ export class EngineCore {
       }
       // The session has read them; holding them would keep a second copy of the weights.
       const light = { ...definition, model: new Uint8Array(0), externalData: [], quantizedData: [] };
-      const program = this.nextId++;
-      this.programs.set(program, new ProgramCore(light, session, this.residents, this.accumulators));
-      return { program };
+      return { program: this.scope(scope).addProgram(light, session) };
     },
-    run: ({ program, inputs, masks, fetch }) => this.program(program).run(inputs, masks, fetch),
-    accumulate: ({ program, inputs, masks, weight, fetch }) =>
-      this.program(program).accumulate(inputs, masks, weight, fetch),
-    gradients: ({ program }) => {
-      const copies: TensorRecord = {};
-      for (const name of this.program(program).gradientNames()) {
-        const sum = this.accumulators.get(name);
-        if (sum !== undefined) copies[name] = copyTensor(sum);
-      }
-      return copies;
+    run: ({ program, fetch, ...feeding }, scope) => this.scope(scope).run(program, feeding, fetch),
+    accumulate: ({ program, weight, fetch, ...feeding }, scope) =>
+      this.scope(scope).accumulate(program, feeding, weight, fetch),
+    gradients: ({ program, bind }, scope) => this.scope(scope).gradients(program, bind),
+    disposeProgram: async ({ program }, scope) => void (await this.scope(scope).disposeProgram(program)),
+    setResident: ({ tensors }, scope) => void this.scope(scope).setResident(tensors),
+    getResident: ({ names }, scope) => this.scope(scope).getResident(names),
+    reorderResident: ({ names, indices, axis }, scope) =>
+      void this.scope(scope).residents.reorder(names, indices, axis),
+    removeResident: ({ names }, scope) => void this.scope(scope).removeResident(names),
+    createOptimizer: ({ options }, scope) => ({ optimizer: this.scope(scope).addOptimizer(options) }),
+    step: (params, scope) => this.scope(scope).step(params),
+    zeroGrad: ({ optimizer }, scope) => void this.scope(scope).optimizer(optimizer).zeroGrad(),
+    optimizerState: ({ optimizer }, scope) => this.scope(scope).optimizer(optimizer).state(),
+    loadOptimizerState: ({ optimizer, state }, scope) => void this.scope(scope).optimizer(optimizer).loadState(state),
+    disposeOptimizer: ({ optimizer }, scope) => void this.scope(scope).disposeOptimizer(optimizer),
+    residentBytes: ({ everywhere }, scope) => {
+      const scopes = everywhere ? [...this.scopes.values()] : [this.scope(scope)];
+      return { bytes: scopes.reduce((sum, { residents }) => sum + residents.bytes, 0) };
     },
-    disposeProgram: async ({ program }) => {
-      const core = this.programs.get(program);
-      this.programs.delete(program);
-      await core?.release();
+    counters: ({ everywhere }, scope) => {
+      if (!everywhere) return { ...this.scope(scope).counters };
+      return total([this.ended, ...[...this.scopes.values()].map(({ counters }) => counters)]);
     },
-    setResident: ({ tensors }) => void this.residents.set(tensors),
-    getResident: ({ names }) =>
-      Object.fromEntries((names ?? this.residents.names()).map((name) => [name, copyTensor(this.residents.get(name))])),
-    removeResident: ({ names }) => {
-      this.residents.remove(names);
-      this.accumulators.clear(names);
-      return undefined;
-    },
-    createOptimizer: ({ options }) => {
-      const optimizer = this.nextId++;
-      this.optimizers.set(optimizer, this.makeOptimizer(options));
-      return { optimizer };
-    },
-    step: ({ optimizer, learningRate, maxGradNorm }) => this.optimizer(optimizer).takeStep(learningRate, maxGradNorm),
-    zeroGrad: ({ optimizer }) => void this.optimizer(optimizer).zeroGrad(),
-    optimizerState: ({ optimizer }) => this.optimizer(optimizer).state(),
-    loadOptimizerState: ({ optimizer, state }) => void this.optimizer(optimizer).loadState(state),
-    disposeOptimizer: ({ optimizer }) => {
-      const core = this.optimizers.get(optimizer);
-      this.optimizers.delete(optimizer);
-      // Sums that another optimiser waits for stay.
-      const awaited = new Set([...this.optimizers.values()].flatMap(({ parameterNames }) => parameterNames));
-      const ended = core?.parameterNames.filter((name) => !awaited.has(name)) ?? [];
-      if (ended.length > 0) this.accumulators.clear(ended);
+    disposeScope: async (_, scope) => {
+      const core = this.scope(scope);
+      this.scopes.delete(scope);
+      this.ended = total([this.ended, core.counters]);
+      await core.dispose();
       return undefined;
     },
     close: async () => {
-      for (const program of this.programs.values()) await program.release();
-      this.programs.clear();
+      for (const scope of this.scopes.values()) await scope.dispose();
+      this.scopes.clear();
     },
   };
 
-  private makeOptimizer(options: OptimizerOptions): OptimizerCore {
-    const { optimizer, parameters, ...given } = options;
-    if (!Object.hasOwn(optimizers, optimizer)) {
-      throw new GraftError(
-        "invalid-argument",
-        `there is no optimiser "${optimizer}"`,
-        `Known optimisers: ${Object.keys(optimizers).join(", ")}.`,
-      );
+  /** Begun by the first request that names it: the main thread numbers its scopes, and asks for none that has ended. */
+  private scope(id: number): ScopeCore {
+    let scope = this.scopes.get(id);
+    if (scope === undefined) {
+      scope = new ScopeCore();
+      this.scopes.set(id, scope);
     }
-    const defined = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-    const settings = { ...optimizers[optimizer].defaults, ...defined } as OptimizerSettings[OptimizerName];
-    return new OptimizerCore(optimizer, settings, parameters, this.residents, this.accumulators);
+    return scope;
   }
+}
 
-  private program(id: number): ProgramCore {
-    const program = this.programs.get(id);
-    if (program === undefined) throw gone("program");
-    return program;
-  }
-
-  private optimizer(id: number): OptimizerCore {
-    const optimizer = this.optimizers.get(id);
-    if (optimizer === undefined) throw gone("optimiser");
-    return optimizer;
-  }
+function total(counters: readonly Counters[]): Counters {
+  const sum = (name: keyof Counters): number => counters.reduce((before, { [name]: count }) => before + count, 0);
+  return { sessions: sum("sessions"), bytesUploaded: sum("bytesUploaded"), runs: sum("runs") };
 }
 
 function holdsWeights({ externalData = [], quantizedData = [] }: ProgramDefinition): boolean {
@@ -142,8 +111,4 @@ async function prepareProfiles(backend: BackendName, folder: string): Promise<vo
     );
   }
   await platform.makeDirectory(folder);
-}
-
-function gone(what: string): GraftError {
-  return new GraftError("invalid-argument", `this ${what} was disposed`, "Make a new one.");
 }

@@ -12,17 +12,19 @@ import type { InputDeclaration } from "../definition.js";
 /** A declaration made ready for many checks. */
 export interface CheckedInput extends DeclaredShape {
   readonly name: string;
+  /** What messages call it. */
+  readonly label: string;
   readonly dtype: DType;
 }
 
 export function prepareInput({ name, dtype, shape }: InputDeclaration): CheckedInput {
-  return { name, dtype, ...declareShape(shape) };
+  return { name, label: `input "${name}"`, dtype, ...declareShape(shape) };
 }
 
 function shapeError(input: CheckedInput, actual: readonly number[], reason: string): GraftError {
   return new GraftError(
     "shape-mismatch",
-    `input "${input.name}" is declared [${input.shape.join(", ")}] and was given [${actual.join(", ")}]: ${reason}`,
+    `${input.label} is declared [${input.shape.join(", ")}] and was given [${actual.join(", ")}]: ${reason}`,
     "Give a tensor of the declared shape; a named dimension has one value in all inputs of a run.",
   );
 }
@@ -31,7 +33,7 @@ function checkDType(input: CheckedInput, tensor: TensorData): void {
   if (tensor.dtype !== input.dtype) {
     throw new GraftError(
       "dtype-mismatch",
-      `input "${input.name}" is declared ${input.dtype} and was given ${tensor.dtype}`,
+      `${input.label} is declared ${input.dtype} and was given ${tensor.dtype}`,
       `Convert the tensor to ${input.dtype}.`,
     );
   }

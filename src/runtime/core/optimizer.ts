@@ -46,8 +46,11 @@ export class OptimizerCore<K extends OptimizerName = OptimizerName> {
     this.slots = this.emptySlots();
   }
 
-  /** One update of every parameter that has a gradient. Nothing changes when a number is not finite. */
-  takeStep(learningRate: number, maxGradNorm: number): { gradNorm: number } {
+  /**
+   * One update of every parameter that has a gradient. Nothing changes when a number is not finite.
+   * @param keepGradients leave the sums, clipped as the update took them; otherwise they are cleared
+   */
+  takeStep(learningRate: number, maxGradNorm: number, keepGradients: boolean): { gradNorm: number } {
     requireFactor("learningRate", learningRate);
     requireFactor("maxGradNorm", maxGradNorm);
     const due = this.parameters.flatMap((parameter) => {
@@ -75,7 +78,8 @@ export class OptimizerCore<K extends OptimizerName = OptimizerName> {
       };
       optimizers[this.name].update(tensor.data, gradient, slots, scalars, this.settings);
     }
-    this.zeroGrad();
+    if (keepGradients) this.accumulators.scale(this.parameterNames, gradientScale);
+    else this.zeroGrad();
     return { gradNorm };
   }
 

@@ -1,4 +1,3 @@
-export { snakeCase } from "../../case.js";
 export { argumentAliases } from "./aliases.js";
 export { type TrainingArgumentName, type TrainingArgumentValues, trainingArgumentFields } from "./fields.js";
 export {

@@ -134,8 +134,9 @@ export async function listCheckpoints(outputDir: string): Promise<{ path: string
   return found.sort((a, b) => a.step - b.step);
 }
 
-/** The last checkpoint of a folder. @throws GraftError `file-not-found` where there is none */
+/** The last checkpoint of a folder; one that a kill caught while it was replaced comes back first. @throws GraftError `file-not-found` where there is none */
 export async function lastCheckpoint(outputDir: string): Promise<string> {
+  await platform.mendInterruptedWrites(outputDir);
   const last = (await listCheckpoints(outputDir)).at(-1);
   if (last) return last.path;
   throw new GraftError(

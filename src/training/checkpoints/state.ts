@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { GraftError } from "../../errors.js";
+import { checked } from "../../checked.js";
 import { parseJson } from "../../json.js";
 
 /** One entry of the log: numbers by name, with `step` and `epoch`. Names are those of transformers: loss, eval_loss, ... */
@@ -112,16 +112,8 @@ export function stateToJson(state: TrainerState): string {
  * @throws GraftError `invalid-json`, `invalid-config`
  */
 export function stateFromJson(text: string, where: string): TrainerState {
-  const result = schema.safeParse(parseJson(text, where));
-  if (!result.success) {
-    const issue = result.error.issues[0];
-    throw new GraftError(
-      "invalid-config",
-      `${where} is not a trainer state: ${issue?.path.join(".")}: ${issue?.message}`,
-      "Resume from a checkpoint folder that the Trainer wrote.",
-    );
-  }
-  const data = result.data;
+  const hint = "Resume from a checkpoint folder that the Trainer wrote.";
+  const data = checked(schema, parseJson(text, where), `${where} is not a trainer state`, hint);
   return {
     epoch: data.epoch,
     globalStep: data.global_step,

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { platform } from "#platform";
-import { GraftError } from "../../errors.js";
+import { checked } from "../../checked.js";
 import { readJsonObject, writeJson } from "../../hub/json-file.js";
 import type { ProductDecision } from "./int8-guard.js";
 
@@ -44,14 +44,8 @@ const schema = z.object({
 export async function readPrecisionReport(folder: string): Promise<FrozenPrecisionReport | undefined> {
   const path = platform.join(folder, precisionFile);
   if (!(await platform.exists(path))) return undefined;
-  const result = schema.safeParse(await readJsonObject(path, "the precision report"));
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new GraftError(
-    "invalid-config",
-    `${path} is not a precision report: ${issue?.path.join(".")}: ${issue?.message}`,
-    "Restore the file that the run wrote, or remove it: int8 is then decided on anew.",
-  );
+  const hint = "Restore the file that the run wrote, or remove it: int8 is then decided on anew.";
+  return checked(schema, await readJsonObject(path, "the precision report"), `${path} is not a precision report`, hint);
 }
 
 export async function writePrecisionReport(folder: string, report: FrozenPrecisionReport): Promise<void> {

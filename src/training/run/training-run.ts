@@ -1,6 +1,7 @@
 import { platform } from "#platform";
 import { type Dataset, dataLoader } from "../../data/index.js";
 import { GraftError } from "../../errors.js";
+import { later } from "../../turn.js";
 import type { TrainingArguments } from "../arguments/index.js";
 import {
   type CallbackHandler,
@@ -215,9 +216,8 @@ export class TrainingRun<Row> {
 
   /** Tells callbacks what happens within an update: one after the other, and the update's end waits for them. */
   private tell(progress: Progress): void {
-    this.told = this.told.then(() => this.setup.handler.call("onProgress", this.setup, { progress }));
-    // The failure reaches the run after the update; until then it must not count as unhandled.
-    this.told.catch(() => {});
+    // A failure reaches the run after the update.
+    this.told = later(this.told.then(() => this.setup.handler.call("onProgress", this.setup, { progress })));
   }
 
   /** The moment from which the next update's time counts: waiting for its data is part of it. */

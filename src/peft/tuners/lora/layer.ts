@@ -1,126 +1,113 @@
-import { GraftError } from "../../../errors.js";
 import { add, matMul, mul, type Tensor } from "../../../graph/index.js";
-import { type Linear, type LinearLike, Module, type Parameter, type Trace } from "../../../nn/index.js";
-import type { LoraConfig } from "../../config/lora-config.js";
-import { createMatrices, type LoraMatrices } from "./matrices.js";
+import {
+  kaimingUniform,
+  type Linear,
+  type Module,
+  normal,
+  type Parameter,
+  type Trace,
+  zeros,
+} from "../../../nn/index.js";
+import type { Host, MergeStep } from "../../tuner.js";
+import { TunerLayer } from "../../tuner-layer.js";
+import type { LoraConfig } from "./config.js";
+import { dora } from "./dora.js";
+import type { LoraFactors, LoraVariant } from "./variant.js";
+
+/** The plain form: y + s B A x. */
+const plain: LoraVariant = {
+  name: "plain",
+  parameters: () => ({}),
+  forward: (_trace, { result, update }) => add(result, update),
+  merge: (_trace, { weight, update }) => add(weight, update),
+};
+
+const variantOf = (config: LoraConfig): LoraVariant => (config.useDora ? dora : plain);
+
+/** PyTorch's default for a linear layer, which PEFT keeps for A: uniform in +-1/sqrt(inFeatures). */
+const linearDefault = kaimingUniform(Math.sqrt(5));
 
 /**
  * A Linear with LoRA beside it: y = W x + b + scale * B A dropout(x) (Hu et al. 2021, section 4.1).
  *
- * It stands at the Linear's own path in the module tree, and the Linear's parameters keep their names. It can hold
- * several adapters, of which at most one acts. The scale is a resident scalar: 0 switches the adapter off.
+ * The rank is a named dimension and the scale a slot, so that adapters of any rank and scale run in one program.
  */
-export class LoraLinear extends Module implements LinearLike {
-  private readonly adapters = new Map<string, LoraMatrices>();
-  private active: string | null = null;
-  private isMerged = false;
+export class LoraLayer extends TunerLayer {
+  /** [r, inFeatures] */
+  readonly a: Parameter;
+  /** [outFeatures, r] */
+  readonly b: Parameter;
+  /** [] */
+  private readonly scale: Parameter;
+  private readonly variant: LoraVariant;
+  private readonly extra: Readonly<Record<string, Parameter>>;
+  private readonly dropout: number;
 
-  constructor(readonly base: Linear) {
-    super();
-    this.path = base.path;
+  /** @param linear the layer that all wrappers stand around */
+  constructor(
+    base: Module,
+    host: Host,
+    readonly linear: Linear,
+    private readonly at: { readonly r: number; readonly scaling: number },
+    config: LoraConfig,
+  ) {
+    super(base, host.acting);
+    const { inFeatures, outFeatures, path } = linear;
+    const { r } = at;
+    const rank = (slot: string): string => `rank(${path})${slot}`;
+    const initA = config.initLoraWeights === "gaussian" ? normal(1 / r) : linearDefault;
+    const initB = config.initLoraWeights === false ? linearDefault : zeros;
+    this.dropout = config.loraDropout;
+    this.a = host.parameter(`${path}.lora_A.weight`, [r, inFeatures], {
+      symbolicShape: (slot) => [rank(slot), inFeatures],
+      initializer: initA,
+    });
+    this.b = host.parameter(`${path}.lora_B.weight`, [outFeatures, r], {
+      symbolicShape: (slot) => [outFeatures, rank(slot)],
+      initializer: initB,
+    });
+    this.scale = host.parameter(`${path}.lora_scaling`, [], { isSetting: true });
+    this.setScale(1);
+    this.variant = variantOf(config);
+    this.extra = this.variant.parameters(host, this);
   }
 
-  /** Adds an adapter whose matrices have no elements yet; it does not act before `activate`. */
-  addAdapter(name: string, config: LoraConfig): void {
-    this.adapters.set(name, createMatrices(this.path, this.base.inFeatures, this.base.outFeatures, config));
+  get signature(): string {
+    return `${this.variant.name}:${this.dropout}`;
   }
 
-  /** Gives an adapter's matrices the elements that they begin with; the same for the same seed. */
-  initialize(name: string, seed: number): void {
-    const matrices = this.adapters.get(name);
-    matrices?.a.initialize(seed);
-    matrices?.b.initialize(seed);
+  /** Multiplies the scale that the config gives. */
+  setScale(factor: number): void {
+    this.scale.setData({ dtype: "float32", shape: [], data: Float32Array.of(factor * this.at.scaling) });
   }
 
-  removeAdapter(name: string): void {
-    this.adapters.delete(name);
-    if (this.active === name) this.activate(null);
-  }
-
-  adapter(name: string): LoraMatrices | undefined {
-    return this.adapters.get(name);
-  }
-
-  get adapterNames(): string[] {
-    return [...this.adapters.keys()];
-  }
-
-  /** Lets one adapter act, at its own scale; null: none. An adapter that this layer lacks is none. */
-  activate(name: string | null): void {
-    const matrices = name === null ? undefined : this.adapters.get(name);
-    this.active = matrices ? name : null;
-    this.ownScalars.clear();
-    if (matrices) this.setScaling(matrices.scaling);
-  }
-
-  /** Changes what B A is multiplied with, until the next `activate`. */
-  setScaling(scaling: number): void {
-    if (this.active !== null) this.ownScalars.set(this.scalingName, scaling);
-  }
-
-  /** The scale in force; 0 where no adapter acts. */
-  get scaling(): number {
-    return this.ownScalars.get(this.scalingName) ?? 0;
-  }
-
-  /** The matrices that act; undefined where no adapter does. */
-  get activeMatrices(): LoraMatrices | undefined {
-    return this.active === null ? undefined : this.adapters.get(this.active);
-  }
-
-  /** Whether the base weight's override holds the adapter, so that it must not be added again. */
-  get merged(): boolean {
-    return this.isMerged;
-  }
-
-  /** Computes with these elements ([outFeatures, inFeatures]) in the base weight's place, and without A and B. */
-  merge(weight: Float32Array): void {
-    this.base.weight.override = { dtype: "float32", shape: this.base.weight.shape, data: weight };
-    this.isMerged = true;
-  }
-
-  /** Drops the merged weight: the base's own elements are in force again, to the bit. */
-  unmerge(): void {
-    this.base.weight.override = null;
-    this.isMerged = false;
-  }
-
-  /**
-   * x: [..., inFeatures]; returns [..., outFeatures].
-   * @throws GraftError `invalid-argument` for training a merged adapter, which would get no gradient
-   */
-  forward(trace: Trace, x: Tensor): Tensor {
+  protected adapted(trace: Trace, x: Tensor): Tensor {
     const result = this.base.forward(trace, x);
-    const matrices = this.activeMatrices;
-    if (this.isMerged && trace.mode === "train" && matrices?.a.trainable) {
-      throw new GraftError(
-        "invalid-argument",
-        `the adapter is merged into ${this.base.weight.name}, so it cannot be trained`,
-        "Call unmergeAdapter first.",
-      );
-    }
-    if (!matrices || this.isMerged) return result;
     return this.scoped(() => {
-      const down = matMul(trace.dropout(x, matrices.dropout), trace.parameter(matrices.a), { transposeB: true });
+      const down = matMul(trace.dropout(x, this.dropout), trace.parameter(this.a), { transposeB: true });
       // Scaled here, where the tensor has only r columns.
-      const scaled = mul(down, trace.scalar(this.scalingName));
-      return add(result, matMul(scaled, trace.parameter(matrices.b), { transposeB: true }));
+      const scaled = mul(down, trace.parameter(this.scale));
+      const update = matMul(scaled, trace.parameter(this.b), { transposeB: true });
+      return this.variant.forward(trace, { ...this.factors, x, result, update });
     });
   }
 
-  override assignNames(path = ""): void {
-    this.path = path;
-    this.base.assignNames(path);
+  /** W + scale * B A, or what the variant makes of it. */
+  mergeStep(): MergeStep {
+    return {
+      parameter: this.linear.weight,
+      write: (trace, weight) =>
+        this.variant.merge(trace, { ...this.factors, weight, update: this.weightUpdate(trace) }),
+    };
   }
 
-  /** The base's parameters under their own names, then the acting adapter's. */
-  override *parameters(): Generator<Parameter> {
-    yield* this.base.parameters();
-    const matrices = this.activeMatrices;
-    if (matrices) yield* [matrices.a, matrices.b];
+  /** scale * B A: [outFeatures, inFeatures]. */
+  weightUpdate(trace: Trace): Tensor {
+    const product = matMul(trace.parameter(this.b), trace.parameter(this.a));
+    return mul(product, trace.parameter(this.scale));
   }
 
-  private get scalingName(): string {
-    return `${this.path}.lora_scaling`;
+  private get factors(): LoraFactors {
+    return { layer: this, extra: this.extra };
   }
 }

@@ -1,0 +1,64 @@
+import { concat, type Dim, type Tensor } from "../graph/index.js";
+import type { AttentionMask } from "./attention-mask.js";
+
+/** What a layer's attention remembers of earlier tokens: float32 [batch, heads, past, size] each. */
+export interface LayerPast {
+  readonly keys: Tensor;
+  readonly values: Tensor;
+}
+
+/** Keys and values of tokens that came before the sequence, layer by layer, and what they become with the sequence. */
+export class Past {
+  private readonly extended: LayerPast[] = [];
+
+  /** @param layers of earlier tokens; empty at the beginning of a text */
+  constructor(readonly layers: readonly LayerPast[] = []) {}
+
+  /** How many earlier tokens there are. */
+  get length(): Dim {
+    return (this.layers[0]?.keys.shape[2] as Dim | undefined) ?? 0;
+  }
+
+  /** What the next tokens will call the past, once the forward pass is written. */
+  get present(): readonly LayerPast[] {
+    return this.extended;
+  }
+
+  /** The layer's keys and values, earlier ones first, the sequence's own last. */
+  extend(layer: number, { keys, values }: LayerPast): LayerPast {
+    const earlier = this.layers[layer];
+    const all = earlier
+      ? { keys: concat([earlier.keys, keys], 2), values: concat([earlier.values, values], 2) }
+      : { keys, values };
+    this.extended[layer] = all;
+    return all;
+  }
+}
+
+/** What flows from layer to layer: made once per forward pass, never changed. */
+export class Stream {
+  /** float32 [batch, sequence, features] */
+  readonly hidden: Tensor;
+  readonly mask: AttentionMask;
+  /** int32 [batch, sequence] or [sequence], for models whose attention reads positions; null for the others. */
+  readonly positions: Tensor | null;
+  /** Null where earlier tokens are neither given nor kept. */
+  readonly past: Past | null;
+
+  constructor({
+    hidden,
+    mask,
+    positions = null,
+    past = null,
+  }: { hidden: Tensor; mask: AttentionMask; positions?: Tensor | null; past?: Past | null }) {
+    this.hidden = hidden;
+    this.mask = mask;
+    this.positions = positions;
+    this.past = past;
+  }
+
+  /** The same stream with other hidden states. */
+  with(hidden: Tensor): Stream {
+    return new Stream({ ...this, hidden });
+  }
+}

@@ -1,0 +1,80 @@
+import { GraftError } from "../../errors.js";
+import { listSome } from "../../models/index.js";
+import type { Parameter } from "../../nn/index.js";
+import type { SafetensorsEntry } from "../../safetensors/header.js";
+import { readTensor, type SafetensorsFile } from "../../safetensors/read.js";
+import { type TensorData, toFloat32 } from "../../tensor-data.js";
+import type { Adapter } from "../host/adapter.js";
+
+/** What PEFT puts before every name of a model's parameters. */
+const PREFIX = "base_model.model.";
+
+/**
+ * The name of a tensor in adapter_model.safetensors.
+ * @param key its name in the module tree
+ * @param spell from transformers 4's name to the one written
+ */
+export function fileKey({ tuner }: Adapter, key: string, spell: (name: string) => string): string {
+  const spelled = spell(key);
+  return tuner.fileKey?.(spelled) ?? PREFIX + spelled;
+}
+
+/** Copies of the head's biases that PEFT writes besides those it reads. */
+const isRedundant = (key: string): boolean => /\.(modules_to_save|original_module)\./.test(key);
+
+/** A file's key as the module tree's: without a prefix, in transformers 4's names, blind to layers that were wrapped. */
+function treeKey(key: string, toV4: (name: string) => string): string {
+  return toV4(key.replace(/^base_model\.(model\.)?/, "")).replace(".base_layer.", ".");
+}
+
+/**
+ * Reads the tensors of an adapter's file, strictly: nothing may be missing, left over, there twice, or of another shape.
+ * Both spellings of module names are read.
+ * @returns float32 elements by parameter
+ * @throws GraftError `adapter-mismatch` naming the tensors that differ
+ */
+export async function readAdapterTensors(
+  file: SafetensorsFile,
+  adapter: Adapter,
+  toV4: (name: string) => string,
+): Promise<Map<Parameter, TensorData<"float32">>> {
+  const expected = new Map(
+    [...adapter.saved()].map(([key, parameter]) => [key.replace(".base_layer.", "."), parameter]),
+  );
+  const found = new Map<string, SafetensorsEntry>();
+  const doubled: string[] = [];
+  for (const [key, entry] of file.entries) {
+    if (isRedundant(key)) continue;
+    const name = treeKey(key, toV4);
+    const other = found.get(name);
+    if (other) doubled.push(`${other.name} and ${key}`);
+    found.set(name, entry);
+  }
+  const missing = [...expected.keys()].filter((key) => !found.has(key));
+  const unexpected = [...found].filter(([key]) => !expected.has(key)).map(([, entry]) => entry.name);
+  const mismatched = [...expected].flatMap(([key, { shape }]) => {
+    const entry = found.get(key);
+    const differs = entry && entry.shape.join() !== shape.join();
+    return differs ? [`${key} is [${entry.shape}] in the file, [${shape}] in the model`] : [];
+  });
+  const faults = [
+    ...(missing.length > 0 ? [`missing: ${listSome(missing)}`] : []),
+    ...(unexpected.length > 0 ? [`without a place in the model: ${listSome(unexpected)}`] : []),
+    ...(doubled.length > 0 ? [`two spellings of one: ${listSome(doubled)}`] : []),
+    ...(mismatched.length > 0 ? [`of another shape: ${listSome(mismatched)}`] : []),
+  ];
+  if (faults.length > 0) {
+    throw new GraftError(
+      "adapter-mismatch",
+      `${file.files[0]} does not fit this model; tensors ${faults.join("; ")}`,
+      "The adapter was made for another base, or its adapter_config.json is another adapter's. Load the base model " +
+        "that the config names, with the same number of labels.",
+    );
+  }
+  const tensors = new Map<Parameter, TensorData<"float32">>();
+  for (const [key, parameter] of expected) {
+    const data = toFloat32(await readTensor(found.get(key) as SafetensorsEntry));
+    tensors.set(parameter, { dtype: "float32", shape: parameter.shape, data });
+  }
+  return tensors;
+}

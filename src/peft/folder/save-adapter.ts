@@ -1,0 +1,91 @@
+import { platform } from "#platform";
+import { modulePaths, type NameVersion, type PreTrainedModel, readParameter, toV5Name } from "../../models/index.js";
+import { type TensorSource, writeSafetensors } from "../../safetensors/write.js";
+import type { AdapterConfig } from "../config/config-class.js";
+import type { AdaptedNetwork } from "../host/adapted-network.js";
+import type { NamedModule } from "../matching/named-module.js";
+import type { TargetSelection } from "../matching/select.js";
+import { writtenTargets } from "../matching/written-targets.js";
+import { fileKey } from "./adapter-tensors.js";
+import { modelCard } from "./model-card.js";
+
+/** Options of `PeftModel.savePretrained`. */
+export interface SaveOptions {
+  /**
+   * How module names are spelled, where transformers 4 and 5 differ (ViT). "v5" (default) is what current transformers
+   * and PEFT load, "v4" what older ones do.
+   */
+  readonly moduleNames?: NameVersion;
+  /** Names of the adapters to save; all by default. */
+  readonly selectedAdapters?: readonly string[];
+}
+
+type Model = Pick<PreTrainedModel, "config" | "network" | "nameOrPath">;
+
+/** The name of a module or parameter in a spelling. */
+function speller(model: Model, moduleNames: NameVersion): (name: string) => string {
+  return moduleNames === "v4" ? (name) => name : (name) => toV5Name(model.config.modelType, name);
+}
+
+/** Names of saved modules as the written spelling has them; a name that picks something there stays. */
+function writtenSavedModules(modules: readonly NamedModule[], names: readonly string[]): string[] {
+  const written = modules.map((module) => module.names[0] as string);
+  return names.flatMap((name) => {
+    if (written.some((path) => path.endsWith(name))) return [name];
+    const meant = modules.filter(({ module }) => module.path.endsWith(name)).map((module) => module.names[0] as string);
+    return meant.length > 0 ? meant : [name];
+  });
+}
+
+const hasTargets = (config: AdapterConfig): config is AdapterConfig & TargetSelection => "targetModules" in config;
+
+/** The config that describes an adapter to PEFT. */
+function writtenConfig(network: AdaptedNetwork, name: string, model: Model, moduleNames: NameVersion): AdapterConfig {
+  const { config, injection, tuner } = network.get(name);
+  const spell = speller(model, moduleNames);
+  const { modelType } = model.config;
+  const modules = network.modules((path) => (moduleNames === "v4" ? [path] : modulePaths(modelType, path).slice(1)));
+  const modulesToSave = config.modulesToSave && writtenSavedModules(modules, config.modulesToSave);
+  const spelled = tuner.writtenConfig?.(config, injection, spell, modelType) ?? config;
+  const saving = spelled.with({ modulesToSave });
+  const targets =
+    tuner.targets && hasTargets(saving)
+      ? writtenTargets(modules, injection.targets.map(spell), saving, tuner.targets, modelType)
+      : {};
+  const autoMapping = {
+    base_model_class: model.network.className,
+    parent_library: `transformers.models.${modelType}.modeling_${modelType}`,
+  };
+  return saving.with(
+    { ...targets, baseModelNameOrPath: config.baseModelNameOrPath ?? model.nameOrPath, inferenceMode: true },
+    config.taskType === null ? autoMapping : null,
+  );
+}
+
+/**
+ * Writes one adapter's folder: adapter_model.safetensors, adapter_config.json and a model card, each whole or not at
+ * all, as PEFT 0.21 lays them out.
+ * @throws GraftError `missing-tensor` for a model without weights, `file-access`, `disk-full`
+ */
+export async function saveAdapter(
+  network: AdaptedNetwork,
+  name: string,
+  folder: string,
+  model: Model,
+  moduleNames: NameVersion,
+): Promise<void> {
+  const spell = speller(model, moduleNames);
+  const adapter = network.get(name);
+  const tensors = new Map<string, TensorSource>();
+  for (const [key, parameter] of adapter.saved()) {
+    tensors.set(fileKey(adapter, key, spell), await readParameter(parameter));
+  }
+  const config = writtenConfig(network, name, model, moduleNames);
+  await platform.makeDirectory(folder);
+  await writeSafetensors(platform.join(folder, "adapter_model.safetensors"), tensors, { format: "pt" });
+  const json = JSON.stringify(config.toJson(), null, 2);
+  await platform.writeFileAtomic(platform.join(folder, "adapter_config.json"), json);
+  const base = config.baseModelNameOrPath;
+  const tags = [...(base === null ? [] : [`base_model:adapter:${base}`]), adapter.tuner.name, "transformers"];
+  await platform.writeFileAtomic(platform.join(folder, "README.md"), modelCard(base, tags, adapter.tuner));
+}

@@ -1,0 +1,124 @@
+import type { Dim } from "../../graph/index.js";
+import type { Guest } from "../../models/index.js";
+import type { Adjustment, Parameter } from "../../nn/index.js";
+import type { AdapterConfig } from "../config/config-class.js";
+import type { Acting, Injection, TrainedGroup, Tuner } from "../tuner.js";
+
+/** A copy of a base parameter that an adapter trains. */
+export interface Copy {
+  readonly original: Parameter;
+  readonly copy: Parameter;
+  /** Its name in the adapter's file, behind the prefix. */
+  readonly key: string;
+  readonly isPersistent: boolean;
+  readonly isKept: boolean;
+  readonly isCounted: boolean;
+}
+
+const nothing: Injection = { merge: [], targets: [] };
+
+/** One adapter in a network: its tensors, and everything that it changed there. */
+export class Adapter implements Guest, Acting {
+  /** Its place among those that act; null: it does not. */
+  position: number | null = null;
+  isMerged = false;
+  injection: Injection = nothing;
+  private factor = 1;
+  /** Its own tensors by key. */
+  readonly own = new Map<string, Parameter>();
+  /** Their shapes in graphs, by slot. */
+  readonly shapes = new Map<Parameter, (slot: string) => readonly Dim[]>();
+  /** Keys of those that its file does not hold. */
+  readonly unsaved = new Set<string>();
+  readonly copies: Copy[] = [];
+  readonly adjusted: { readonly parameter: Parameter; readonly adjustment: Adjustment }[] = [];
+  /** What takes its edits back, in the order in which they were made. */
+  private readonly undos: (() => void)[] = [];
+
+  constructor(
+    readonly name: string,
+    readonly tuner: Tuner,
+    readonly config: AdapterConfig,
+    readonly isTrainable: boolean,
+  ) {}
+
+  get isActing(): boolean {
+    return this.position !== null && !this.isMerged;
+  }
+
+  /** Its tensors while it acts, also where they are merged. */
+  *parameters(): Generator<Parameter> {
+    if (this.position !== null) yield* this.own.values();
+  }
+
+  /** What is trained: its own trained tensors, then its copies. */
+  trained(): Parameter[] {
+    return [...this.ownTrained, ...this.copies.map(({ copy }) => copy)];
+  }
+
+  /** The tensors of its file, by key behind the prefix. */
+  saved(): ReadonlyMap<string, Parameter> {
+    const given = this.injection.saved?.();
+    const own = given ?? new Map([...this.own].filter(([key]) => !this.unsaved.has(key)));
+    return new Map([...own, ...this.copies.map(({ key, copy }) => [key, copy] as const)]);
+  }
+
+  /** Its own tensors and its copies. */
+  everything(): Parameter[] {
+    return [...this.own.values(), ...this.copies.map(({ copy }) => copy)];
+  }
+
+  /** Its own tensors that count as parameters. */
+  counted(): Parameter[] {
+    return [...this.own.values()].filter(({ isSetting }) => !isSetting);
+  }
+
+  /** The groups of its trained parameters, those without a group of their own in the last one. */
+  groups(): TrainedGroup[] {
+    const own = this.injection.groups ?? [];
+    const grouped = new Set(own.flatMap(({ parameters }) => parameters));
+    return [...own, { parameters: this.trained().filter((parameter) => !grouped.has(parameter)) }];
+  }
+
+  /** Its tensors that are to be trained, whether it acts or not. */
+  readonly trainedKeys = new Set<string>();
+
+  private get ownTrained(): Parameter[] {
+    return [...this.own].filter(([key]) => this.trainedKeys.has(key)).map(([, parameter]) => parameter);
+  }
+
+  /** Multiplies its effect, 1 being as configured. */
+  setScale(factor: number): void {
+    if (factor === this.factor) return;
+    this.injection.setScale?.(factor);
+    this.factor = factor;
+  }
+
+  onRemoval(undo: () => void): void {
+    this.undos.push(undo);
+  }
+
+  /** Takes back everything that it changed, the last change first. */
+  undo(): void {
+    for (const undo of this.undos.reverse()) undo();
+    this.undos.length = 0;
+  }
+
+  /**
+   * Lets it act at a position, or not: names its slots, puts its copies in force, and has its parameters trained.
+   * @param position among the acting adapters; null: it does not act
+   */
+  act(position: number | null): void {
+    this.position = position;
+    const end = `#${position ?? 0}`;
+    for (const [key, parameter] of this.own) {
+      parameter.slot = `${key}${end}`;
+      parameter.symbolicShape = this.shapes.get(parameter)?.(end) ?? parameter.shape;
+    }
+    for (const { original, copy, isPersistent } of this.copies) {
+      if (position !== null || isPersistent) original.standIn = copy;
+      else if (original.standIn === copy) original.standIn = null;
+    }
+    for (const parameter of this.trained()) parameter.trainable = position !== null && this.isTrainable;
+  }
+}

@@ -1,0 +1,35 @@
+import type { Tensor } from "../../../graph/index.js";
+import type { Linear, Parameter, Trace } from "../../../nn/index.js";
+import type { Host } from "../../tuner.js";
+
+/** What a variant knows of the layer that it varies. */
+export interface LoraFactors {
+  readonly layer: {
+    readonly linear: Linear;
+    /** [r, inFeatures] */
+    readonly a: Parameter;
+    /** [outFeatures, r] */
+    readonly b: Parameter;
+    /** scale * B A: [outFeatures, inFeatures]. */
+    weightUpdate(trace: Trace): Tensor;
+  };
+  /** The variant's own parameters. */
+  readonly extra: Readonly<Record<string, Parameter>>;
+}
+
+/** A form of LoRA: what it adds to the matrices, how it computes, and what merging makes of the weight. */
+export interface LoraVariant {
+  /** Tells programs apart. */
+  readonly name: string;
+  /** Parameters besides A and B. */
+  parameters(host: Host, layer: LoraFactors["layer"]): Readonly<Record<string, Parameter>>;
+  /**
+   * @param values x [..., inFeatures]; result: the base's output; update: scale * B A dropout(x), both [..., outFeatures]
+   */
+  forward(
+    trace: Trace,
+    values: LoraFactors & { readonly x: Tensor; readonly result: Tensor; readonly update: Tensor },
+  ): Tensor;
+  /** @param values weight and update: [outFeatures, inFeatures] */
+  merge(trace: Trace, values: LoraFactors & { readonly weight: Tensor; readonly update: Tensor }): Tensor;
+}

@@ -1,0 +1,53 @@
+import { GraftError } from "../../errors.js";
+import type { Tuner } from "../tuner.js";
+import { bitFit } from "./bitfit.js";
+import { ia3 } from "./ia3.js";
+import { lora } from "./lora/index.js";
+import { pfeiffer } from "./pfeiffer.js";
+import { promptTuning } from "./prompt-tuning.js";
+
+export { BitFitConfig } from "./bitfit.js";
+export { IA3Config } from "./ia3.js";
+export { LoraConfig } from "./lora/config.js";
+export { PfeifferConfig } from "./pfeiffer.js";
+export { PromptTuningConfig } from "./prompt-tuning.js";
+
+const registry = new Map<string, Tuner>();
+
+/**
+ * Makes a tuning method known: configs of its type are read, `getPeftModel` takes them, and the command line lists it.
+ * @throws GraftError `invalid-argument` where its type or its name is taken
+ */
+export function registerTuner(tuner: Tuner): void {
+  const taken = [...registry.values()].find(({ type, name }) => type === tuner.type || name === tuner.name);
+  if (taken) {
+    throw new GraftError(
+      "invalid-argument",
+      `there is a tuning method ${taken.type} ("${taken.name}") already`,
+      "Give the new one another type and another name.",
+    );
+  }
+  registry.set(tuner.type, tuner);
+}
+
+for (const tuner of [lora, ia3, bitFit, pfeiffer, promptTuning]) registerTuner(tuner);
+
+/** All tuning methods, in the order in which they were registered. */
+export function tuners(): readonly Tuner[] {
+  return [...registry.values()];
+}
+
+/**
+ * The method of a `peft_type`.
+ * @param where names the config in messages
+ * @throws GraftError `unsupported` listing the types there are
+ */
+export function requireTuner(type: string, where: string): Tuner {
+  const tuner = registry.get(type);
+  if (tuner) return tuner;
+  throw new GraftError(
+    "unsupported",
+    `${where} is of peft_type ${type}`,
+    `Supported: ${[...registry.keys()].join(", ")}.`,
+  );
+}

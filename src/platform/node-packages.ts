@@ -1,0 +1,9 @@
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { explained } from "./node-errors.js";
+
+/** A file of an installed package, such as "some-package/some.wasm". */
+export async function packageFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  const found = createRequire(import.meta.url).resolve(path);
+  return explained("read", found, async () => new Uint8Array(await readFile(found)));
+}

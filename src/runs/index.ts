@@ -1,0 +1,5 @@
+export { readRunFile } from "./definition/read.js";
+export { type CompleteRun, type Run, runOf, type Setting } from "./definition/run.js";
+export type { Notices } from "./notices.js";
+export { type ExecuteOptions, executeRun, type RunResult } from "./training/execute.js";
+export { type PreparedRun, prepareRun, type RunOptions } from "./training/prepare.js";

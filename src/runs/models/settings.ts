@@ -1,0 +1,53 @@
+import * as z from "zod";
+import { platform } from "#platform";
+import { checked } from "../../checked.js";
+import { readJsonObject, writeJson } from "../../hub/json-file.js";
+import { type LabelMaps, labelMaps } from "../../models/labels.js";
+
+export type Task = "text-classification" | "image-classification";
+
+/** The file beside an adapter that holds what PEFT's files have no place for. */
+export const SETTINGS_FILE = "graft.json";
+
+/** What prediction needs to know of the training run: the names of the classes above all. */
+export interface Settings {
+  readonly task: Task;
+  readonly problemType: "single_label_classification" | "regression";
+  readonly labels: LabelMaps | undefined;
+  readonly maxLength: number | undefined;
+  /** How pictures were prepared, where the run said so. */
+  readonly transforms: "resize" | "augment" | undefined;
+}
+
+const schema = z.object({
+  task: z.enum(["text-classification", "image-classification"]),
+  problem_type: z.enum(["single_label_classification", "regression"]).default("single_label_classification"),
+  id2label: z.record(z.string(), z.string()).nullish(),
+  label2id: z.record(z.string(), z.int()).nullish(),
+  max_length: z.int().positive().nullish(),
+  transforms: z.enum(["resize", "augment"]).nullish(),
+});
+
+/** Writes graft.json into a folder. id2label and label2id are written as in config.json. */
+export async function writeSettings(folder: string, settings: Settings): Promise<void> {
+  const { task, problemType, labels, maxLength, transforms } = settings;
+  await writeJson(platform.join(folder, SETTINGS_FILE), {
+    task,
+    problem_type: problemType,
+    ...(labels && { id2label: labels.id2label, label2id: labels.label2id }),
+    ...(maxLength !== undefined && { max_length: maxLength }),
+    ...(transforms !== undefined && { transforms }),
+  });
+}
+
+/** Reads graft.json; undefined where the folder has none. @throws GraftError `invalid-json`, `invalid-config` */
+export async function readSettings(folder: string): Promise<Settings | undefined> {
+  const path = platform.join(folder, SETTINGS_FILE);
+  if (!(await platform.exists(path))) return undefined;
+  const hint = "Restore the file that graft train wrote, or remove it and name the labels with --labels.";
+  const raw = checked(schema, await readJsonObject(path, "settings of the training run"), path, hint);
+  const { task, problem_type: problemType, id2label, label2id, max_length: maxLength, transforms } = raw;
+  const maps = { ...(id2label && { id2label }), ...(label2id && { label2id }) };
+  const labels = labelMaps(maps, path);
+  return { task, problemType, labels, maxLength: maxLength ?? undefined, transforms: transforms ?? undefined };
+}
