@@ -74,7 +74,7 @@ export const imageClassification = defineTask<ImageExample, PreparedImage>({
       dataset: (examples, phase) =>
         imageDataset(examples, transforms === "augment" ? augmentation(processor, phase) : processor),
       collate: collateImages(),
-      predict: (logits, _row, _example, { config, topK }) => predictionOf(logits, config, topK),
+      predict: (logits, _example, { config, topK }) => predictionOf(logits, config, topK),
     };
   },
   async inputs(given) {

@@ -67,9 +67,8 @@ export interface Processing<Example = unknown, Row = unknown> {
   readonly collate: (rows: readonly Row[]) => BatchTensors;
   /**
    * @param logits of one row of a batch: [numLabels], or [sequence, numLabels] padded with its batch
-   * @param row what the dataset made of the example
    */
-  predict(logits: Float32Array, row: Row, example: Example, options: PredictionOptions): Prediction;
+  predict(logits: Float32Array, example: Example, options: PredictionOptions): Prediction;
 }
 
 /** Which metrics a task's evaluations can compute. */

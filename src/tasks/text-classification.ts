@@ -60,7 +60,7 @@ export const textClassification = defineTask<TextExample, TokenizedExample>({
     return {
       dataset: (examples) => tokenizeDataset(examples, tokenizer, cut),
       collate: DataCollatorWithPadding(tokenizer, { problemType }),
-      predict: (logits, _row, _example, { config, topK }) => predictionOf(logits, config, topK),
+      predict: (logits, _example, { config, topK }) => predictionOf(logits, config, topK),
     };
   },
   async inputs(given, pair, options) {

@@ -8,9 +8,10 @@ import {
   tokenFormats,
   tokenizeWords,
 } from "../data/index.js";
+import type { ModelConfig } from "../models/index.js";
 import { argMax, entitiesOf } from "../training/index.js";
 import { labelOf, softmax } from "./probabilities.js";
-import { type DataOptions, defineTask, type Prediction, type PredictionOptions } from "./task.js";
+import { type DataOptions, defineTask, type Prediction } from "./task.js";
 import { isInputFile, linesOf, requireFormat, requireNoFolder } from "./text-inputs.js";
 import { textProcessing } from "./tokenizer.js";
 
@@ -50,7 +51,7 @@ function tagWords(
   logits: Float32Array,
   { wordIds }: TokenizedWords,
   { words }: TokenExample,
-  { config }: PredictionOptions,
+  config: ModelConfig,
   paddingSide: "left" | "right",
 ): TaggedWord[] {
   const { numLabels } = config;
@@ -109,8 +110,10 @@ export const tokenClassification = defineTask<TokenExample, TokenizedWords>({
     return {
       dataset: (examples) => tokenizeWords(examples, tokenizer, cut),
       collate: DataCollatorForTokenClassification(tokenizer),
-      predict: (logits, row, example, prediction) =>
-        predictionOf(tagWords(logits, row, example, prediction, tokenizer.paddingSide)),
+      predict: (logits, example, { config }) => {
+        const [row] = tokenizeWords([{ words: example.words }], tokenizer, cut).rows;
+        return predictionOf(tagWords(logits, row!, example, config, tokenizer.paddingSide));
+      },
     };
   },
   async inputs(given, _pair, options) {

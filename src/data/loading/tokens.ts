@@ -48,9 +48,10 @@ export function tokenizeWords(
   examples: readonly TokenExample[],
   tokenizer: Tokenizer,
   options: { readonly maxLength?: number } = {},
-): Dataset<TokenizedWords> & { readonly lengths: Int32Array } {
+): Dataset<TokenizedWords> & { readonly lengths: Int32Array; readonly rows: readonly TokenizedWords[] } {
   const rows = examples.map((example, row) => tokenizeExample(example, row, tokenizer, options));
   return {
+    rows,
     length: rows.length,
     lengths: Int32Array.from(rows, ({ inputIds }) => inputIds.length),
     get: (index) => rows[index]!,

@@ -1,22 +1,31 @@
 import { GraftError } from "../../errors.js";
 import type { ModelConfig } from "../../models/index.js";
 import { nearest } from "../../nearest.js";
+import type { ProblemType } from "../../problem-type.js";
+import { type TaskName, tasks } from "../../tasks/index.js";
 import type { ComputeMetrics, MetricKind, MetricName } from "../../training/index.js";
-import { evaluateMetrics, metricNames, metrics } from "../../training/index.js";
+import { evaluateMetrics, metrics } from "../../training/index.js";
 
-/** What metrics of a task compare. */
-const kindOf = (isRegression: boolean): MetricKind => (isRegression ? "values" : "classes");
+const compared: { readonly [K in MetricKind]: string } = {
+  classes: "classes",
+  values: "values",
+  tags: "the tags of sentences",
+};
 
-/** @throws GraftError `invalid-config` for a metric of the other kind of task */
-function chosenMetrics(names: readonly MetricName[] | undefined, isRegression: boolean): readonly MetricName[] {
-  const kind = kindOf(isRegression);
-  const unfit = names?.find((name) => metrics[name].kind !== kind);
-  if (unfit === undefined) return names ?? [isRegression ? "pearson" : "accuracy"];
-  const fitting = metricNames.filter((name) => metrics[name].kind === kind);
+/** @throws GraftError `invalid-config` for a metric of another kind of task */
+function chosenMetrics(
+  names: readonly MetricName[] | undefined,
+  task: TaskName,
+  problemType: ProblemType,
+): readonly MetricName[] {
+  const { choices, usual } = tasks[task].metrics(problemType);
+  const unfit = names?.find((name) => !choices.includes(name));
+  if (unfit === undefined) return names ?? [usual];
+  const isRegression = problemType === "regression";
   throw new GraftError(
     "invalid-config",
-    `the metric ${unfit} compares ${isRegression ? "classes, but the task is regression" : "values, but the task has classes"}`,
-    `Metrics for this task: ${fitting.join(", ")}.`,
+    `the metric ${unfit} compares ${compared[metrics[unfit].kind]}, but the task is ${isRegression ? "regression" : task}`,
+    `Metrics for this task: ${choices.join(", ")}.`,
   );
 }
 
@@ -27,29 +36,32 @@ function chosenMetrics(names: readonly MetricName[] | undefined, isRegression: b
 export function requireMetric(
   wanted: string | null,
   names: readonly MetricName[] | undefined,
-  isRegression: boolean,
+  task: TaskName,
+  problemType: ProblemType,
 ): void {
-  const known: string[] = ["loss", ...chosenMetrics(names, isRegression)];
+  const known = ["loss", ...chosenMetrics(names, task, problemType).flatMap((name) => metrics[name].gives)];
   const plain = wanted?.replace(/^eval_/, "") ?? "loss";
   if (known.includes(plain)) return;
-  const isComputable = Object.hasOwn(metrics, plain);
+  const { choices } = tasks[task].metrics(problemType);
+  const addable = choices.find((name) => metrics[name].gives.includes(plain));
   throw new GraftError(
     "invalid-config",
     `metricForBestModel is "${wanted}", but evaluations compute ${known.join(", ")}`,
-    isComputable ? `Add ${plain} to the run's metrics.` : `Did you mean "${nearest(plain, known, 1)[0]}"?`,
+    addable ? `Add ${addable} to the run's metrics.` : `Did you mean "${nearest(plain, known, 1)[0]}"?`,
   );
 }
 
 /**
  * What evaluations compute, by name.
- * @param names default: accuracy, or pearson for regression
+ * @param names default: the task's usual metric
  */
 export function computeMetricsOf(
   names: readonly MetricName[] | undefined,
+  task: TaskName,
   { id2label }: ModelConfig,
-  isRegression: boolean,
+  problemType: ProblemType,
 ): ComputeMetrics {
-  const chosen = chosenMetrics(names, isRegression);
+  const chosen = chosenMetrics(names, task, problemType);
   return ({ predictions, labelIds }) =>
     labelIds === undefined ? {} : evaluateMetrics(chosen, { predictions, labelIds, id2label });
 }
