@@ -274,7 +274,7 @@ export class Runner {
     const precision = mode === "train" || this.evaluatesAsTrained ? this.precision : undefined;
     const isFed = (parameter: Parameter) => parameter.residency === "slot" || (parameter.trainable && this.isTraining);
     const inputs = rules.map(([name, rule]) => `${name}:${rule.dtype}`).join();
-    const key = `${mode}:${precision?.kind ?? "f32"}:${inputs}|${signatureOf(this.network, isFed)}`;
+    const key = `${mode}:${precision?.kind ?? "f32"}:${inputs}|${signatureOf(this.network, mode, isFed)}`;
     const known = this.cache.get(key);
     const entry = known ?? this.compile(mode, rules, precision);
     const outdated = this.remember(mode, key, entry);

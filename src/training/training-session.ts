@@ -213,9 +213,13 @@ export class TrainingSession {
       onQuantize: _progress,
       ...optimizer
     } = this.options;
-    const parameters = this.model.runner
-      .trainedParameters()
-      .map(({ name }) => ({ name, weightDecay: isDecayed(name) ? weightDecay : 0 }));
+    const groupOf = new Map(
+      this.model.trainedGroups?.().flatMap((group) => group.parameters.map((parameter) => [parameter, group] as const)),
+    );
+    const parameters = this.model.runner.trainedParameters().map((parameter) => {
+      const { learningRateScale = 1, isDecayed: decays = isDecayed(parameter.name) } = groupOf.get(parameter) ?? {};
+      return { name: parameter.name, weightDecay: decays ? weightDecay : 0, learningRateScale };
+    });
     const handle = await engine.createOptimizer({ ...optimizer, parameters } as OptimizerOptions);
     // Sums that an interrupted loop left behind do not belong to this one.
     await handle.zeroGrad();
