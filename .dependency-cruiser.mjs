@@ -9,7 +9,6 @@ const runs = [...training, "training", "tasks"];
 
 const allowed = {
   errors: [],
-  case: [],
   "problem-type": [],
   "tensor-data": ["errors"],
   random: ["errors"],

@@ -152,7 +152,7 @@ export function prepareInputs(network: Network, inputs: ModelInputs, rows?: read
   const bindings = emptyBindings();
   for (const input of prepared) {
     checkShape(input, bindings);
-    checkLength(input, bindings, network.virtualTokens ?? 0);
+    checkLength(input, bindings, network.virtualTokens);
     checkRange(input, rows);
   }
   for (const input of prepared) checkExpressions(input, bindings);

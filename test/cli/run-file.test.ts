@@ -10,10 +10,11 @@ import { addRunFlags, readRun, settingsOfLoraLine } from "#graft/cli/run-file/fl
 import { userSpelling } from "#graft/cli/spelling/spelling";
 import { LoraConfig } from "#graft/peft/index";
 import { platform } from "#graft/platform/node";
-import { textOptions } from "#graft/runs/data/data";
+import { dataOptions } from "#graft/runs/data/options";
 import { sectionNames, sections } from "#graft/runs/definition/fields";
 import { readRunFile } from "#graft/runs/definition/read";
 import { runOf } from "#graft/runs/definition/run";
+import { tableOptions } from "#graft/tasks/text-classification";
 import { trainingArgumentFields } from "#graft/training/arguments/index";
 
 const examples = fileURLToPath(new URL("../../examples/", import.meta.url));
@@ -109,7 +110,8 @@ describe("flags", () => {
   });
 
   it("take a tab as a shell passes it on, and as it is", async () => {
-    const delimiter = async (text: string) => textOptions((await runOfFlags(["--delimiter", text])).data).delimiter;
+    const delimiter = async (text: string) =>
+      tableOptions(dataOptions((await runOfFlags(["--delimiter", text])).data)).delimiter;
     for (const text of ["\\t", "\t"]) expect(await delimiter(text)).toBe("\t");
     expect(await delimiter(";")).toBe(";");
     await expect(delimiter(";;")).rejects.toThrow("--delimiter ;;");

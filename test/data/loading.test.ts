@@ -15,7 +15,7 @@ import type { Batch, BatchTensors } from "#graft/data/loading/batch";
 import { type DataLoader, dataLoader } from "#graft/data/loading/data-loader";
 import { collateImages, imageDataset } from "#graft/data/loading/images";
 import { groupByLength, type SamplingStrategy, samplers } from "#graft/data/loading/samplers";
-import { collateText, tokenizeDataset } from "#graft/data/loading/text";
+import { DataCollatorWithPadding, tokenizeDataset } from "#graft/data/loading/text";
 import { Tokenizer } from "#graft/data/tokenizing/tokenizer";
 import { CounterRng } from "#graft/random";
 import { tensorData } from "#graft/tensor-data";
@@ -122,7 +122,7 @@ describe("text batches", () => {
       { text: "it rained", textPair: "and rained and rained", label: 0 },
     ];
     const dataset = tokenizeDataset(examples, tokenizer);
-    const [batch] = await collect(dataLoader({ dataset, batchSize: 2, collate: collateText(tokenizer) }));
+    const [batch] = await collect(dataLoader({ dataset, batchSize: 2, collate: DataCollatorWithPadding(tokenizer) }));
     const { inputIds, attentionMask, tokenTypeIds, labels } = batch!.tensors;
     const longest = Math.max(...dataset.lengths);
     for (const tensor of [inputIds, attentionMask, tokenTypeIds]) {
@@ -141,12 +141,12 @@ describe("text batches", () => {
     );
     expect(labels).toEqual(tensorData("int32", [2], Int32Array.of(1, 0)));
     // Collating plain rows gives the same batch.
-    expect(collateText(tokenizer)(examples)).toEqual(batch!.tensors);
+    expect(DataCollatorWithPadding(tokenizer)(examples)).toEqual(batch!.tensors);
   });
 
   it("rounds lengths up, makes regression labels float32, and leaves token types out for RoBERTa's kind", async () => {
     const tokenizer = await Tokenizer.fromFolder(`${golden}tiny-bpe`);
-    const collate = collateText(tokenizer, { padToMultipleOf: 8, problemType: "regression" });
+    const collate = DataCollatorWithPadding(tokenizer, { padToMultipleOf: 8, problemType: "regression" });
     const tensors = collate([
       { text: "a small model", label: 0.5 },
       { text: "learns", label: 2 },

@@ -39,8 +39,8 @@ function tokenizeExample(
   };
 }
 
-/** Options of `collateText`. */
-export interface CollateTextOptions extends PaddingOptions {
+/** Options of `DataCollatorWithPadding`. */
+export interface DataCollatorWithPaddingOptions extends PaddingOptions {
   /** Default "single_label_classification". */
   readonly problemType?: RowProblemType;
 }
@@ -49,9 +49,9 @@ export interface CollateTextOptions extends PaddingOptions {
  * Makes batches of tokenised or plain rows: inputIds, attentionMask (and tokenTypeIds where the model takes them) int32
  * [batch, sequence], padded to the longest row; labels int32 (regression: float32) [batch].
  */
-export function collateText(
+export function DataCollatorWithPadding(
   tokenizer: Tokenizer,
-  { problemType, ...padding }: CollateTextOptions = {},
+  { problemType, ...padding }: DataCollatorWithPaddingOptions = {},
 ): (rows: readonly (TokenizedExample | TextExample)[]) => BatchTensors {
   const encodeOptions = padding.maxLength === undefined ? {} : { maxLength: padding.maxLength };
   return (rows) => {

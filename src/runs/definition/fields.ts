@@ -3,8 +3,9 @@ import { snakeCase } from "../../case.js";
 import { isJsonObject } from "../../json.js";
 import { keyOf } from "../../options/option-table.js";
 import { LoraConfig } from "../../peft/index.js";
+import { dataFormats, taskNames } from "../../tasks/index.js";
 import { trainingArgumentFields } from "../../training/arguments/index.js";
-import { type MetricName, metrics } from "../../training/metrics/index.js";
+import { type MetricName, metricNames } from "../../training/metrics/index.js";
 
 const path = z.string().min(1);
 const rows = z.int().positive();
@@ -17,8 +18,8 @@ export const runKeys = {
   ),
   output: path.describe("Folder that the adapter is written to, with checkpoints and events.jsonl"),
   task: z
-    .enum(["text-classification", "image-classification"])
-    .describe("Default: what the model reads, texts or pictures"),
+    .enum(taskNames)
+    .describe("Default: by the model's own head, or by what it reads: classes of texts, or of pictures"),
   labels: z
     .array(z.string().min(1))
     .min(1)
@@ -34,9 +35,9 @@ export const runKeys = {
       "Begin with new tensors wherever shapes differ. Default: for the head alone, which another number of classes replaces",
     ),
   metrics: z
-    .array(z.enum(Object.keys(metrics) as [MetricName, ...MetricName[]]))
+    .array(z.enum(metricNames as [MetricName, ...MetricName[]]))
     .min(1)
-    .describe("What evaluations compute. Default: accuracy, or pearson for regression"),
+    .describe("What evaluations compute. Default: accuracy; pearson for regression; seqeval for tags of words"),
   backend: z.enum(["cpu", "webgpu", "cuda"]).describe("What computes. Default: cpu"),
   threads: z.int().positive().describe("Threads of the engine. Default: one for each core"),
 };
@@ -44,11 +45,11 @@ export const runKeys = {
 /** Keys of the section `data`. */
 export const dataKeys = {
   train: path.describe(
-    "Training data: a CSV, TSV or JSON-lines file of texts, or a folder with one folder of pictures for each class",
+    "Training data: a CSV, TSV or JSON-lines file of texts, a CoNLL-like or JSON-lines file of tagged words, or a folder with one folder of pictures for each class",
   ),
   eval: path.describe("Data that is evaluated during training"),
   test: path.describe("Data that is evaluated once at the end, with the weights that are saved"),
-  format: z.enum(["csv", "tsv", "jsonl", "image-folder"]).describe("Default: by the file's extension"),
+  format: z.enum(dataFormats).describe("Default: by the file's extension"),
   delimiter: z
     .union([z.string().length(1), z.literal("\\t")])
     .describe('One character; \\t is a tab. Default: "," for CSV, a tab for TSV'),
@@ -57,12 +58,14 @@ export const dataKeys = {
     .describe('"none": quotes are ordinary characters, as in GLUE. Default: "standard" for CSV, "none" for TSV'),
   header: z.boolean().describe("The first line names the columns. Default: true"),
   text_column: column.describe(
-    "Name or number (from 0) of the column of texts. Default: text, sentence, sentence1, question or premise",
+    "Name or number (from 0) of the column of texts. Default: text, sentence, sentence1, question or premise; of words: tokens or words, or the first",
   ),
   text_pair_column: column.describe(
     "Column of the second text of a pair. Default: sentence2 or hypothesis beside sentence1 or premise",
   ),
-  label_column: column.describe("Default: label, labels, score or class"),
+  label_column: column.describe(
+    "Name or number of the column of labels. Default: label, labels, score or class; of tags: ner_tags, tags or labels, or the last",
+  ),
   max_length: z.int().positive().describe("Most tokens in a row; longer texts are cut. Default: the model's limit"),
   train_limit: rows.describe("Use the first rows only"),
   eval_limit: rows.describe("Use the first rows only"),

@@ -5,7 +5,7 @@ import { getPeftModel, readAdapterConfig } from "../../peft/index.js";
 import type { Run } from "../definition/run.js";
 import { labelsOfHead } from "../models/labels.js";
 import { loadClassifier } from "../models/open.js";
-import { taskOfModel } from "../models/source.js";
+import { tasksOfModel } from "../models/source.js";
 import { heard, type Notices } from "../notices.js";
 import { loraConfig } from "../training/adapter.js";
 
@@ -69,7 +69,8 @@ export async function summarizeModel(
   notices: Pick<Notices, "onWarning"> = {},
 ): Promise<ModelSummary> {
   const { onWarning } = heard(notices);
-  const task = await taskOfModel(folder);
+  const { usual, possible } = await tasksOfModel(folder);
+  const task = run.task !== undefined && possible.includes(run.task) ? run.task : usual;
   const own = await labelsOfHead(folder);
   const isClassifier =
     own !== undefined || lora !== undefined || run.labels !== undefined || run.num_labels !== undefined;

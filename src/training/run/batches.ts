@@ -1,6 +1,15 @@
 import type { BatchTensors } from "../../data/index.js";
-import { collateImages, collateText, collectRows, type Dataset, datasetOf, Tokenizer } from "../../data/index.js";
+import {
+  collateImages,
+  collectRows,
+  DataCollatorForTokenClassification,
+  DataCollatorWithPadding,
+  type Dataset,
+  datasetOf,
+  Tokenizer,
+} from "../../data/index.js";
 import { GraftError } from "../../errors.js";
+import { ignoredLabel } from "../../problem-type.js";
 import type { TensorData } from "../../tensor-data.js";
 import type { TrainableModel } from "../model.js";
 
@@ -32,11 +41,18 @@ export async function toDataset<Row>(data: DatasetLike<Row>, name: string): Prom
  */
 export function defaultCollator<Row>(model: TrainableModel, processingClass: unknown): DataCollator<Row> {
   const { inputs, head } = model.network;
-  const problemType = head?.labels().dtype === "float32" ? "regression" : "single_label_classification";
+  const rule = head?.labels();
+  const problemType = rule?.dtype === "float32" ? "regression" : "single_label_classification";
   // What the rows are is the caller's choice; a row of another kind is reported by the first batch.
   if (inputs.pixelValues) return collateImages({ problemType }) as DataCollator<unknown> as DataCollator<Row>;
   if (processingClass instanceof Tokenizer) {
-    return collateText(processingClass, { problemType }) as DataCollator<unknown> as DataCollator<Row>;
+    if (rule?.shape.includes("sequence")) {
+      const labelPadTokenId = rule.padding ?? ignoredLabel;
+      return DataCollatorForTokenClassification(processingClass, {
+        labelPadTokenId,
+      }) as DataCollator<never> as DataCollator<Row>;
+    }
+    return DataCollatorWithPadding(processingClass, { problemType }) as DataCollator<unknown> as DataCollator<Row>;
   }
   throw new GraftError(
     "invalid-argument",
