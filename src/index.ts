@@ -29,13 +29,13 @@ export {
   lora,
   type MergeOptions,
   PeftModel,
+  type PeftOptions,
   PfeifferConfig,
   PromptTuningConfig,
-  registerTuner,
-  type Tuner,
-  type PeftOptions,
   readAdapterConfig,
+  registerTuner,
   type SaveOptions,
+  type Tuner,
 } from "./peft/index.js";
 export type { Platform } from "./platform/types.js";
 export type { CounterRng } from "./random.js";

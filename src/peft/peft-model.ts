@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
-import { resolveModelFolder, requireFile } from "../hub/model-folder.js";
+import { requireFile, resolveModelFolder } from "../hub/model-folder.js";
 import { shown } from "../json.js";
 import {
   Callable,

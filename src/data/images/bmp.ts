@@ -1,4 +1,4 @@
-import { readBmpHeader, type BmpHeader } from "./bmp-header.js";
+import { type BmpHeader, readBmpHeader } from "./bmp-header.js";
 import { decodeRuns } from "./bmp-runs.js";
 import { type RawImage, rawImage } from "./raw-image.js";
 

@@ -1,5 +1,5 @@
-import type { Size } from "./geometry.js";
 import type { ImageFormat } from "./format.js";
+import type { Size } from "./geometry.js";
 
 const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const textAt = (bytes: Uint8Array, at: number): string => String.fromCharCode(...bytes.subarray(at, at + 4));

@@ -5,8 +5,8 @@ import {
   type Linear,
   type LinearLike,
   Module,
-  splitHeads,
   type Stream,
+  splitHeads,
   type Trace,
   type TransformerLayer,
 } from "../../nn/index.js";

@@ -1,5 +1,5 @@
-import type { ModelConfig, Network } from "../../models/index.js";
 import type { Tensor } from "../../graph/index.js";
+import type { ModelConfig, Network } from "../../models/index.js";
 import {
   type Attachment,
   innermost,

@@ -1,7 +1,7 @@
 import { minimalSuffixes } from "./minimal-suffixes.js";
 import type { NamedModule } from "./named-module.js";
 import { isAllLinear, type Patterns } from "./patterns.js";
-import { isHead, selectionOf, selectTargets, type TargetKind, targetPatterns, type TargetSelection } from "./select.js";
+import { isHead, selectionOf, selectTargets, type TargetKind, type TargetSelection, targetPatterns } from "./select.js";
 
 /** From this many names on PEFT condenses a list of targets to path ends. */
 const CONDENSE_FROM = 20;

@@ -9,8 +9,8 @@ import { linearTargets } from "../matching/linear-targets.js";
 import { matcher, type Patterns } from "../matching/patterns.js";
 import { selectTargets } from "../matching/select.js";
 import type { Host, Injection, MergeStep, Tuner } from "../tuner.js";
-import { withoutFanIn } from "./fan-in-fan-out.js";
 import { TunerLayer } from "../tuner-layer.js";
+import { withoutFanIn } from "./fan-in-fan-out.js";
 
 const attentionAndOutput = ["q_proj", "v_proj", "down_proj"];
 

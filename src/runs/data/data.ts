@@ -50,15 +50,15 @@ export interface ReadDataOptions {
 
 /** The reader's options that a run's data keys say. */
 export function textOptions(keys: Run["data"]) {
-  const { format, delimiter, quoting, header, text_column, text_pair_column, label_column } = keys;
+  const { format, delimiter, quoting, header, textColumn, textPairColumn, labelColumn } = keys;
   return {
     ...(format !== undefined && format !== "image-folder" && { format }),
     ...(delimiter !== undefined && { delimiter: delimiter === "\\t" ? "\t" : delimiter }),
     ...(quoting !== undefined && { quoting }),
     ...(header !== undefined && { header }),
-    ...(text_column !== undefined && { textColumn: text_column }),
-    ...(text_pair_column !== undefined && { textPairColumn: text_pair_column }),
-    ...(label_column !== undefined && { labelColumn: label_column }),
+    ...(textColumn !== undefined && { textColumn }),
+    ...(textPairColumn !== undefined && { textPairColumn }),
+    ...(labelColumn !== undefined && { labelColumn }),
   };
 }
 
@@ -76,6 +76,7 @@ export async function readData(path: string, options: ReadDataOptions): Promise<
         "invalid-argument",
         `format is ${keys.format}, but the model reads pictures`,
         "Give a folder with one folder of pictures for each class (format: image-folder).",
+        { option: "format" },
       );
     }
     return { task, path, ...(await readImageFolder(path, { ...range, ...known })) };
@@ -85,6 +86,7 @@ export async function readData(path: string, options: ReadDataOptions): Promise<
       "invalid-argument",
       "format is image-folder, but the model reads texts",
       "Use csv, tsv or jsonl.",
+      { option: "format" },
     );
   }
   if (await platform.isDirectory(path)) {

@@ -22,6 +22,7 @@ function chosenMetrics(names: readonly MetricName[] | undefined, isRegression: b
     "invalid-config",
     `the metric ${unfit} compares ${isRegression ? "classes, but the task is regression" : "values, but the task has classes"}`,
     `Metrics for this task: ${fitting.join(", ")}.`,
+    { option: "metrics" },
   );
 }
 
@@ -42,6 +43,7 @@ export function requireMetric(
     "invalid-config",
     `metricForBestModel is "${wanted}", but evaluations compute ${known.join(", ")}`,
     isComputable ? `Add ${plain} to the run's metrics.` : `Did you mean "${nearest(plain, known, 1)[0]}"?`,
+    { option: "metricForBestModel" },
   );
 }
 

@@ -1,17 +1,11 @@
 import { platform } from "#platform";
-import { camelCase } from "../../case.js";
 import type { Label2Id } from "../../data/index.js";
 import { GraftError } from "../../errors.js";
 import type { ClassifierOutputs } from "../../models/index.js";
 import type { LabelMaps } from "../../models/labels.js";
 import { labelMaps } from "../../models/labels.js";
 import { getPeftModel, type PeftModel } from "../../peft/index.js";
-import {
-  lastCheckpoint,
-  requireWritable,
-  TrainingArguments,
-  type TrainingArgumentsOptions,
-} from "../../training/index.js";
+import { lastCheckpoint, requireWritable, TrainingArguments } from "../../training/index.js";
 import { type Processing, processingOf, type ReadData, readData } from "../data/data.js";
 import { requireMetric } from "../data/metrics.js";
 import type { CompleteRun } from "../definition/run.js";
@@ -22,7 +16,7 @@ import { checkRunFolder } from "../models/output-folder.js";
 import type { Settings, Task } from "../models/settings.js";
 import { taskOfModel } from "../models/source.js";
 import { heard, type Notices } from "../notices.js";
-import { loraConfig } from "./adapter.js";
+import { adapterConfig } from "./adapter.js";
 import { checkResumed } from "./resume.js";
 
 export interface RunOptions extends Notices {
@@ -32,7 +26,7 @@ export interface RunOptions extends Notices {
   readonly overwrite?: boolean | undefined;
 }
 
-/** Everything a training run needs, checked and loaded; nothing has been written yet. Its model is the caller's to dispose. */
+/** Everything a training run needs, checked and loaded; the output folder holds nothing of it yet. Its model is the caller's to dispose. */
 export interface PreparedRun {
   readonly run: CompleteRun;
   readonly options: RunOptions;
@@ -47,8 +41,7 @@ export interface PreparedRun {
 
 /** TrainingArguments of a run file's section. @throws GraftError `invalid-config`, `unsupported` */
 export function trainingArguments(run: CompleteRun): TrainingArguments {
-  const options = Object.fromEntries(Object.entries(run.training).map(([key, value]) => [camelCase(key), value]));
-  return new TrainingArguments({ ...(options as TrainingArgumentsOptions), outputDir: run.output });
+  return new TrainingArguments({ ...run.training, outputDir: run.output });
 }
 
 function requireMatch(given: Task | undefined, own: Task, folder: string): Task {
@@ -58,12 +51,13 @@ function requireMatch(given: Task | undefined, own: Task, folder: string): Task 
     "invalid-argument",
     `task is ${given}, but the model in ${folder} reads ${reads}`,
     "Take a model of the task's kind.",
+    { option: "task" },
   );
 }
 
 async function labelsOf(run: CompleteRun, train: ReadData): Promise<LabelMaps> {
   if (run.labels) return labelMaps({ id2label: run.labels }, "labels") as LabelMaps;
-  if (run.num_labels) return labelMaps({ numLabels: run.num_labels }, "num_labels") as LabelMaps;
+  if (run.numLabels) return labelMaps({ numLabels: run.numLabels }, "numLabels") as LabelMaps;
   return trainingLabels(run.model, train.label2id);
 }
 
@@ -74,6 +68,7 @@ function requireClasses({ numLabels, id2label }: LabelMaps, data: string): void 
     "invalid-label",
     `there is one class only, ${JSON.stringify(id2label[0])}, for the training data ${data}`,
     "Give rows of at least two classes (trainLimit takes the first rows, which are of one class in sorted data), name all classes with labels, or set problemType to regression.",
+    { option: "labels" },
   );
 }
 
@@ -88,7 +83,7 @@ type RunData = Pick<PreparedRun, "train" | "evaluation" | "test"> & { readonly l
 async function dataOf(run: CompleteRun, task: Task, isRegression: boolean): Promise<RunData> {
   const { data: keys } = run;
   const given = run.labels && { label2id: Object.fromEntries(run.labels.map((name, id) => [name, id])) };
-  const first = await readData(keys.train, { task, keys, isRegression, limit: keys.train_limit, ...given });
+  const first = await readData(keys.train, { task, keys, isRegression, limit: keys.trainLimit, ...given });
   const labels = isRegression ? undefined : await labelsOf(run, first);
   if (labels) requireClasses(labels, keys.train);
   // The ids are the model's, which may name the same classes in another order.
@@ -98,9 +93,9 @@ async function dataOf(run: CompleteRun, task: Task, isRegression: boolean): Prom
   const isSame = labels === undefined || sameIds(labels.label2id, first.label2id);
   return {
     labels,
-    train: isSame ? first : await read(keys.train, keys.train_limit),
-    evaluation: keys.eval === undefined ? undefined : await read(keys.eval, keys.eval_limit),
-    test: keys.test === undefined ? undefined : await read(keys.test, keys.test_limit),
+    train: isSame ? first : await read(keys.train, keys.trainLimit),
+    evaluation: keys.eval === undefined ? undefined : await read(keys.eval, keys.evalLimit),
+    test: keys.test === undefined ? undefined : await read(keys.test, keys.testLimit),
   };
 }
 
@@ -117,14 +112,15 @@ export async function prepareRun(run: CompleteRun, options: RunOptions = {}): Pr
   await requireWritable(run.output);
   const args = trainingArguments(run);
   const task = requireMatch(run.task, await taskOfModel(run.model), run.model);
-  const lora = loraConfig(run.lora, task, onWarning);
-  const problemType = run.problem_type ?? "single_label_classification";
+  const config = adapterConfig(run, task, onWarning);
+  const problemType = run.problemType ?? "single_label_classification";
   const isRegression = problemType === "regression";
   if (isRegression && task === "image-classification") {
     throw new GraftError(
       "unsupported",
       "regression on pictures",
-      "Image folders hold classes: leave problem_type out.",
+      "Image folders hold classes: leave problemType out.",
+      { option: "problemType" },
     );
   }
   requireMetric(args.metricForBestModel, run.metrics, isRegression);
@@ -133,12 +129,12 @@ export async function prepareRun(run: CompleteRun, options: RunOptions = {}): Pr
     ...engineOf(run),
     ...(labels ? { id2label: labels.id2label } : { numLabels: 1 }),
     problemType,
-    ignoreMismatchedSizes: run.ignore_mismatched_sizes ?? "head",
+    ignoreMismatchedSizes: run.ignoreMismatchedSizes ?? "head",
     seed: args.seed,
     onReport: (_, line) => line && onInfo(line),
   });
-  const model = getPeftModel(base, lora, { seed: args.seed, onWarning });
-  const { max_length: maxLength, transforms } = run.data;
+  const model = getPeftModel(base, config, { seed: args.seed, onWarning });
+  const { maxLength, transforms } = run.data;
   const processing = await processingOf({
     task,
     folder: run.model,

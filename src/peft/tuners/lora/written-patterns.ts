@@ -1,5 +1,5 @@
-import type { Injection } from "../../tuner.js";
 import { patternValue } from "../../matching/patterns.js";
+import type { Injection } from "../../tuner.js";
 import type { LoraConfig } from "./config.js";
 
 /** A name as a regular expression that it alone matches. */
