@@ -1,6 +1,6 @@
 // The floors of the house: each room lists the rooms it may import, type-only imports included.
 // No circles anywhere, and only platform/node* and cli/ may touch Node's own modules.
-const base = ["errors", "tensor-data", "random", "json", "case", "turn", "nearest", "checked"];
+const base = ["errors", "tensor-data", "random", "json", "case", "turn", "nearest", "checked", "problem-type"];
 const files = [...base, "platform", "safetensors", "hub"];
 const engine = [...base, "graph", "autodiff", "onnx", "optim"];
 const models = [...new Set([...files, ...engine, "options", "runtime", "nn", "compile"])];
@@ -9,10 +9,10 @@ const runs = [...training, "training", "tasks"];
 
 const allowed = {
   errors: [],
+  "problem-type": [],
   "tensor-data": ["errors"],
   random: ["errors"],
   json: ["errors"],
-  case: [],
   turn: [],
   nearest: [],
   checked: ["errors"],

@@ -1,4 +1,4 @@
-"""Writes test/golden/gradients/<model>.safetensors: PyTorch's gradients of every parameter of the tiny classifiers.
+"""Writes test/golden/gradients/<model>.safetensors: PyTorch's gradients of every parameter of the tiny models with a loss.
 
     python reference/make_gradient_golden.py --out test/golden/gradients
 
@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from tiny_models import build
 from vit_names import to_v4
 
-CLASSIFIERS = [
+LABELLED = [
     "bert_seqcls",
     "bert_regression",
     "bert_multilabel",
@@ -23,6 +23,8 @@ CLASSIFIERS = [
     "vit_imgcls",
     "bert_tokencls",
     "roberta_tokencls",
+    "gpt2_lm",
+    "llama_lm",
 ]
 INPUTS = ["input_ids", "attention_mask", "token_type_ids", "pixel_values", "labels"]
 
@@ -59,7 +61,7 @@ def main() -> None:
     silence_transformers()
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for name in CLASSIFIERS:
+    for name in LABELLED:
         save_file(gradients(name, arguments.models), arguments.out / f"{name}.safetensors")
     save_file(padding_gradients(), arguments.out / "padding.safetensors")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from quiet import silence_transformers
 from safetensors.torch import load_file, save_file
-from tiny_models import MODELS, Tensors, batch_for, build, labels_for_batch
+from tiny_models import DECODERS, MODELS, Tensors, batch_for, build, labels_for_batch
 from transformers import AutoModel, AutoModelForSequenceClassification, PreTrainedModel
 
 
@@ -24,7 +24,8 @@ def head_outputs(model: PreTrainedModel, batch: Tensors, labels: torch.Tensor) -
 
 def base_outputs(model: PreTrainedModel, batch: Tensors) -> Tensors:
     output = model(**batch)
-    pooled = {} if output.pooler_output is None else {"pooler_output": output.pooler_output}
+    pooler_output = getattr(output, "pooler_output", None)
+    pooled = {} if pooler_output is None else {"pooler_output": pooler_output}
     return {"last_hidden_state": output.last_hidden_state, **pooled}
 
 
@@ -32,6 +33,12 @@ def outputs_from_ids_alone(model: PreTrainedModel, batch: Tensors, has_head: boo
     """What a text model gives for input_ids without mask and segments (transformers' defaults: all ones, all zeros)."""
     output = model(input_ids=batch["input_ids"])
     return {"ids_alone." + ("logits" if has_head else "last_hidden_state"): output[0]}
+
+
+def outputs_by_positions(model: PreTrainedModel, batch: Tensors) -> Tensors:
+    """A decoder's logits where positions count real tokens alone (0 on padding before them), as generation counts them."""
+    positions = (batch["attention_mask"].cumsum(-1) - 1).clamp(min=0)
+    return {"position_ids": positions, "positions.logits": model(**batch, position_ids=positions).logits}
 
 
 @torch.no_grad()
@@ -42,6 +49,8 @@ def make_io(model: PreTrainedModel, seed: int) -> Tensors:
     outputs = head_outputs(model, batch, labels_for_batch(model, batch, seed)) if has_head else base_outputs(model, batch)
     if "input_ids" in batch:
         outputs |= outputs_from_ids_alone(model, batch, has_head)
+    if model.config.model_type in DECODERS:
+        outputs |= outputs_by_positions(model, batch)
     return {name: tensor.contiguous() for name, tensor in (batch | outputs).items()}
 
 

@@ -3,7 +3,7 @@
 import importlib.metadata
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,8 +87,8 @@ def double(adapted: Adapted, batch: Tensors) -> Tensors:
 
 def largest_difference(found: Tensors, exact: Tensors, left_out: list[str]) -> float:
     """The largest relative L2 distance of a tensor from its float64 twin."""
-    names = [name for name in found if name.removeprefix("after.") not in left_out]
-    return max(float((found[n].double() - exact[n]).norm() / exact[n].norm()) for n in names)
+    names = [name for name in found if name.removeprefix("after.") not in left_out and exact[name].is_floating_point()]
+    return max(float((found[n].double() - exact[n]).norm() / exact[n].norm().clamp(min=1e-30)) for n in names)
 
 
 def save_tensors(path: Path, tensors: Tensors) -> None:
@@ -116,11 +116,18 @@ def trainable_line(trainable: int, total: int) -> str:
     return f"trainable params: {trainable:,d} || all params: {total:,d} || trainable%: {100 * trainable / total:.4f}"
 
 
-def write_numbers(folder: Path, make: Callable[[], Adapted], seed: int) -> dict:
+def write_numbers(
+    folder: Path,
+    make: Callable[[], Adapted],
+    seed: int,
+    run: Callable[[Adapted, Tensors], Tensors] = updates,
+    partly_rounding: Sequence[str] = (),
+) -> dict:
     """Writes io.safetensors and updates.safetensors; gives what meta.json says of them.
 
     `make` must give the same model on each call: one is for gradients and outputs (merging and unmerging rounds its
-    weights), one for the updates, and one repeats them in float64, which tells how far rounding carries.
+    weights), one for the updates, and one repeats them in float64, which tells how far rounding carries. `run` makes them;
+    `partly_rounding` names tensors to count among those whose gradient is rounding, because a part of it is.
     """
     adapted = make()
     batch = labelled_batch(adapted.base, seed)
@@ -128,11 +135,12 @@ def write_numbers(folder: Path, make: Callable[[], Adapted], seed: int) -> dict:
     with torch.no_grad():
         outputs = adapted.outputs(without_labels(batch))
     save_tensors(folder / "io.safetensors", batch | {"loss": loss} | grads | outputs)
-    rounding = [key for key in adapted.trained if f"grad.{key}" in grads and grads[f"grad.{key}"].norm() < ROUNDING_NORM]
-    found = updates(make(), batch)
+    rounding = [key for key in adapted.trained if f"grad.{key}" in grads and 0 < grads[f"grad.{key}"].norm() < ROUNDING_NORM]
+    rounding += [key for key in partly_rounding if key not in rounding]
+    found = run(make(), batch)
     save_tensors(folder / "updates.safetensors", found)
     exact = make()
-    difference = largest_difference(found, updates(exact, double(exact, batch)), rounding)
+    difference = largest_difference(found, run(exact, double(exact, batch)), rounding)
     return {
         "trainableWithoutGradient": without_gradient,
         "gradientIsRounding": rounding,

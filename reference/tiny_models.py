@@ -10,6 +10,10 @@ from transformers import (
     BertForSequenceClassification,
     BertForTokenClassification,
     BertModel,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
     PreTrainedModel,
     RobertaConfig,
     RobertaForSequenceClassification,
@@ -27,6 +31,7 @@ LABELS = {"id2label": {0: "negative", 1: "neutral", 2: "positive"}, "label2id": 
 ONE_LABEL = {"id2label": {0: "score"}, "label2id": {"score": 0}, "problem_type": "regression"}
 TAGS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 TAG_LABELS = {"id2label": dict(enumerate(TAGS)), "label2id": {tag: index for index, tag in enumerate(TAGS)}}
+SPECIAL = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
 TEXT = {"vocab_size": 64, "max_position_embeddings": 40}
 
 
@@ -40,6 +45,15 @@ def roberta_config(**overrides) -> RobertaConfig:
 
 def vit_config(**overrides) -> ViTConfig:
     return ViTConfig(**{**SIZES, **LABELS, "image_size": 32, "patch_size": 8, **overrides})
+
+
+def gpt2_config(**overrides) -> GPT2Config:
+    sizes = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_inner": 48, "vocab_size": 64, "n_positions": 40}
+    return GPT2Config(**{**sizes, **SPECIAL, **overrides})
+
+
+def llama_config(**overrides) -> LlamaConfig:
+    return LlamaConfig(**{**SIZES, **TEXT, **SPECIAL, "num_key_value_heads": 2, "rms_norm_eps": 1e-5, **overrides})
 
 
 # The place in this table is part of a model's seed: new ones come last.
@@ -56,16 +70,18 @@ MODELS = {
     "vit_base": lambda: ViTModel(vit_config(qkv_bias=False, hidden_act="gelu_new")),
     "bert_tokencls": lambda: BertForTokenClassification(bert_config(**TAG_LABELS)),
     "roberta_tokencls": lambda: RobertaForTokenClassification(roberta_config(**TAG_LABELS)),
+    "gpt2_lm": lambda: GPT2LMHeadModel(gpt2_config()),
+    "llama_lm": lambda: LlamaForCausalLM(llama_config()),
 }
+DECODERS = ("gpt2", "llama")
 
 
 def randomise(model: PreTrainedModel, generator: torch.Generator) -> None:
-    """Overwrites every parameter: matrices N(0, 0.25), LayerNorm weights 1 + N(0, 0.1), biases N(0, 0.1)."""
+    """Overwrites every parameter: matrices N(0, 0.25), norms' weights 1 + N(0, 0.1), biases N(0, 0.1)."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
-            lower = name.lower()
-            is_norm_weight = "layernorm" in lower and lower.endswith("weight")
+            is_norm_weight = parameter.ndim == 1 and name.endswith(".weight")
             if is_norm_weight:
                 parameter.copy_(1 + 0.1 * noise)
             else:
@@ -95,6 +111,16 @@ def text_batch(model: PreTrainedModel, generator: torch.Generator, rows: int = 3
     return {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
 
 
+def decoder_batch(model: PreTrainedModel, generator: torch.Generator, rows: int = 4, length: int = 7) -> Tensors:
+    """Random token ids: the first row is full, the second and fourth are padded on the right, the third on the left."""
+    input_ids = torch.randint(4, model.config.vocab_size, (rows, length), generator=generator)
+    attention_mask = torch.ones(rows, length, dtype=torch.int64)
+    for row in range(1, rows):
+        attention_mask[row, slice(0, 2) if row == 2 else slice(length - row, length)] = 0
+    input_ids[attention_mask == 0] = model.config.pad_token_id
+    return {"input_ids": input_ids, "attention_mask": attention_mask}
+
+
 def image_batch(model: PreTrainedModel, generator: torch.Generator, rows: int = 3) -> Tensors:
     size, channels = model.config.image_size, model.config.num_channels
     return {"pixel_values": torch.randn(rows, channels, size, size, generator=generator)}
@@ -102,7 +128,8 @@ def image_batch(model: PreTrainedModel, generator: torch.Generator, rows: int = 
 
 def batch_for(model: PreTrainedModel, seed: int) -> Tensors:
     """One batch of inputs for the model, without labels."""
-    make = image_batch if model.config.model_type == "vit" else text_batch
+    kind = model.config.model_type
+    make = image_batch if kind == "vit" else decoder_batch if kind in DECODERS else text_batch
     return make(model, torch.Generator().manual_seed(seed))
 
 
@@ -128,8 +155,17 @@ def token_labels(model: PreTrainedModel, batch: Tensors, seed: int) -> torch.Ten
     return labels
 
 
+def next_tokens(batch: Tensors) -> torch.Tensor:
+    """The ids themselves, which the model shifts; -100 on padding and on the first two tokens of the first row."""
+    labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
+    labels[0, :2] = -100
+    return labels
+
+
 def labels_for_batch(model: PreTrainedModel, batch: Tensors, seed: int) -> torch.Tensor:
     """Labels of the kind that the model's head wants, for this batch."""
     if type(model).__name__.endswith("ForTokenClassification"):
         return token_labels(model, batch, seed)
+    if model.config.model_type in DECODERS:
+        return next_tokens(batch)
     return labels_for(model, next(iter(batch.values())).shape[0], seed)

@@ -5,6 +5,7 @@ export {
   AutoModel,
   AutoModelForImageClassification,
   AutoModelForSequenceClassification,
+  AutoModelForTokenClassification,
   type BaseModelOutputs,
   type ClassifierOutputs,
   type FromConfigOptions,

@@ -6,6 +6,7 @@ import {
   type PreTrainedModel,
   type TrainingSession,
 } from "graft-peft";
+import { camelCase } from "#graft/case";
 import type { ModelInputs } from "#graft/models/index";
 import { loadClassifier } from "#graft/runs/models/open";
 import type { BackendName } from "#graft/runtime/index";
@@ -30,16 +31,9 @@ export interface GraftSideOptions {
   readonly knownPrecision?: FrozenPrecisionReport;
 }
 
-const inputNames: Readonly<Record<string, string>> = {
-  input_ids: "inputIds",
-  attention_mask: "attentionMask",
-  pixel_values: "pixelValues",
-  labels: "labels",
-};
-
 export async function readBatch(folder: string): Promise<ModelInputs> {
   const tensors = await readAllTensors(await openSafetensors(`${folder}/batch.safetensors`));
-  return Object.fromEntries([...tensors].map(([name, tensor]) => [inputNames[name] ?? name, tensor]));
+  return Object.fromEntries([...tensors].map(([name, tensor]) => [camelCase(name), tensor]));
 }
 
 /** The base with a head for the job's labels; the head's own values come with the adapter. */

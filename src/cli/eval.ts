@@ -1,12 +1,14 @@
 import { Command, Option } from "commander";
 import { platform } from "#platform";
-import { processingOf, readData } from "../runs/data/data.js";
+import { resolveProblemType } from "../models/index.js";
 import { computeMetricsOf, plainMetrics } from "../runs/data/metrics.js";
+import { dataOptions } from "../runs/data/options.js";
 import type { Run } from "../runs/definition/run.js";
 import { engineOf } from "../runs/models/engine.js";
 import { requireFiniteLoss } from "../runs/models/finite.js";
 import { openSource } from "../runs/models/open.js";
 import { resolveSource } from "../runs/models/source.js";
+import { tasks } from "../tasks/index.js";
 import { Trainer, TrainingArguments } from "../training/index.js";
 import { addRunFlags, countFlag, readRun } from "./run-file/flags.js";
 import { sourceHelp, sourceKeys, tableKeys } from "./run-file/source-flags.js";
@@ -29,24 +31,24 @@ async function evaluate(folder: string, data: string, run: Run, flags: EvalFlags
   const { model, peft } = await openSource(source, { labels: run.labels, engine: engineOf(run), onWarning: warn });
   const progress = runProgress();
   try {
-    const isRegression = model.config.problemType === "regression";
-    const { task } = source;
-    const rows = await readData(data, { task, keys: run.data, limit, label2id: model.config.label2id, isRegression });
+    const task = tasks[source.task];
+    const problemType = resolveProblemType(model.config);
+    const { label2id } = model.config;
+    const rows = await task.read(data, dataOptions(run.data, { limit, problemType, label2id }));
     const maxLength = run.data.maxLength ?? source.settings?.maxLength;
     const transforms = run.data.transforms ?? source.settings?.transforms;
-    const processing = await processingOf({
-      task,
+    const processing = await task.processing({
       folder: source.processing,
       network: model.network,
       maxLength,
       transforms,
-      isRegression,
+      problemType,
     });
     const trainer = new Trainer({
       model: peft ?? model,
       args: new TrainingArguments({ perDeviceEvalBatchSize: batchSize, reportTo: "none" }),
       dataCollator: processing.collate,
-      computeMetrics: computeMetricsOf(run.metrics, model.config.numLabels, isRegression),
+      computeMetrics: computeMetricsOf(run.metrics, source.task, model.config, problemType),
       callbacks: [{ onProgress: (event) => progress.onProgress(event) }],
       onWarning: warn,
     });
@@ -84,7 +86,7 @@ export function evalCommand(): Command {
   const command = new Command("eval")
     .description("Loss and metrics of a model, or of an adapter on its base model, on labelled data.")
     .argument("<folder>", "adapter folder, or model folder")
-    .argument("<data>", "CSV, TSV or JSON-lines file, or folder with one folder of pictures for each class")
+    .argument("<data>", "CSV, TSV, JSON-lines or CoNLL-like file, or folder with one folder of pictures for each class")
     .addOption(new Option("--limit <rows>", "use the first rows only"))
     .addOption(new Option("--batch-size <rows>", "rows in a batch").default("32"))
     .addOption(new Option("--json", "print the result as one JSON object"))

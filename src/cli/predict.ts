@@ -1,19 +1,18 @@
 import { Command, Option } from "commander";
 import { dataLoader } from "../data/index.js";
 import { GraftError } from "../errors.js";
-import { processingOf } from "../runs/data/data.js";
-import { predictInputs } from "../runs/data/inputs.js";
-import { type Prediction, predictionOf } from "../runs/data/probabilities.js";
+import { dataOptions } from "../runs/data/options.js";
 import type { Run } from "../runs/definition/run.js";
 import { engineOf } from "../runs/models/engine.js";
 import { openSource } from "../runs/models/open.js";
 import { resolveSource } from "../runs/models/source.js";
+import { type Cell, type Prediction, tasks } from "../tasks/index.js";
 import { addRunFlags, countFlag, readRun } from "./run-file/flags.js";
 import { sourceHelp, sourceKeys, tableKeys } from "./run-file/source-flags.js";
 import { withExamples } from "./shell/examples.js";
 import { formatNumber, formatShare } from "./shell/format.js";
 import { print, printJson, warn } from "./shell/print.js";
-import { renderTable } from "./shell/table.js";
+import { type Column, renderTable } from "./shell/table.js";
 
 interface PredictFlags {
   readonly topK: string;
@@ -25,9 +24,9 @@ interface PredictFlags {
 /** Longer texts are cut in the table; JSON has them whole. */
 const SHOWN_TEXT = 60;
 
-function cellsOf(prediction: Prediction): [label: string, probability: string][] {
-  if ("value" in prediction) return [["value", formatNumber(prediction.value)]];
-  return prediction.labels.map(({ label, probability }) => [label, formatShare(probability)]);
+function shownCell(cell: Cell): string {
+  if (typeof cell === "string") return cell;
+  return "share" in cell ? formatShare(cell.share) : formatNumber(cell.value);
 }
 
 /** The start of a text; the end of a path, where the file's name is. */
@@ -37,15 +36,18 @@ function shorten(name: string): string {
   return isPath ? `...${name.slice(3 - SHOWN_TEXT)}` : `${name.slice(0, SHOWN_TEXT - 3)}...`;
 }
 
-function table(names: readonly string[], predictions: readonly Prediction[]): string {
-  const label = { title: "label" };
-  const probability = { title: "probability", align: "right" } as const;
-  if (predictions.length === 1) return renderTable([label, probability], predictions.flatMap(cellsOf));
+function table(titles: readonly string[], names: readonly string[], predictions: readonly Prediction[]): string {
+  const columns = titles.map((title): Column => ({ title, align: title === "probability" ? "right" : "left" }));
+  if (predictions.length === 1)
+    return renderTable(
+      columns,
+      predictions[0]!.rows.map((cells) => cells.map(shownCell)),
+    );
   const rows = predictions.flatMap((prediction, row) => {
     const shown = shorten(names[row] ?? "");
-    return cellsOf(prediction).map((cells, rank) => [rank === 0 ? shown : "", ...cells]);
+    return prediction.rows.map((cells, rank) => [rank === 0 ? shown : "", ...cells.map(shownCell)]);
   });
-  return renderTable([{ title: "input" }, label, probability], rows);
+  return renderTable([{ title: "input" }, ...columns], rows);
 }
 
 /** A row's logits must be numbers before anything is said about it. */
@@ -62,11 +64,11 @@ async function predict(folder: string, given: readonly string[], run: Run, flags
   const topK = countFlag("--top-k", flags.topK);
   const batchSize = countFlag("--batch-size", flags.batchSize);
   const source = await resolveSource(folder, run.model);
-  const { names, examples } = await predictInputs(source.task, given, flags.pair, run.data);
+  const task = tasks[source.task];
+  const { names, examples } = await task.inputs(given, flags.pair, dataOptions(run.data));
   const { model } = await openSource(source, { labels: run.labels, engine: engineOf(run), onWarning: warn });
   try {
-    const processing = await processingOf({
-      task: source.task,
+    const processing = await task.processing({
       folder: source.processing,
       network: model.network,
       maxLength: run.data.maxLength ?? source.settings?.maxLength,
@@ -75,17 +77,17 @@ async function predict(folder: string, given: readonly string[], run: Run, flags
     const predictions: Prediction[] = [];
     for await (const { tensors, indices } of dataLoader({ dataset, batchSize, collate: processing.collate })) {
       const { logits } = await model(tensors);
-      const classes = logits.data.length / indices.length;
+      const perRow = logits.data.length / indices.length;
       for (const [row, index] of indices.entries()) {
         const name = names[index] ?? "";
-        const values = logits.data.subarray(row * classes, (row + 1) * classes);
+        const values = logits.data.subarray(row * perRow, (row + 1) * perRow);
         requireFinite(values, name);
-        const prediction = predictionOf(values, model.config, topK);
-        if (flags.json) printJson({ input: name, ...prediction });
+        const prediction = processing.predict(values, examples[index], { config: model.config, topK });
+        if (flags.json) printJson({ input: name, ...prediction.json });
         else predictions.push(prediction);
       }
     }
-    if (!flags.json) print(table(names, predictions));
+    if (!flags.json) print(table(task.columns, names, predictions));
   } finally {
     await model.dispose();
   }
@@ -94,11 +96,13 @@ async function predict(folder: string, given: readonly string[], run: Run, flags
 /** `graft predict` */
 export function predictCommand(): Command {
   const command = new Command("predict")
-    .description("Labels with probabilities for texts or pictures: one, those of a file, or those of a folder.")
+    .description(
+      "Labels with probabilities for texts or pictures, tags for the words of sentences: one, those of a file, or those of a folder.",
+    )
     .argument("<folder>", "adapter folder, or model folder")
     .argument(
       "<inputs...>",
-      "texts, or files of texts (CSV, TSV, JSON lines, or .txt with one a line); pictures, or folders of pictures",
+      "texts, or files of texts (CSV, TSV, JSON lines, CoNLL, or .txt with one a line); pictures, or folders of pictures",
     )
     .addOption(new Option("--top-k <n>", "labels for each input, likeliest first").default("5"))
     .addOption(new Option("--pair <text>", "second text of a pair, for one input"))

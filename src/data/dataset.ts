@@ -9,6 +9,12 @@ export interface TextExample {
   readonly label?: number;
 }
 
+/** A sentence whose words are labelled. `labels` are class ids, one for each word; left out for prediction. */
+export interface TokenExample {
+  readonly words: readonly string[];
+  readonly labels?: readonly number[];
+}
+
 /** One picture with its class id; the label is left out for prediction. */
 export interface ImageExample {
   readonly image: ImageSource;

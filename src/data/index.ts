@@ -8,6 +8,7 @@ export {
   selectRows,
   splitDataset,
   type TextExample,
+  type TokenExample,
 } from "./dataset.js";
 export {
   FORMAT_BYTES,
@@ -36,12 +37,22 @@ export {
   type Transform,
   toTensor,
 } from "./images/transforms.js";
-export type { Batch, BatchTensors, ProblemType } from "./loading/batch.js";
+export type { Batch, BatchTensors, RowProblemType } from "./loading/batch.js";
 export { type DataLoader, type DataLoaderOptions, dataLoader } from "./loading/data-loader.js";
 export { collateImages, type ImageDatasetOptions, imageDataset, type PreparedImage } from "./loading/images.js";
 export { groupByLength, type Sampler, type SamplerInput, type SamplingStrategy, samplers } from "./loading/samplers.js";
-export { type CollateTextOptions, collateText, type TokenizedExample, tokenizeDataset } from "./loading/text.js";
-export { type BatchLimits, validateBatch } from "./loading/validate-batch.js";
+export {
+  DataCollatorWithPadding,
+  type DataCollatorWithPaddingOptions,
+  type TokenizedExample,
+  tokenizeDataset,
+} from "./loading/text.js";
+export {
+  DataCollatorForTokenClassification,
+  type TokenCollatorOptions,
+  type TokenizedWords,
+  tokenizeWords,
+} from "./loading/tokens.js";
 export type { DelimitedOptions } from "./readers/delimited.js";
 export { type ImageDataset, listImages, type ReadImageFolderOptions, readImageFolder } from "./readers/image-folder.js";
 export { type Label2Id, labelNames } from "./readers/labels.js";
@@ -56,6 +67,13 @@ export {
   type TextRow,
   textDatasetFrom,
 } from "./readers/text-dataset.js";
+export {
+  type ReadTokenOptions,
+  readTokenDataset,
+  type TokenDataset,
+  type TokenFormat,
+  tokenFormats,
+} from "./readers/token-dataset.js";
 export type { Encoding, PaddedBatch, PaddingOptions, TextInputName } from "./tokenizing/padding.js";
 export { type EncodeOptions, type TextOrPair, Tokenizer, type TokenizerOptions } from "./tokenizing/tokenizer.js";
 export type { TruncationSide, TruncationStrategy } from "./tokenizing/truncation.js";

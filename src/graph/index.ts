@@ -1,6 +1,7 @@
 import "./ops/index.js";
 
 export type { OpAttributes, OpName } from "./attributes.js";
+export * from "./bindings.js";
 export * from "./dim.js";
 export * from "./functions.js";
 export * from "./losses.js";

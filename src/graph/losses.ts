@@ -1,3 +1,4 @@
+import { ignoredLabel } from "../problem-type.js";
 import {
   abs,
   add,
@@ -34,7 +35,7 @@ export interface CrossEntropyOptions {
  * @returns a scalar
  */
 export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntropyOptions = {}): Tensor {
-  const { ignoreIndex = -100, labelSmoothing = 0 } = options;
+  const { ignoreIndex = ignoredLabel, labelSmoothing = 0 } = options;
   const classes = logits.shape.at(-1);
   const ignored = equal(labels, scalar(ignoreIndex, "int32"));
   const counts = where(ignored, scalar(0), scalar(1));

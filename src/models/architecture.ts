@@ -1,20 +1,39 @@
 import { GraftError } from "../errors.js";
 import { shown } from "../json.js";
-import { type ModelConfig, type ProblemType, problemTypes } from "./config.js";
+import { type ProblemType, problemTypes } from "../problem-type.js";
+import type { ModelConfig } from "./config.js";
 import { type LabelOptions, labelMaps } from "./labels.js";
 import type { Network } from "./network.js";
 
-/** What sits on top of a model. */
-export const heads = ["base", "sequenceClassification", "imageClassification"] as const;
-export type Head = (typeof heads)[number];
+/**
+ * What sits on top of a model, one row for each head (its labels and loss are in `heads/`): the class that loads such
+ * models, and how the classes of transformers end that build them ("Bert" + "ForSequenceClassification").
+ */
+export const heads = {
+  base: { autoClass: "AutoModel", suffix: "Model" },
+  sequenceClassification: {
+    autoClass: "AutoModelForSequenceClassification",
+    suffix: "ForSequenceClassification",
+  },
+  imageClassification: { autoClass: "AutoModelForImageClassification", suffix: "ForImageClassification" },
+  tokenClassification: { autoClass: "AutoModelForTokenClassification", suffix: "ForTokenClassification" },
+} as const satisfies Readonly<Record<string, { readonly autoClass: string; readonly suffix: string }>>;
+
+export type HeadName = keyof typeof heads;
+export const headNames = Object.keys(heads) as HeadName[];
+
+/** The head that a class of transformers has ("BertForTokenClassification"); undefined for one that is not built. */
+export function headOfClass(className: string): HeadName | undefined {
+  return headNames.find((head) => className.endsWith(heads[head].suffix));
+}
 
 /** How a model type is built. */
 export interface Architecture {
   /** Name of the base model inside classifiers ("bert"). */
   readonly basePrefix: string;
-  readonly heads: readonly Head[];
+  readonly heads: readonly HeadName[];
   /** The network with named parameters that have no elements yet. */
-  create(head: Head, raw: Readonly<Record<string, unknown>>, what: string, options: ConfigOptions): Network;
+  create(head: HeadName, raw: Readonly<Record<string, unknown>>, what: string, options: ConfigOptions): Network;
 }
 
 /** What a caller may set over the config file. */
@@ -53,9 +72,9 @@ function checkLabels({ problemType, numLabels }: ModelConfig, what: string): voi
 export function architecture<C extends ModelConfig>(
   basePrefix: string,
   parse: (raw: Readonly<Record<string, unknown>>, what: string) => C,
-  networks: { readonly [H in Head]?: new (config: C) => Network },
+  networks: { readonly [H in HeadName]?: new (config: C) => Network },
 ): Architecture {
-  const available = heads.filter((head) => networks[head]);
+  const available = headNames.filter((head) => networks[head]);
   return {
     basePrefix,
     heads: available,
@@ -64,8 +83,8 @@ export function architecture<C extends ModelConfig>(
       if (!NetworkClass) {
         throw new GraftError(
           "unsupported",
-          `${what}: a model of type ${JSON.stringify(raw.model_type)} has no head for ${head}`,
-          `It can be loaded for ${available.join(", ")}.`,
+          `${what}: a model of type ${JSON.stringify(raw.model_type)} cannot be loaded with ${heads[head].autoClass}`,
+          `Take ${available.map((name) => heads[name].autoClass).join(", ")}.`,
         );
       }
       checkOptions(options);

@@ -3,9 +3,19 @@ import { readJsonObject } from "../hub/json-file.js";
 import { requireFile, resolveModelFolder } from "../hub/model-folder.js";
 import { shown } from "../json.js";
 import type { EngineOptions } from "../runtime/index.js";
-import { type Architecture, architecture, type ConfigOptions, type Head } from "./architecture.js";
-import { BertForSequenceClassification, BertModel, parseBertConfig } from "./architectures/bert.js";
-import { parseRobertaConfig, RobertaForSequenceClassification, RobertaModel } from "./architectures/roberta.js";
+import { type Architecture, architecture, type ConfigOptions, type HeadName } from "./architecture.js";
+import {
+  BertForSequenceClassification,
+  BertForTokenClassification,
+  BertModel,
+  parseBertConfig,
+} from "./architectures/bert.js";
+import {
+  parseRobertaConfig,
+  RobertaForSequenceClassification,
+  RobertaForTokenClassification,
+  RobertaModel,
+} from "./architectures/roberta.js";
 import { parseVitConfig, VitForImageClassification, VitModel } from "./architectures/vit.js";
 import { initializeAll, loadWeights, type WeightOptions } from "./loading.js";
 import { formatLoadingReport, type LoadingReport } from "./loading-report.js";
@@ -25,10 +35,12 @@ export const architectures: { readonly [K in ModelType]: Architecture } = {
   bert: architecture("bert", parseBertConfig, {
     base: BertModel,
     sequenceClassification: BertForSequenceClassification,
+    tokenClassification: BertForTokenClassification,
   }),
   roberta: architecture("roberta", parseRobertaConfig, {
     base: RobertaModel,
     sequenceClassification: RobertaForSequenceClassification,
+    tokenClassification: RobertaForTokenClassification,
   }),
   vit: architecture("vit", parseVitConfig, {
     base: VitModel,
@@ -74,7 +86,7 @@ function warn(report: LoadingReport, line: string): void {
 
 /** Loads models with one kind of head. */
 export class AutoClass<Outputs extends ModelOutputs> {
-  constructor(private readonly head: Head) {}
+  constructor(private readonly head: HeadName) {}
 
   /**
    * A model from a Hugging Face folder: config.json and model.safetensors (or its shards). float32 weights stay in
@@ -116,3 +128,14 @@ export const AutoModelForSequenceClassification = new AutoClass<ClassifierOutput
 
 /** Classifiers of images: `logits` [batch, numLabels]. */
 export const AutoModelForImageClassification = new AutoClass<ClassifierOutputs>("imageClassification");
+
+/** Classifiers of the tokens of a text: `logits` [batch, sequence, numLabels]. */
+export const AutoModelForTokenClassification = new AutoClass<ClassifierOutputs>("tokenClassification");
+
+/** The classes by head. */
+export const autoClasses: { readonly [H in HeadName]: AutoClass<ModelOutputs> } = {
+  base: AutoModel,
+  sequenceClassification: AutoModelForSequenceClassification,
+  imageClassification: AutoModelForImageClassification,
+  tokenClassification: AutoModelForTokenClassification,
+};

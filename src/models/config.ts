@@ -1,14 +1,11 @@
 import * as z from "zod";
-import { camelCase } from "../case.js";
+import { type CamelKeys, camelCase } from "../case.js";
 import { checked } from "../checked.js";
 import { GraftError } from "../errors.js";
 import { isJsonObject, shown } from "../json.js";
 import { activationNames } from "../nn/index.js";
+import { type ProblemType, problemTypes } from "../problem-type.js";
 import { type LabelMaps, type LabelOptions, labelMaps } from "./labels.js";
-
-/** Which loss a classifier has, as config.json's `problem_type` says. */
-export const problemTypes = ["regression", "single_label_classification", "multi_label_classification"] as const;
-export type ProblemType = (typeof problemTypes)[number];
 
 /** What every model's config holds: the parsed view, and the JSON that it came from, unknown keys included. */
 export interface ModelConfig extends LabelMaps {
@@ -25,13 +22,6 @@ export interface ModelConfig extends LabelMaps {
   /** The file's own keys; written back by savePretrained. */
   readonly raw: Readonly<Record<string, unknown>>;
 }
-
-type CamelCase<S extends string> = S extends `${infer Head}_${infer Tail}`
-  ? `${Head}${Capitalize<CamelCase<Tail>>}`
-  : S;
-
-/** An object type with its keys in camelCase. */
-export type CamelKeys<T> = { readonly [K in keyof T as K extends string ? CamelCase<K> : never]: T[K] };
 
 const count = (most: number) => z.int().min(1).max(most);
 const probability = z.number().min(0).lt(1);

@@ -1,4 +1,5 @@
 import { platform } from "#platform";
+import { snakeCase } from "../case.js";
 import { defineExport } from "../compile/index.js";
 import { GraftError } from "../errors.js";
 import { cast, type Tensor } from "../graph/index.js";
@@ -8,16 +9,18 @@ import { type Parameter, Trace } from "../nn/index.js";
 import { encodeModel } from "../onnx/index.js";
 import { bytesOf } from "../tensor-data.js";
 import { configToWrite, floatKeys } from "./config.js";
-import { type InputName, type InputRule, inputNames, type OutputName, outputNames } from "./inputs.js";
 import type { Network } from "./network.js";
+import { type Port, portsOf } from "./ports.js";
 import type { PreTrainedModel } from "./pretrained-model.js";
 import { readParameter } from "./saving.js";
+import { graphOutputs } from "./trace-network.js";
 
 /** Protobuf messages end at 2 GiB; the room is for the graph around the weights. */
 const mostWeightBytes = 2 ** 31 - 2 ** 24;
 
 /** What transformers.js reads from a model; other outputs would be computed for nobody. */
-const exportedOutputs: readonly OutputName[] = ["logits", "lastHiddenState"];
+const exportedOutputs = ({ head }: Network): readonly string[] =>
+  head ? Object.keys(head.outputs) : ["lastHiddenState"];
 
 function checkSize(network: Network): void {
   const bytes = [...network.parameters()].reduce((sum, parameter) => sum + parameter.elementCount * 4, 0);
@@ -30,23 +33,21 @@ function checkSize(network: Network): void {
 }
 
 /** An input that can only be 0 (token types of RoBERTa) says nothing: exported models do without it. */
-const isMeaningful = ([, rule]: [InputName, InputRule]): boolean => rule.below?.limit !== 1;
+const isMeaningful = ({ below }: Port): boolean => below?.limit !== 1;
 
 /** The evaluation graph with inputs of transformers.js' types: whole numbers come as int64. */
 function traceExport(network: Network): { trace: Trace; outputs: Record<string, Tensor> } {
   const trace = new Trace("eval", true);
-  const inputs: { [K in InputName]?: Tensor } = {};
-  for (const [name, rule] of (Object.entries(network.inputs) as [InputName, InputRule][]).filter(isMeaningful)) {
-    const declared = trace.input(inputNames[name], rule.dtype === "int32" ? "int64" : rule.dtype, rule.shape);
-    inputs[name] = cast(declared, rule.dtype);
+  const inputs: Record<string, Tensor> = {};
+  for (const [name, port] of portsOf(network.inputs).filter(([, port]) => isMeaningful(port))) {
+    const declared = trace.input(snakeCase(name), port.dtype === "int32" ? "int64" : port.dtype, port.shape);
+    inputs[name] = cast(declared, port.dtype);
   }
   const written = network.forward(trace, inputs);
-  const outputs: Record<string, Tensor> = {};
-  for (const name of exportedOutputs) {
-    const tensor = written[name];
-    if (tensor) outputs[outputNames[name]] = tensor;
-  }
-  return { trace, outputs };
+  return {
+    trace,
+    outputs: graphOutputs(Object.fromEntries(exportedOutputs(network).map((name) => [name, written[name]]))),
+  };
 }
 
 function checkPlain({ parameters }: Trace): void {

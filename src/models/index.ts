@@ -1,32 +1,29 @@
-export type { Architecture, ConfigOptions, Head } from "./architecture.js";
+export { type Architecture, type ConfigOptions, type HeadName, headNames, headOfClass, heads } from "./architecture.js";
 export {
   AutoClass,
   AutoModel,
   AutoModelForImageClassification,
   AutoModelForSequenceClassification,
+  AutoModelForTokenClassification,
   architectures,
+  autoClasses,
   type FromConfigOptions,
   type FromPretrainedOptions,
   type ModelType,
   modelTypes,
 } from "./auto.js";
 export { Callable } from "./callable.js";
-export { configToWrite, type ModelConfig, type ProblemType } from "./config.js";
+export { configToWrite, type ModelConfig } from "./config.js";
 export { exportModel } from "./export.js";
-export {
-  type InputName,
-  type InputRule,
-  inputNames,
-  type ModelInputs,
-  type NestedNumbers,
-  type OutputName,
-  outputNames,
-} from "./inputs.js";
+export { resolveProblemType } from "./heads/classification.js";
+export type { GivenLabels, Head, LabelRule } from "./heads/head.js";
+export type { ModelInputs, NestedNumbers } from "./inputs.js";
 export type { LabelMaps, LabelOptions } from "./labels.js";
 export { formatLoadingReport, type LoadingReport, listSome, type MismatchedKey } from "./loading-report.js";
 export { modulePaths, type NameVersion, toV4Name, toV5Name } from "./module-names.js";
-export { type Guest, Network, type NetworkInputs, type NetworkOutputs } from "./network.js";
-export { type PreparedInputs, prepareInputs } from "./prepare-inputs.js";
+export { type Guest, Network } from "./network.js";
+export { type NetworkInputs, type NetworkOutputs, type Port, type Ports, portsOf } from "./ports.js";
+export { type InputPorts, type PreparedInputs, prepareInputs } from "./prepare-inputs.js";
 export {
   type BaseModelOutputs,
   type ClassifierOutputs,

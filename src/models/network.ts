@@ -1,10 +1,9 @@
+import { GraftError } from "../errors.js";
 import type { Tensor } from "../graph/index.js";
 import { Module, type Parameter, type Sites, type Trace, type TransformerLayer } from "../nn/index.js";
 import type { ModelConfig } from "./config.js";
-import type { InputName, InputRules, OutputName } from "./inputs.js";
-
-export type NetworkInputs = { readonly [K in InputName]?: Tensor };
-export type NetworkOutputs = { readonly [K in OutputName]?: Tensor };
+import type { Head } from "./heads/head.js";
+import type { NetworkInputs, NetworkOutputs, Ports } from "./ports.js";
 
 /** What lives in a network without being part of its module tree: an adapter. */
 export interface Guest {
@@ -18,9 +17,9 @@ export abstract class Network extends Module {
   /** The class of transformers that loads the weights, for config.json. */
   abstract readonly className: string;
   /** What this network reads, labels aside. */
-  abstract readonly inputs: InputRules;
-  /** Whether it takes labels and gives a loss. */
-  abstract readonly hasHead: boolean;
+  abstract readonly inputs: Ports;
+  /** What it learns from labels; null for a model without a head, which takes none. */
+  abstract readonly head: Head | null;
   /** Adapters that live in it. */
   readonly guests = new Set<Guest>();
 
@@ -76,4 +75,11 @@ export abstract class Network extends Module {
     for (const child of this.children.values()) if (child instanceof Network) return child;
     throw new Error(`${this.className} has neither layers nor a network that has them`);
   }
+}
+
+/** An input that the network cannot do without. */
+export function requireInput(inputs: NetworkInputs, name: string): Tensor {
+  const tensor = inputs[name];
+  if (tensor) return tensor;
+  throw new GraftError("invalid-argument", `the model needs the input ${name}`, `Add ${name} to the inputs.`);
 }

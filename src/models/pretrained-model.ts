@@ -1,9 +1,10 @@
+import { camelCase } from "../case.js";
 import type { Parameter } from "../nn/index.js";
 import type { EngineOptions } from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
 import { Callable } from "./callable.js";
 import type { ModelConfig } from "./config.js";
-import { type ModelInputs, type OutputName, outputNames } from "./inputs.js";
+import type { ModelInputs } from "./inputs.js";
 import { emptyReport, type LoadingReport } from "./loading-report.js";
 import type { Network } from "./network.js";
 import { type PreparedInputs, prepareInputs } from "./prepare-inputs.js";
@@ -16,7 +17,7 @@ type Floats = TensorData<"float32">;
 export interface ModelOutputs {
   /** Mean loss of the batch, where labels were given. */
   readonly loss?: number;
-  /** [batch, numLabels] */
+  /** [batch, numLabels]; of a token classifier [batch, sequence, numLabels] */
   readonly logits?: Floats;
   /** [batch, sequence, hiddenSize] */
   readonly lastHiddenState?: Floats;
@@ -34,14 +35,13 @@ export interface BaseModelOutputs extends ModelOutputs {
   readonly lastHiddenState: Floats;
 }
 
-/** Outputs by graph name as they are named in TypeScript. */
+/** Outputs by graph name as they are named in TypeScript; the loss as a number. */
 export function namedOutputs(tensors: Readonly<Record<string, TensorData>>): ModelOutputs {
-  const outputs: Partial<Record<OutputName, TensorData | number>> = {};
-  for (const [name, graphName] of Object.entries(outputNames) as [OutputName, string][]) {
-    const tensor = tensors[graphName];
-    if (tensor) outputs[name] = name === "loss" ? Number(tensor.data[0]) : tensor;
-  }
-  return outputs as ModelOutputs;
+  const entries = Object.entries(tensors).map(([name, tensor]) => [
+    camelCase(name),
+    name === "loss" ? Number(tensor.data[0]) : tensor,
+  ]);
+  return Object.fromEntries(entries) as ModelOutputs;
 }
 
 /**
@@ -83,9 +83,12 @@ export class PreTrainedModel<Outputs extends ModelOutputs = ModelOutputs> extend
     return namedOutputs(await this.runner.run(this.prepareInputs(inputs), options.signal)) as Outputs;
   }
 
-  /** Inputs checked and converted as `forward` does it. */
-  prepareInputs(inputs: ModelInputs): PreparedInputs {
-    return prepareInputs(this.network, inputs);
+  /**
+   * Inputs checked and converted as `forward` does it.
+   * @param rows the data set's numbers of the batch's rows, which messages then name
+   */
+  prepareInputs(inputs: ModelInputs, rows?: readonly number[]): PreparedInputs {
+    return prepareInputs(this.network, inputs, rows);
   }
 
   /** All parameters with their names (keys of model.safetensors). */

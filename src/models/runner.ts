@@ -12,7 +12,6 @@ import {
 } from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
 import { requireUnchanged } from "./file-source.js";
-import { outputNames } from "./inputs.js";
 import type { Network } from "./network.js";
 import { NetworkResidents } from "./network-residents.js";
 import type { PreparedInputs } from "./prepare-inputs.js";
@@ -275,7 +274,7 @@ export class Runner {
     const precision = mode === "train" || this.evaluatesAsTrained ? this.precision : undefined;
     const isFed = (parameter: Parameter) => parameter.residency === "slot" || (parameter.trainable && this.isTraining);
     const inputs = rules.map(([name, rule]) => `${name}:${rule.dtype}`).join();
-    const key = `${mode}:${precision?.kind ?? "f32"}:${inputs}|${signatureOf(this.network, isFed)}`;
+    const key = `${mode}:${precision?.kind ?? "f32"}:${inputs}|${signatureOf(this.network, mode, isFed)}`;
     const known = this.cache.get(key);
     const entry = known ?? this.compile(mode, rules, precision);
     const outdated = this.remember(mode, key, entry);
@@ -339,7 +338,7 @@ export class Runner {
         outputs,
         purpose,
         backend: this.options.backend ?? defaultBackend,
-        ...(purpose === "training" ? { loss: outputNames.loss } : {}),
+        ...(purpose === "training" ? { loss: "loss" } : {}),
         ...(frozenPrecision ? { frozenPrecision } : {}),
       });
       const engine = await starting;

@@ -1,4 +1,4 @@
-import { type Module, type Parameter, Wrapper } from "../nn/index.js";
+import { type Mode, type Module, type Parameter, Wrapper } from "../nn/index.js";
 import type { Network } from "./network.js";
 
 const numbers = new WeakMap<object, number>();
@@ -14,9 +14,9 @@ export function identityOf(object: object): number {
   return number;
 }
 
-function moduleSignature(module: Module): string {
+function moduleSignature(module: Module, mode: Mode): string {
   if (!(module instanceof Wrapper)) return String(identityOf(module));
-  return module.isActing ? `${module.constructor.name}(${module.signature})` : "";
+  return module.isActing ? `${module.constructor.name}(${module.signature(mode)})` : "";
 }
 
 function parameterSignature(parameter: Parameter, isFed: boolean): string {
@@ -31,8 +31,8 @@ function parameterSignature(parameter: Parameter, isFed: boolean): string {
  * that are built in. Networks of equal signature write equal graphs. Of a fed parameter only slot, shape and
  * trainability count, so that another adapter's takes its place in the same program.
  */
-export function signatureOf(network: Network, isFed: (parameter: Parameter) => boolean): string {
-  const modules = [...network.modules()].map(moduleSignature);
+export function signatureOf(network: Network, mode: Mode, isFed: (parameter: Parameter) => boolean): string {
+  const modules = [...network.modules()].map((module) => moduleSignature(module, mode)).filter((text) => text !== "");
   const parameters = [...network.parametersInForce()].map((one) => parameterSignature(one, isFed(one)));
   return [network.siteSignature(), ...modules, ...parameters].join(";");
 }

@@ -1,8 +1,16 @@
+import { snakeCase } from "../case.js";
 import { add, type Tensor } from "../graph/index.js";
 import { type Mode, Trace } from "../nn/index.js";
-import { type InputName, inputNames, type OutputName, outputNames } from "./inputs.js";
 import type { Network } from "./network.js";
-import type { PreparedInputs } from "./prepare-inputs.js";
+import type { NetworkOutputs } from "./ports.js";
+import type { InputPorts } from "./prepare-inputs.js";
+
+/** A forward pass's outputs by graph name. */
+export function graphOutputs(outputs: NetworkOutputs): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(outputs).flatMap(([name, tensor]) => (tensor ? [[snakeCase(name), tensor]] : [])),
+  );
+}
 
 /**
  * Writes a network's graph.
@@ -12,17 +20,12 @@ import type { PreparedInputs } from "./prepare-inputs.js";
 export function traceNetwork(
   network: Network,
   mode: Mode,
-  rules: PreparedInputs["rules"],
+  rules: InputPorts,
   frozen: boolean,
 ): { trace: Trace; outputs: Record<string, Tensor> } {
   const trace = new Trace(mode, frozen);
-  const inputs: { [K in InputName]?: Tensor } = {};
-  for (const [name, rule] of rules) inputs[name] = trace.input(inputNames[name], rule.dtype, rule.shape);
-  const outputs: Record<string, Tensor> = {};
-  for (const [name, tensor] of Object.entries(network.forward(trace, inputs)) as [OutputName, Tensor][]) {
-    outputs[outputNames[name]] = tensor;
-  }
-  const { loss } = outputNames;
-  if (outputs[loss]) outputs[loss] = trace.lossTerms.reduce((sum, term) => add(sum, term), outputs[loss]);
+  const inputs = rules.map(([name, { dtype, shape }]) => [name, trace.input(snakeCase(name), dtype, shape)]);
+  const outputs = graphOutputs(network.forward(trace, Object.fromEntries(inputs)));
+  if (outputs.loss) outputs.loss = trace.lossTerms.reduce((sum, term) => add(sum, term), outputs.loss);
   return { trace, outputs };
 }

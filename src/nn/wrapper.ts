@@ -1,4 +1,5 @@
 import { Module } from "./module.js";
+import type { Mode } from "./trace.js";
 
 /**
  * A module around another one, at its place in the tree: paths and parameter names stay those of the base. Several stand
@@ -17,7 +18,7 @@ export abstract class Wrapper<Base extends Module = Module> extends Module {
    * What the graph depends on while the wrapper acts, besides parameters: equal texts write equal graphs. Names no
    * adapter, so that programs serve any adapter of the same kind.
    */
-  abstract readonly signature: string;
+  abstract signature(mode: Mode): string;
 
   override *modules(): Generator<Module> {
     yield this;

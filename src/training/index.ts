@@ -21,13 +21,25 @@ export type { LogEntry, TrainerState } from "./checkpoints/state.js";
 export {
   accuracy,
   argMax,
+  type Entity,
+  type EntityScore,
+  type Evaluation,
+  entitiesOf,
+  entityScores,
+  evaluateMetrics,
   type F1Average,
   f1,
+  type Metric,
   type MetricInput,
+  type MetricInputs,
+  type MetricKind,
   type MetricName,
   matthewsCorrelation,
+  metricNames,
   metrics,
   pearson,
+  seqeval,
+  type TagSequences,
 } from "./metrics/index.js";
 export type { TrainableModel } from "./model.js";
 export { type FrozenPrecisionReport, precisionFile, readPrecisionReport } from "./precision/precision-report.js";

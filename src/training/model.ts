@@ -3,6 +3,7 @@ import { GraftError } from "../errors.js";
 import { requireFile, resolveModelFolder } from "../hub/model-folder.js";
 import type { ModelConfig, ModelInputs, Network, PreparedInputs, Runner } from "../models/index.js";
 import type { Parameter } from "../nn/index.js";
+import type { TrainedGroup } from "../peft/index.js";
 import { openSafetensors, readTensor } from "../safetensors/read.js";
 import { toFloat32 } from "../tensor-data.js";
 
@@ -11,8 +12,11 @@ export interface TrainableModel {
   readonly config: ModelConfig;
   readonly network: Network;
   readonly runner: Runner;
-  prepareInputs(inputs: ModelInputs): PreparedInputs;
+  /** @param rows the data set's numbers of the batch's rows, for messages */
+  prepareInputs(inputs: ModelInputs, rows?: readonly number[]): PreparedInputs;
   namedParameters(): [string, Parameter][];
+  /** Trained parameters that an optimiser treats differently; without it, all are treated alike. */
+  trainedGroups?(): readonly TrainedGroup[];
   savePretrained(folder: string): Promise<void>;
   /** Takes back weights that `savePretrained` wrote. Without it, the trainable ones are read from model.safetensors. */
   loadWeights?(folder: string): Promise<void>;

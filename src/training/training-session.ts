@@ -84,18 +84,27 @@ export class TrainingSession {
    * @throws GraftError for inputs that do not fit the model, `invalid-argument` without labels
    */
   forwardBackward(inputs: ModelInputs, options: ForwardBackwardOptions = {}): Promise<ForwardBackwardResult> {
+    return this.inOrder(async () => {
+      if (inputs.labels === undefined) {
+        throw new GraftError(
+          "invalid-argument",
+          `a training batch without labels (${Object.keys(inputs).join(", ")})`,
+          "Give every training row a label.",
+        );
+      }
+      return this.pass(this.model.prepareInputs(inputs), options);
+    });
+  }
+
+  /** `forwardBackward` of a batch that the model has checked already. */
+  forwardBackwardPrepared(
+    inputs: PreparedInputs,
+    options: ForwardBackwardOptions = {},
+  ): Promise<ForwardBackwardResult> {
     return this.inOrder(() => this.pass(inputs, options));
   }
 
-  private async pass(inputs: ModelInputs, options: ForwardBackwardOptions): Promise<ForwardBackwardResult> {
-    if (inputs.labels === undefined) {
-      throw new GraftError(
-        "invalid-argument",
-        `a training batch without labels (${Object.keys(inputs).join(", ")})`,
-        "Give every training row a label.",
-      );
-    }
-    const prepared = this.model.prepareInputs(inputs);
+  private async pass(prepared: PreparedInputs, options: ForwardBackwardOptions): Promise<ForwardBackwardResult> {
     const { feeds, rules } = prepared;
     const start = platform.now();
     await this.choosePrecision(prepared);
@@ -204,9 +213,13 @@ export class TrainingSession {
       onQuantize: _progress,
       ...optimizer
     } = this.options;
-    const parameters = this.model.runner
-      .trainedParameters()
-      .map(({ name }) => ({ name, weightDecay: isDecayed(name) ? weightDecay : 0 }));
+    const groupOf = new Map(
+      this.model.trainedGroups?.().flatMap((group) => group.parameters.map((parameter) => [parameter, group] as const)),
+    );
+    const parameters = this.model.runner.trainedParameters().map((parameter) => {
+      const { learningRateScale = 1, isDecayed: decays = isDecayed(parameter.name) } = groupOf.get(parameter) ?? {};
+      return { name: parameter.name, weightDecay: decays ? weightDecay : 0, learningRateScale };
+    });
     const handle = await engine.createOptimizer({ ...optimizer, parameters } as OptimizerOptions);
     // Sums that an interrupted loop left behind do not belong to this one.
     await handle.zeroGrad();

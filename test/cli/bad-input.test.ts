@@ -40,7 +40,7 @@ beforeAll(async () => {
     at("saved.yaml"),
     "model: bert\noutput: out\ndata: {train: train.tsv}\nlora: {modules_to_save: [clasifier]}\n",
   );
-  await writeFile(at("dora.yaml"), "model: bert\noutput: out\ndata: {train: train.tsv}\nlora: {use_qalora: true}\n");
+  await writeFile(at("qalora.yaml"), "model: bert\noutput: out\ndata: {train: train.tsv}\nlora: {use_qalora: true}\n");
   const trained = await graft(folder, [
     "train",
     "--model",
@@ -114,7 +114,12 @@ const cases: readonly Refused[] = [
     code: "invalid-config",
     says: ["value.yaml:4: bias"],
   },
-  { name: "a LoRA field that is not supported", args: ["train", "dora.yaml"], code: "unsupported", says: ["use_qalora"] },
+  {
+    name: "a LoRA field that is not supported",
+    args: ["train", "qalora.yaml"],
+    code: "unsupported",
+    says: ["use_qalora"],
+  },
   {
     name: "options that contradict",
     args: train("--load-best-model-at-end"),

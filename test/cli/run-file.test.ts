@@ -14,11 +14,12 @@ import { trainCommand } from "#graft/cli/train";
 import { option } from "#graft/options/option-table";
 import { configClass, registerTuner, type Tuner } from "#graft/peft/index";
 import { platform } from "#graft/platform/node";
-import { textOptions } from "#graft/runs/data/data";
+import { dataOptions } from "#graft/runs/data/options";
 import { methodOf } from "#graft/runs/definition/method";
 import { readRunFile } from "#graft/runs/definition/read";
 import { runOf } from "#graft/runs/definition/run";
 import { keysOf, sections } from "#graft/runs/definition/sections";
+import { tableOptions } from "#graft/tasks/text-classification";
 
 const examples = fileURLToPath(new URL("../../examples/", import.meta.url));
 let folder: string;
@@ -118,7 +119,8 @@ describe("flags", () => {
   });
 
   it("take a tab as a shell passes it on, and as it is", async () => {
-    const delimiter = async (text: string) => textOptions((await runOfFlags(["--delimiter", text])).data).delimiter;
+    const delimiter = async (text: string) =>
+      tableOptions(dataOptions((await runOfFlags(["--delimiter", text])).data)).delimiter;
     for (const text of ["\\t", "\t"]) expect(await delimiter(text)).toBe("\t");
     expect(await delimiter(";")).toBe(";");
     await expect(delimiter(";;")).rejects.toThrow("--delimiter ;;");

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { formatBytes, formatDuration, formatNumber } from "#graft/cli/shell/format";
 import { precisionSummary, precisionTable } from "#graft/cli/shell/precision-table";
 import { oneLine, renderTable } from "#graft/cli/shell/table";
-import { predictionOf } from "#graft/runs/data/probabilities";
+import { predictionOf as made } from "#graft/tasks/probabilities";
 import { graft, graftBinary, textModel, workFolder, writeTable } from "./graft.js";
 
 const errorsModule = new URL("../../dist/cli/shell/errors.js", import.meta.url).href;
@@ -283,6 +283,7 @@ describe("what is shown", () => {
 
   it("probabilities by problem type", () => {
     const config = { problemType: null, numLabels: 2, id2label: { 0: "no", 1: "yes" } } as never;
+    const predictionOf = (...args: Parameters<typeof made>) => made(...args).json;
     const two = predictionOf([1000, 1000], config, 5);
     expect(two).toEqual({
       labels: [

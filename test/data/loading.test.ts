@@ -15,8 +15,7 @@ import type { Batch, BatchTensors } from "#graft/data/loading/batch";
 import { type DataLoader, dataLoader } from "#graft/data/loading/data-loader";
 import { collateImages, imageDataset } from "#graft/data/loading/images";
 import { groupByLength, type SamplingStrategy, samplers } from "#graft/data/loading/samplers";
-import { collateText, tokenizeDataset } from "#graft/data/loading/text";
-import { validateBatch } from "#graft/data/loading/validate-batch";
+import { DataCollatorWithPadding, tokenizeDataset } from "#graft/data/loading/text";
 import { Tokenizer } from "#graft/data/tokenizing/tokenizer";
 import { CounterRng } from "#graft/random";
 import { tensorData } from "#graft/tensor-data";
@@ -123,7 +122,7 @@ describe("text batches", () => {
       { text: "it rained", textPair: "and rained and rained", label: 0 },
     ];
     const dataset = tokenizeDataset(examples, tokenizer);
-    const [batch] = await collect(dataLoader({ dataset, batchSize: 2, collate: collateText(tokenizer) }));
+    const [batch] = await collect(dataLoader({ dataset, batchSize: 2, collate: DataCollatorWithPadding(tokenizer) }));
     const { inputIds, attentionMask, tokenTypeIds, labels } = batch!.tensors;
     const longest = Math.max(...dataset.lengths);
     for (const tensor of [inputIds, attentionMask, tokenTypeIds]) {
@@ -142,12 +141,12 @@ describe("text batches", () => {
     );
     expect(labels).toEqual(tensorData("int32", [2], Int32Array.of(1, 0)));
     // Collating plain rows gives the same batch.
-    expect(collateText(tokenizer)(examples)).toEqual(batch!.tensors);
+    expect(DataCollatorWithPadding(tokenizer)(examples)).toEqual(batch!.tensors);
   });
 
   it("rounds lengths up, makes regression labels float32, and leaves token types out for RoBERTa's kind", async () => {
     const tokenizer = await Tokenizer.fromFolder(`${golden}tiny-bpe`);
-    const collate = collateText(tokenizer, { padToMultipleOf: 8, problemType: "regression" });
+    const collate = DataCollatorWithPadding(tokenizer, { padToMultipleOf: 8, problemType: "regression" });
     const tensors = collate([
       { text: "a small model", label: 0.5 },
       { text: "learns", label: 2 },
@@ -263,32 +262,5 @@ describe("image batches", () => {
     let flipped = 0;
     for (let i = 0; i < 2000; i++) flipped += randomHorizontalFlip()(image, random).data[0] === 255 ? 1 : 0;
     expect(Math.abs(flipped - 1000)).toBeLessThan(112);
-  });
-});
-
-describe("validateBatch", () => {
-  const batch = (ids: number[], labels: number[], dtype: "int32" | "float32" = "int32"): Batch => ({
-    indices: [17, 4],
-    tensors: {
-      inputIds: tensorData("int32", [2, 2], Int32Array.from(ids)),
-      labels:
-        dtype === "int32"
-          ? tensorData("int32", [2], Int32Array.from(labels))
-          : tensorData("float32", [2], Float32Array.from(labels)),
-    },
-  });
-  const limits = { numLabels: 3, vocabSize: 10, maxSequenceLength: 2 };
-
-  it("passes good batches, the ignored label included", () => {
-    expect(() => validateBatch(batch([0, 1, 2, 9], [0, 2]), limits)).not.toThrow();
-    expect(() => validateBatch(batch([0, 1, 2, 9], [-100, 2]), limits)).not.toThrow();
-  });
-
-  it("names the row of a label or token out of range", () => {
-    expect(() => validateBatch(batch([0, 1, 2, 9], [0, 3]), limits)).toThrow(/row 4 has the label 3/);
-    expect(() => validateBatch(batch([0, 1, 2, 9], [-1, 0]), limits)).toThrow(/row 17 has the label -1/);
-    expect(() => validateBatch(batch([0, 1, 10, 9], [0, 1]), limits)).toThrow(/row 4 holds the token id 10/);
-    expect(() => validateBatch(batch([0, 1, 2, 3], [0, 1]), { maxSequenceLength: 1 })).toThrow(/1 positions/);
-    expect(() => validateBatch(batch([0, 1, 2, 3], [0, Number.NaN], "float32"), {})).toThrow(/row 4 has the label NaN/);
   });
 });

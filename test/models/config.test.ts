@@ -18,7 +18,7 @@ const hostile: [string, () => unknown, string, string][] = [
     "a head for the other kind of input",
     () => AutoModelForImageClassification.fromConfig({ model_type: "bert" }),
     "unsupported",
-    "imageClassification",
+    "AutoModelForImageClassification",
   ],
   ["a size below zero", () => bert({ hidden_size: -4 }), "invalid-config", "hidden_size"],
   ["a size of text", () => bert({ hidden_size: "768" }), "invalid-config", "hidden_size"],

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { ModelInputs } from "graft-peft";
+import { camelCase } from "#graft/case";
 import { openSafetensors, readAllTensors } from "#graft/safetensors/read";
 import { type TensorData, toFloat32 } from "#graft/tensor-data";
 
@@ -11,17 +12,11 @@ export async function readTensors(path: string): Promise<Map<string, TensorData>
   return readAllTensors(await openSafetensors(path));
 }
 
-const names = {
-  inputIds: "input_ids",
-  attentionMask: "attention_mask",
-  tokenTypeIds: "token_type_ids",
-  pixelValues: "pixel_values",
-} as const;
+const inputNames = ["input_ids", "attention_mask", "token_type_ids", "pixel_values"];
 
 /** The model inputs of a golden file, labels aside. */
 export function inputsOf(io: ReadonlyMap<string, TensorData>): ModelInputs {
-  const found = Object.entries(names).filter(([, name]) => io.has(name));
-  return Object.fromEntries(found.map(([key, name]) => [key, io.get(name)]));
+  return Object.fromEntries(inputNames.filter((name) => io.has(name)).map((name) => [camelCase(name), io.get(name)]));
 }
 
 /** Largest absolute difference; infinite for other shapes. */

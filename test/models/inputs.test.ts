@@ -34,7 +34,7 @@ const bad: [string, { prepareInputs(inputs: ModelInputs): unknown }, ModelInputs
   ["an empty batch", bert, { inputIds: [] }, "shape-mismatch", "inputIds"],
   ["empty rows", bert, { inputIds: [[]] }, "shape-mismatch", "empty"],
   ["rows of different lengths", bert, { inputIds: [[1, 2], [3]] }, "invalid-argument", "lengths"],
-  ["one row without a batch", bert, { inputIds: [1, 2] }, "shape-mismatch", "2 axes"],
+  ["one row without a batch", bert, { inputIds: [1, 2] }, "shape-mismatch", "2 dimensions"],
   ["fractions as ids", bert, { inputIds: [[1.5]] }, "dtype-mismatch", "inputIds"],
   ["float tensors as ids", bert, { inputIds: pixels(1, 4) }, "dtype-mismatch", "float32"],
   ["data that do not fill the shape", bert, { inputIds: shortData }, "shape-mismatch", "3 elements"],
@@ -48,8 +48,8 @@ const bad: [string, { prepareInputs(inputs: ModelInputs): unknown }, ModelInputs
   ["more labels than rows", bert, { inputIds: row(2), labels: [0, 1] }, "shape-mismatch", "labels"],
   ["class ids for several labels", multilabel, { inputIds: row(2), labels: [2] }, "invalid-label", "from 0 to 1"],
   ["a target that is no number", regression, { inputIds: row(2), labels: [Number.NaN] }, "invalid-label", "NaN"],
-  ["an image of another size", vit, { pixelValues: pixels(1, 3, 16, 16) }, "shape-mismatch", "axis 2 must be 32"],
-  ["an image with one channel", vit, { pixelValues: pixels(1, 1, 32, 32) }, "shape-mismatch", "axis 1 must be 3"],
+  ["an image of another size", vit, { pixelValues: pixels(1, 3, 16, 16) }, "shape-mismatch", "dimension 2 must be 32"],
+  ["an image with one channel", vit, { pixelValues: pixels(1, 1, 32, 32) }, "shape-mismatch", "dimension 1 must be 3"],
   ["pixels that are still bytes", vit, { pixelValues: bytes }, "dtype-mismatch", "uint8"],
 ];
 
@@ -63,6 +63,35 @@ describe("inputs that do not fit are refused before the engine sees them", () =>
   it("the call itself rejects, and the model goes on working", async () => {
     await expect(bert({ inputIds: [[99]] })).rejects.toMatchObject({ code: "invalid-token" });
     expect((await bert({ inputIds: [[9, 8]] })).logits.shape).toEqual([1, 3]);
+  });
+});
+
+describe("a batch of a data set", () => {
+  const batch = (inputIds: number[][], labels: number[]): ModelInputs => ({ inputIds, labels });
+  const check = (model: typeof bert, inputs: ModelInputs) => () => model.prepareInputs(inputs, [17, 4]);
+
+  it("may hold ignored labels", () => {
+    expect(check(bert, batch([row(2)[0]!, row(2)[0]!], [0, 2]))).not.toThrow();
+    expect(check(bert, batch([row(2)[0]!, row(2)[0]!], [-100, 2]))).not.toThrow();
+  });
+
+  it("is refused with the row's number", () => {
+    const ids = [row(2)[0]!, row(2)[0]!];
+    expect(check(bert, batch(ids, [0, 3]))).toThrow(/row 4 has the label 3; .* takes 0 to 2/);
+    expect(check(bert, batch(ids, [-1, 0]))).toThrow(/row 17 has the label -1/);
+    expect(
+      check(
+        bert,
+        batch(
+          [
+            [0, 1],
+            [64, 9],
+          ],
+          [0, 1],
+        ),
+      ),
+    ).toThrow(/row 4, position 0, holds the token id 64; .* 0 to 63/);
+    expect(check(regression, batch(ids, [0, Number.NaN]))).toThrow(/row 4 has the label NaN/);
   });
 });
 

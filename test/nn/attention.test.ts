@@ -8,8 +8,8 @@ import {
   Linear,
   Past,
   Sites,
-  scores,
   Stream,
+  scores,
   Trace,
   weigh,
 } from "#graft/nn/index";

@@ -2,8 +2,8 @@ import { AutoModelForImageClassification, AutoModelForSequenceClassification, ty
 import { describe, expect, onTestFinished, test } from "vitest";
 import { add, concat, type Dim, expand, initializer, matMul, mul, relu, slice, type Tensor } from "#graft/graph/index";
 import { architectures, modelTypes } from "#graft/models/auto";
-import type { InputName, InputRule } from "#graft/models/inputs";
 import type { Network } from "#graft/models/network";
+import { portsOf } from "#graft/models/ports";
 import { traceNetwork } from "#graft/models/trace-network";
 import {
   type Attachment,
@@ -199,8 +199,7 @@ const networks = modelTypes.flatMap((type) => architectures[type].heads.map((hea
 
 describe.each(networks)("every site of %s, %s", (type, head) => {
   const make = () => architectures[type].create(head, { model_type: type, ...small }, "config", {});
-  const write = (network: Network) =>
-    traceNetwork(network, "eval", Object.entries(network.inputs) as [InputName, InputRule][], false);
+  const write = (network: Network) => traceNetwork(network, "eval", portsOf(network.inputs), false);
   const bytes = (network: Network) => {
     const { trace, outputs } = write(network);
     const inputs = [...trace.inputs.values(), ...trace.parameters.values()];

@@ -3,11 +3,15 @@ import { describe, expect, it } from "vitest";
 import {
   accuracy,
   argMax,
+  entityScores,
+  evaluateMetrics,
   type F1Average,
   f1,
   matthewsCorrelation,
+  metricNames,
   metrics,
   pearson,
+  seqeval,
 } from "#graft/training/metrics/index";
 
 interface Rows {
@@ -37,8 +41,70 @@ describe("metrics equal scikit-learn's", () => {
   });
 
   it("the registry names what each metric returns", () => {
-    const rows = { predictions: Int32Array.of(0, 1, 1), references: Int32Array.of(0, 1, 0) };
-    for (const [name, metric] of Object.entries(metrics)) expect(Object.keys(metric(rows))).toEqual([name]);
+    const logits = Float32Array.of(2, 1, 0, 1, 0, 1);
+    const evaluation = {
+      predictions: { dtype: "float32" as const, shape: [3, 2], data: logits },
+      labelIds: { dtype: "int32" as const, shape: [3], data: Int32Array.of(0, 1, 0) },
+      id2label: { 0: "O", 1: "B-PER" },
+    };
+    const values = { ...evaluation, predictions: { dtype: "float32" as const, shape: [3, 1], data: logits.slice(3) } };
+    for (const name of metricNames) {
+      const given = metrics[name].kind === "values" ? values : evaluation;
+      expect(Object.keys(evaluateMetrics([name], given))).toEqual(metrics[name].gives);
+    }
+  });
+});
+
+interface TagCase {
+  gold: string[][];
+  predicted: string[][];
+  precision: number;
+  recall: number;
+  f1: number;
+  accuracy: number | null;
+  types: Record<string, { precision: number; recall: number; f1: number; number: number }>;
+}
+
+const tagged: { cases: TagCase[] } = JSON.parse(
+  readFileSync(new URL("../golden/training/seqeval.json", import.meta.url), "utf8"),
+);
+
+describe("entities are counted as seqeval's default mode counts them", () => {
+  it.each(tagged.cases.map((expected, index) => ({ index, expected })))("case $index", ({ expected }) => {
+    const { gold: references, predicted: predictions, accuracy, types } = expected;
+    if (accuracy === null) {
+      expect(() => seqeval({ predictions, references })).toThrow(/no words/);
+      return;
+    }
+    const found = seqeval({ predictions, references });
+    for (const name of ["precision", "recall", "f1", "accuracy"] as const) {
+      expect(found[name], name).toBeCloseTo(expected[name]!, 12);
+    }
+    const scores = entityScores({ predictions, references });
+    expect(Object.keys(scores)).toEqual(Object.keys(types));
+    for (const [type, { precision, recall, f1, number }] of Object.entries(types)) {
+      expect(scores[type]!.number).toBe(number);
+      expect(scores[type]!.precision).toBeCloseTo(precision, 12);
+      expect(scores[type]!.recall).toBeCloseTo(recall, 12);
+      expect(scores[type]!.f1).toBeCloseTo(f1, 12);
+    }
+  });
+
+  it("tokens that do not count are left out", () => {
+    const id2label = { 0: "O", 1: "B-PER", 2: "I-PER" };
+    const classes = [1, 2, 0, 0, 1, 0, 1, 1];
+    const evaluation = {
+      predictions: {
+        dtype: "float32" as const,
+        shape: [2, 4, 3],
+        data: Float32Array.from(classes.flatMap((one) => [0, 1, 2].map((id) => (id === one ? 1 : 0)))),
+      },
+      labelIds: { dtype: "int32" as const, shape: [2, 4], data: Int32Array.of(-100, 1, 2, 0, 1, 0, -100, -100) },
+      id2label,
+    };
+    // Counted: I-PER O O against B-PER I-PER O, and B-PER O against B-PER O.
+    expect(evaluateMetrics(["accuracy"], evaluation)).toEqual({ accuracy: 3 / 5 });
+    expect(evaluateMetrics(["seqeval"], evaluation)).toEqual({ precision: 0.5, recall: 0.5, f1: 0.5, accuracy: 3 / 5 });
   });
 });
 

@@ -1,4 +1,5 @@
 import { GraftError } from "../../errors.js";
+import type { ProblemType } from "../../problem-type.js";
 import { type TensorData, tensorData } from "../../tensor-data.js";
 
 /** A model's inputs by name: inputIds, attentionMask, tokenTypeIds (int32), pixelValues (float32), labels. */
@@ -10,16 +11,16 @@ export interface Batch {
   readonly indices: readonly number[];
 }
 
-/** "regression" makes labels float32, the others int32 class ids. */
-export type ProblemType = "single_label_classification" | "regression";
+/** The kinds of labels that rows hold: a class id or a value each. */
+export type RowProblemType = Exclude<ProblemType, "multi_label_classification">;
 
 /** Typed arrays would take "cat" for 0 and 1.5 for 1. */
-const fits: { readonly [P in ProblemType]: (label: unknown) => boolean } = {
+const fits: { readonly [P in RowProblemType]: (label: unknown) => boolean } = {
   single_label_classification: Number.isInteger,
   regression: (label) => typeof label === "number",
 };
 
-function invalidLabel(label: unknown, problemType: ProblemType): GraftError {
+function invalidLabel(label: unknown, problemType: RowProblemType): GraftError {
   const shown = typeof label === "string" ? JSON.stringify(label) : String(label);
   const isValue = problemType === "regression";
   return new GraftError(
@@ -37,7 +38,7 @@ function invalidLabel(label: unknown, problemType: ProblemType): GraftError {
  */
 export function labelTensor(
   rows: readonly { readonly label?: number }[],
-  problemType: ProblemType = "single_label_classification",
+  problemType: RowProblemType = "single_label_classification",
 ): { labels?: TensorData } {
   const values = rows.map((row) => row.label).filter((label) => label !== undefined);
   if (values.length === 0) return {};

@@ -10,7 +10,7 @@ export interface DataLoaderOptions<Row> {
   readonly dataset: Dataset<Row>;
   /** Rows of a batch, at least 1; the last batch may have fewer. */
   readonly batchSize: number;
-  /** Stacks rows to a model's inputs: `collateText(...)`, `collateImages(...)`. */
+  /** Stacks rows to a model's inputs: `DataCollatorWithPadding(...)`, `collateImages(...)`. */
   readonly collate: (rows: readonly Row[]) => BatchTensors;
   /** Default "sequential". */
   readonly sampler?: SamplingStrategy | Sampler;

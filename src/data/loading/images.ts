@@ -7,7 +7,7 @@ import type { PixelTensor } from "../images/pixel-tensor.js";
 import type { ImageProcessor } from "../images/processor.js";
 import type { RawImage } from "../images/raw-image.js";
 import type { Transform } from "../images/transforms.js";
-import { type BatchTensors, labelTensor, type ProblemType } from "./batch.js";
+import { type BatchTensors, labelTensor, type RowProblemType } from "./batch.js";
 
 /** Pixels of one picture, float32 [channels, height, width], with its label. */
 export interface PreparedImage {
@@ -68,7 +68,7 @@ const AUGMENT_STREAM = 0xa06;
 export function collateImages({
   problemType,
 }: {
-  problemType?: ProblemType;
+  problemType?: RowProblemType;
 } = {}): (rows: readonly PreparedImage[]) => BatchTensors {
   return (rows) => {
     const shape = rows[0]?.pixelValues.shape ?? [];

@@ -1,7 +1,7 @@
 import type { Dataset, TextExample } from "../dataset.js";
 import type { Encoding, PaddingOptions } from "../tokenizing/padding.js";
 import type { EncodeOptions, Tokenizer } from "../tokenizing/tokenizer.js";
-import { type BatchTensors, labelTensor, type ProblemType } from "./batch.js";
+import { type BatchTensors, labelTensor, type RowProblemType } from "./batch.js";
 
 /** Token ids of one row, with its label. */
 export interface TokenizedExample extends Encoding {
@@ -39,19 +39,19 @@ function tokenizeExample(
   };
 }
 
-/** Options of `collateText`. */
-export interface CollateTextOptions extends PaddingOptions {
+/** Options of `DataCollatorWithPadding`. */
+export interface DataCollatorWithPaddingOptions extends PaddingOptions {
   /** Default "single_label_classification". */
-  readonly problemType?: ProblemType;
+  readonly problemType?: RowProblemType;
 }
 
 /**
  * Makes batches of tokenised or plain rows: inputIds, attentionMask (and tokenTypeIds where the model takes them) int32
  * [batch, sequence], padded to the longest row; labels int32 (regression: float32) [batch].
  */
-export function collateText(
+export function DataCollatorWithPadding(
   tokenizer: Tokenizer,
-  { problemType, ...padding }: CollateTextOptions = {},
+  { problemType, ...padding }: DataCollatorWithPaddingOptions = {},
 ): (rows: readonly (TokenizedExample | TextExample)[]) => BatchTensors {
   const encodeOptions = padding.maxLength === undefined ? {} : { maxLength: padding.maxLength };
   return (rows) => {

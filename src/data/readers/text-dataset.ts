@@ -1,4 +1,5 @@
 import { type RowRange, requireRows, selectRows, type TextExample } from "../dataset.js";
+import type { RowProblemType } from "../loading/batch.js";
 import type { DelimitedOptions } from "./delimited.js";
 import { inferLabel2id, type Label2Id, labelId, labelNames, labelValue, type RawLabel } from "./labels.js";
 import { readTable, type TableFormat } from "./registry.js";
@@ -19,7 +20,7 @@ export interface TextLabels {
   /** Class ids. Default: class numbers as they are, or the sorted class names of this file. */
   readonly label2id?: Label2Id;
   /** "regression" reads labels as numbers. Default "single_label_classification". */
-  readonly problemType?: "single_label_classification" | "regression";
+  readonly problemType?: RowProblemType;
 }
 
 /** Options of `readTextDataset`. */

@@ -53,7 +53,8 @@ export class Tokenizer {
   /** `model_max_length` of tokenizer_config.json; undefined if it is missing or "very large". */
   readonly modelMaxLength: number | undefined;
   private readonly template: Template;
-  private readonly paddingSide: "right" | "left";
+  /** Where `padBatch` fills rows up. */
+  readonly paddingSide: "right" | "left";
   private readonly padTokenTypeId: number;
   private readonly truncationSide: TruncationSide;
   /** What a whole word that the vocabulary lacks becomes (WordLevel); the other models have it in their stages. */

@@ -11,9 +11,12 @@ import {
   type TransformerLayer,
 } from "../../nn/index.js";
 import { configError, fields, parseConfig, transformerFields, unsupportedConfig } from "../config.js";
-import { firstPosition, headOutputs, requireInput } from "../heads.js";
-import type { InputRules } from "../inputs.js";
-import { Network, type NetworkInputs, type NetworkOutputs } from "../network.js";
+import { classification } from "../heads/classification.js";
+import { firstPosition } from "../heads/first-position.js";
+import { type Head, withLoss } from "../heads/head.js";
+import { tokenClassification } from "../heads/token-classification.js";
+import { Network, requireInput } from "../network.js";
+import type { NetworkInputs, NetworkOutputs, Ports } from "../ports.js";
 import { BertEmbeddings, BertEncoder, bertLinear, type EncoderConfig } from "./encoder.js";
 
 /** The fields that BERT and RoBERTa share; defaults are transformers'. */
@@ -58,7 +61,7 @@ export function parseBertConfig(raw: Readonly<Record<string, unknown>>, what: st
 }
 
 /** What a BERT-like network reads; `positions` is the longest sequence that its position table allows. */
-export function textInputs(config: EncoderConfig, positions: number): InputRules {
+export function textInputs(config: EncoderConfig, positions: number): Ports {
   const shape = ["batch", "sequence"];
   return {
     inputIds: {
@@ -90,18 +93,22 @@ export class Pooler extends Module {
 /** BertModel: embeddings, encoder, pooler. */
 export class BertModel extends Network {
   readonly className = "BertModel";
-  readonly hasHead = false;
-  readonly inputs: InputRules;
+  readonly head = null;
+  readonly inputs: Ports;
   readonly embeddings: BertEmbeddings;
   readonly encoder: BertEncoder;
-  readonly pooler: Pooler;
+  readonly pooler: Pooler | null;
 
-  constructor(readonly config: BertConfig) {
+  /** @param withPooler false inside token classifiers, which read the encoder's output themselves */
+  constructor(
+    readonly config: BertConfig,
+    withPooler = true,
+  ) {
     super();
     this.inputs = textInputs(config, config.maxPositionEmbeddings);
     this.embeddings = this.child("embeddings", new BertEmbeddings(config));
     this.encoder = this.child("encoder", new BertEncoder(config));
-    this.pooler = this.child("pooler", new Pooler(config));
+    this.pooler = withPooler ? this.child("pooler", new Pooler(config)) : null;
   }
 
   override get layers(): readonly (Module & TransformerLayer)[] {
@@ -112,7 +119,7 @@ export class BertModel extends Network {
     return this.embeddings.sites;
   }
 
-  forward(trace: Trace, inputs: NetworkInputs): { lastHiddenState: Tensor; poolerOutput: Tensor } {
+  forward(trace: Trace, inputs: NetworkInputs): { lastHiddenState: Tensor; poolerOutput?: Tensor } {
     return this.scoped(() => {
       const { positionEmbeddings } = this.embeddings;
       const text = { ...inputs, inputIds: requireInput(inputs, "inputIds") };
@@ -123,6 +130,7 @@ export class BertModel extends Network {
       });
       const mask = new AttentionMask({ padding: attentionMask, scope: this.path });
       const lastHiddenState = this.encoder.forward(trace, new Stream({ hidden, mask })).hidden;
+      if (!this.pooler) return { lastHiddenState };
       return { lastHiddenState, poolerOutput: this.pooler.forward(trace, lastHiddenState) };
     });
   }
@@ -131,13 +139,14 @@ export class BertModel extends Network {
 /** BertForSequenceClassification: a Linear on the pooled output. */
 export class BertForSequenceClassification extends Network {
   readonly className = "BertForSequenceClassification";
-  readonly hasHead = true;
-  readonly inputs: InputRules;
+  readonly head: Head;
+  readonly inputs: Ports;
   readonly bert: BertModel;
   readonly classifier: LinearLike;
 
   constructor(readonly config: BertConfig) {
     super();
+    this.head = classification(config);
     this.bert = this.child("bert", new BertModel(config));
     this.inputs = this.bert.inputs;
     this.classifier = this.child("classifier", bertLinear(config, config.hiddenSize, config.numLabels));
@@ -147,8 +156,34 @@ export class BertForSequenceClassification extends Network {
     const { poolerOutput } = this.bert.forward(trace, inputs);
     return this.scoped(() => {
       const dropout = this.config.classifierDropout ?? this.config.hiddenDropoutProb;
-      const logits = this.classifier.forward(trace, trace.dropout(poolerOutput, dropout));
-      return headOutputs(this.config, logits, inputs);
+      const logits = this.classifier.forward(trace, trace.dropout(poolerOutput as Tensor, dropout));
+      return withLoss(this.head, { logits }, inputs);
+    });
+  }
+}
+
+/** BertForTokenClassification: dropout and a Linear on every position. */
+export class BertForTokenClassification extends Network {
+  readonly className = "BertForTokenClassification";
+  readonly head: Head;
+  readonly inputs: Ports;
+  readonly bert: BertModel;
+  readonly classifier: LinearLike;
+
+  constructor(readonly config: BertConfig) {
+    super();
+    this.head = tokenClassification(config);
+    this.bert = this.child("bert", new BertModel(config, false));
+    this.inputs = this.bert.inputs;
+    this.classifier = this.child("classifier", bertLinear(config, config.hiddenSize, config.numLabels));
+  }
+
+  forward(trace: Trace, inputs: NetworkInputs): NetworkOutputs {
+    const { lastHiddenState } = this.bert.forward(trace, inputs);
+    return this.scoped(() => {
+      const dropout = this.config.classifierDropout ?? this.config.hiddenDropoutProb;
+      const logits = this.classifier.forward(trace, trace.dropout(lastHiddenState, dropout));
+      return withLoss(this.head, { logits }, inputs);
     });
   }
 }

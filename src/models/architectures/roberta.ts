@@ -12,9 +12,12 @@ import {
   type TransformerLayer,
 } from "../../nn/index.js";
 import { configError, parseConfig } from "../config.js";
-import { firstPosition, headOutputs, requireInput } from "../heads.js";
-import type { InputRules } from "../inputs.js";
-import { Network, type NetworkInputs, type NetworkOutputs } from "../network.js";
+import { classification } from "../heads/classification.js";
+import { firstPosition } from "../heads/first-position.js";
+import { type Head, withLoss } from "../heads/head.js";
+import { tokenClassification } from "../heads/token-classification.js";
+import { Network, requireInput } from "../network.js";
+import type { NetworkInputs, NetworkOutputs, Ports } from "../ports.js";
 import { bertFields, checkBertConfig, Pooler, textInputs } from "./bert.js";
 import { BertEmbeddings, BertEncoder, bertLinear } from "./encoder.js";
 
@@ -39,8 +42,8 @@ export function parseRobertaConfig(raw: Readonly<Record<string, unknown>>, what:
 /** RobertaModel: BERT's body with positions that skip padding (Liu et al. 2019). */
 export class RobertaModel extends Network {
   readonly className = "RobertaModel";
-  readonly hasHead = false;
-  readonly inputs: InputRules;
+  readonly head = null;
+  readonly inputs: Ports;
   readonly embeddings: BertEmbeddings;
   readonly encoder: BertEncoder;
   readonly pooler: Pooler | null;
@@ -116,13 +119,14 @@ class ClassificationHead extends Module {
 /** RobertaForSequenceClassification. */
 export class RobertaForSequenceClassification extends Network {
   readonly className = "RobertaForSequenceClassification";
-  readonly hasHead = true;
-  readonly inputs: InputRules;
+  readonly head: Head;
+  readonly inputs: Ports;
   readonly roberta: RobertaModel;
   readonly classifier: Module & LinearLike;
 
   constructor(readonly config: RobertaConfig) {
     super();
+    this.head = classification(config);
     this.roberta = this.child("roberta", new RobertaModel(config, false));
     this.inputs = this.roberta.inputs;
     this.classifier = this.child("classifier", new ClassificationHead(config));
@@ -130,6 +134,32 @@ export class RobertaForSequenceClassification extends Network {
 
   forward(trace: Trace, inputs: NetworkInputs): NetworkOutputs {
     const { lastHiddenState } = this.roberta.forward(trace, inputs);
-    return headOutputs(this.config, this.classifier.forward(trace, lastHiddenState), inputs);
+    return withLoss(this.head, { logits: this.classifier.forward(trace, lastHiddenState) }, inputs);
+  }
+}
+
+/** RobertaForTokenClassification: dropout and a Linear on every position. */
+export class RobertaForTokenClassification extends Network {
+  readonly className = "RobertaForTokenClassification";
+  readonly head: Head;
+  readonly inputs: Ports;
+  readonly roberta: RobertaModel;
+  readonly classifier: LinearLike;
+
+  constructor(readonly config: RobertaConfig) {
+    super();
+    this.head = tokenClassification(config);
+    this.roberta = this.child("roberta", new RobertaModel(config, false));
+    this.inputs = this.roberta.inputs;
+    this.classifier = this.child("classifier", bertLinear(config, config.hiddenSize, config.numLabels));
+  }
+
+  forward(trace: Trace, inputs: NetworkInputs): NetworkOutputs {
+    const { lastHiddenState } = this.roberta.forward(trace, inputs);
+    return this.scoped(() => {
+      const dropout = this.config.classifierDropout ?? this.config.hiddenDropoutProb;
+      const logits = this.classifier.forward(trace, trace.dropout(lastHiddenState, dropout));
+      return withLoss(this.head, { logits }, inputs);
+    });
   }
 }

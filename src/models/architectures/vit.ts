@@ -16,9 +16,11 @@ import {
   truncatedNormal,
 } from "../../nn/index.js";
 import { configError, fields, parseConfig, transformerFields } from "../config.js";
-import { firstPosition, headOutputs, requireInput } from "../heads.js";
-import type { InputRules } from "../inputs.js";
-import { Network, type NetworkInputs, type NetworkOutputs } from "../network.js";
+import { classification } from "../heads/classification.js";
+import { firstPosition } from "../heads/first-position.js";
+import { type Head, withLoss } from "../heads/head.js";
+import { Network, requireInput } from "../network.js";
+import type { NetworkInputs, NetworkOutputs, Ports } from "../ports.js";
 import { PatchEmbeddings } from "./patch-embeddings.js";
 import { SelfAttention } from "./self-attention.js";
 
@@ -197,8 +199,8 @@ class VitPooler extends Module {
 /** ViTModel: the Vision Transformer (Dosovitskiy et al. 2021). */
 export class VitModel extends Network {
   readonly className = "ViTModel";
-  readonly hasHead = false;
-  readonly inputs: InputRules;
+  readonly head = null;
+  readonly inputs: Ports;
   readonly embeddings: VitEmbeddings;
   readonly encoder: VitEncoder;
   readonly layernorm: LayerNorm;
@@ -240,13 +242,14 @@ export class VitModel extends Network {
 /** ViTForImageClassification: a Linear on the class token. */
 export class VitForImageClassification extends Network {
   readonly className = "ViTForImageClassification";
-  readonly hasHead = true;
-  readonly inputs: InputRules;
+  readonly head: Head;
+  readonly inputs: Ports;
   readonly vit: VitModel;
   readonly classifier: LinearLike;
 
   constructor(readonly config: VitConfig) {
     super();
+    this.head = classification(config);
     this.vit = this.child("vit", new VitModel(config, false));
     this.inputs = this.vit.inputs;
     this.classifier = this.child("classifier", vitLinear(config, config.hiddenSize, config.numLabels));
@@ -254,6 +257,7 @@ export class VitForImageClassification extends Network {
 
   forward(trace: Trace, inputs: NetworkInputs): NetworkOutputs {
     const { lastHiddenState } = this.vit.forward(trace, inputs);
-    return headOutputs(this.config, this.classifier.forward(trace, firstPosition(lastHiddenState)), inputs);
+    const logits = this.classifier.forward(trace, firstPosition(lastHiddenState));
+    return withLoss(this.head, { logits }, inputs);
   }
 }

@@ -162,7 +162,6 @@ export function configClass<T extends OptionTable>(spec: ConfigSpec<T>): ConfigC
         options[field] = value;
       }
       const values = checkedOptions(table, options, where, (field) => keyOf(table, field));
-      // biome-ignore lint/complexity/noThisInStatic: the class of the method, which extends this one.
       return new this(values, (raw.auto_mapping ?? null) as AutoMapping | null);
     }
   }

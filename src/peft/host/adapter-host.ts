@@ -31,7 +31,7 @@ function replace(network: Network, old: Module, replacement: Module): void {
 /** Takes one wrapper out of those that stand around a module. */
 function unwrap(network: Network, wrapper: Wrapper): void {
   const outermost = network.find(wrapper.path);
-  if (outermost === wrapper) return replace(network, wrapper, wrapper.base);
+  if (outermost === wrapper) replace(network, wrapper, wrapper.base);
   for (let outer = outermost; outer instanceof Wrapper; outer = outer.base) {
     if (outer.base === wrapper) outer.base = wrapper.base;
   }

@@ -13,7 +13,7 @@ function inject(host: Host): Injection {
   const biases = [...host.network.parameters()].filter((one) => one.name.endsWith("bias") && !saved.has(one));
   const copies = host.copy(biases);
   return {
-    targets: [],
+    targets: biases.map(({ name }) => name.slice(0, -".bias".length)),
     merge: biases.map((parameter, index) => ({ parameter, write: (trace) => trace.parameter(copies[index]!) })),
   };
 }

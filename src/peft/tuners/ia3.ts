@@ -84,7 +84,7 @@ class Ia3Layer extends TunerLayer {
     this.vector = host.parameter(`${linear.path}.ia3_l`, shape, { initializer: startsAtOne ? ones : normal(1) });
   }
 
-  get signature(): string {
+  signature(): string {
     return this.isFeedforward ? "input" : "output";
   }
 

@@ -1,27 +1,31 @@
 import { GraftError } from "../../errors.js";
+import type { ModelConfig } from "../../models/index.js";
 import { nearest } from "../../nearest.js";
-import type { ComputeMetrics, MetricInput, MetricName } from "../../training/index.js";
-import { argMax, f1, metrics } from "../../training/index.js";
+import type { ProblemType } from "../../problem-type.js";
+import { type TaskName, tasks } from "../../tasks/index.js";
+import type { ComputeMetrics, MetricKind, MetricName } from "../../training/index.js";
+import { evaluateMetrics, metrics } from "../../training/index.js";
 
-/** Which metrics compare values; the others compare classes. */
-const comparesValues: { readonly [K in MetricName]: boolean } = {
-  accuracy: false,
-  f1: false,
-  matthews_correlation: false,
-  pearson: true,
+const compared: { readonly [K in MetricKind]: string } = {
+  classes: "classes",
+  values: "values",
+  tags: "the tags of sentences",
 };
 
-/** @throws GraftError `invalid-config` for a metric of the other kind of task */
-function chosenMetrics(names: readonly MetricName[] | undefined, isRegression: boolean): readonly MetricName[] {
-  const unfit = names?.find((name) => comparesValues[name] !== isRegression);
-  if (unfit === undefined) return names ?? [isRegression ? "pearson" : "accuracy"];
-  const fitting = Object.entries(comparesValues).flatMap(([name, ofValues]) =>
-    ofValues === isRegression ? [name] : [],
-  );
+/** @throws GraftError `invalid-config` for a metric of another kind of task */
+function chosenMetrics(
+  names: readonly MetricName[] | undefined,
+  task: TaskName,
+  problemType: ProblemType,
+): readonly MetricName[] {
+  const { choices, usual } = tasks[task].metrics(problemType);
+  const unfit = names?.find((name) => !choices.includes(name));
+  if (unfit === undefined) return names ?? [usual];
+  const isRegression = problemType === "regression";
   throw new GraftError(
     "invalid-config",
-    `the metric ${unfit} compares ${isRegression ? "classes, but the task is regression" : "values, but the task has classes"}`,
-    `Metrics for this task: ${fitting.join(", ")}.`,
+    `the metric ${unfit} compares ${compared[metrics[unfit].kind]}, but the task is ${isRegression ? "regression" : task}`,
+    `Metrics for this task: ${choices.join(", ")}.`,
     { option: "metrics" },
   );
 }
@@ -33,42 +37,35 @@ function chosenMetrics(names: readonly MetricName[] | undefined, isRegression: b
 export function requireMetric(
   wanted: string | null,
   names: readonly MetricName[] | undefined,
-  isRegression: boolean,
+  task: TaskName,
+  problemType: ProblemType,
 ): void {
-  const known: string[] = ["loss", ...chosenMetrics(names, isRegression)];
+  const known = ["loss", ...chosenMetrics(names, task, problemType).flatMap((name) => metrics[name].gives)];
   const plain = wanted?.replace(/^eval_/, "") ?? "loss";
   if (known.includes(plain)) return;
-  const isComputable = Object.hasOwn(metrics, plain);
+  const { choices } = tasks[task].metrics(problemType);
+  const addable = choices.find((name) => metrics[name].gives.includes(plain));
   throw new GraftError(
     "invalid-config",
     `metricForBestModel is "${wanted}", but evaluations compute ${known.join(", ")}`,
-    isComputable ? `Add ${plain} to the run's metrics.` : `Did you mean "${nearest(plain, known, 1)[0]}"?`,
+    addable ? `Add ${addable} to the run's metrics.` : `Did you mean "${nearest(plain, known, 1)[0]}"?`,
     { option: "metricForBestModel" },
   );
 }
 
 /**
- * What evaluations compute, by name. F1 of more than two classes is the mean over them ("macro").
- * @param names default: accuracy, or pearson for regression
+ * What evaluations compute, by name.
+ * @param names default: the task's usual metric
  */
 export function computeMetricsOf(
   names: readonly MetricName[] | undefined,
-  numLabels: number,
-  isRegression: boolean,
+  task: TaskName,
+  { id2label }: ModelConfig,
+  problemType: ProblemType,
 ): ComputeMetrics {
-  const chosen = chosenMetrics(names, isRegression);
-  const compute: { readonly [K in MetricName]: (input: MetricInput) => Readonly<Record<string, number>> } = {
-    ...metrics,
-    f1: (input) => f1(input, { average: numLabels > 2 ? "macro" : "binary" }),
-  };
-  return ({ predictions, labelIds }) => {
-    if (labelIds === undefined) return {};
-    const input = {
-      predictions: isRegression ? predictions.data : argMax(predictions),
-      references: labelIds.data as ArrayLike<number>,
-    };
-    return Object.assign({}, ...chosen.map((name) => compute[name](input)));
-  };
+  const chosen = chosenMetrics(names, task, problemType);
+  return ({ predictions, labelIds }) =>
+    labelIds === undefined ? {} : evaluateMetrics(chosen, { predictions, labelIds, id2label });
 }
 
 /** Metrics for people: without the pace, and under their plain names. */

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { type Option, type OptionKind, option } from "../../options/option-table.js";
-import { type MetricName, metrics } from "../../training/metrics/index.js";
+import { dataFormats, taskNames } from "../../tasks/index.js";
+import { type MetricName, metricNames } from "../../training/metrics/index.js";
 
 const path = z.string().min(1);
 const count = z.int().positive();
@@ -23,8 +24,8 @@ export const runOptions = {
   output: given("text", path, "Folder that the adapter is written to, with checkpoints and events.jsonl"),
   task: given(
     "choice",
-    z.enum(["text-classification", "image-classification"]),
-    "Default: what the model reads, texts or pictures",
+    z.enum(taskNames),
+    "Default: by the model's own head, or by what it reads: classes of texts, or of pictures",
   ),
   method: given(
     "text",
@@ -54,9 +55,9 @@ export const runOptions = {
   ),
   metrics: given(
     "list",
-    z.array(z.enum(Object.keys(metrics) as [MetricName, ...MetricName[]])).min(1),
-    "What evaluations compute. Default: accuracy, or pearson for regression",
-    `some of ${Object.keys(metrics).join(", ")}`,
+    z.array(z.enum(metricNames as [MetricName, ...MetricName[]])).min(1),
+    "What evaluations compute. Default: accuracy; pearson for regression; seqeval for tags of words",
+    `some of ${metricNames.join(", ")}`,
   ),
   backend: given("choice", z.enum(["cpu", "webgpu", "cuda"]), "What computes. Default: cpu"),
   threads: given("integer", count, "Threads of the engine. Default: one for each core", aboveZero),
@@ -67,11 +68,11 @@ export const dataOptions = {
   train: given(
     "text",
     path,
-    "Training data: a CSV, TSV or JSON-lines file of texts, or a folder with one folder of pictures for each class",
+    "Training data: a CSV, TSV or JSON-lines file of texts, a CoNLL-like or JSON-lines file of tagged words, or a folder with one folder of pictures for each class",
   ),
   eval: given("text", path, "Data that is evaluated during training"),
   test: given("text", path, "Data that is evaluated once at the end, with the weights that are saved"),
-  format: given("choice", z.enum(["csv", "tsv", "jsonl", "image-folder"]), "Default: by the file's extension"),
+  format: given("choice", z.enum(dataFormats as [string, ...string[]]), "Default: by the file's extension"),
   delimiter: given(
     "text",
     z.union([z.string().length(1), z.literal("\\t")]),
@@ -87,7 +88,7 @@ export const dataOptions = {
   textColumn: given(
     "mixed",
     column,
-    "Name or number (from 0) of the column of texts. Default: text, sentence, sentence1, question or premise",
+    "Name or number (from 0) of the column of texts. Default: text, sentence, sentence1, question or premise; of words: tokens or words, or the first",
     nameOrNumber,
   ),
   textPairColumn: given(
@@ -96,7 +97,12 @@ export const dataOptions = {
     "Column of the second text of a pair. Default: sentence2 or hypothesis beside sentence1 or premise",
     nameOrNumber,
   ),
-  labelColumn: given("mixed", column, "Default: label, labels, score or class", nameOrNumber),
+  labelColumn: given(
+    "mixed",
+    column,
+    "Name or number of the column of labels. Default: label, labels, score or class; of tags: ner_tags, tags or labels, or the last",
+    nameOrNumber,
+  ),
   maxLength: given(
     "integer",
     count,

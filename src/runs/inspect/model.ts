@@ -6,7 +6,7 @@ import { requireTuner } from "../../peft/tuners/registry.js";
 import type { Run } from "../definition/run.js";
 import { labelsOfHead } from "../models/labels.js";
 import { loadClassifier } from "../models/open.js";
-import { taskOfModel } from "../models/source.js";
+import { tasksOfModel } from "../models/source.js";
 import { heard, type Notices } from "../notices.js";
 import { adapterConfig } from "../training/adapter.js";
 
@@ -72,7 +72,8 @@ export async function summarizeModel(
   notices: Pick<Notices, "onWarning"> = {},
 ): Promise<ModelSummary> {
   const { onWarning } = heard(notices);
-  const task = await taskOfModel(folder);
+  const { usual, possible } = await tasksOfModel(folder);
+  const task = run.task !== undefined && possible.includes(run.task) ? run.task : usual;
   const own = await labelsOfHead(folder);
   const isClassifier = own !== undefined || isTuned || run.labels !== undefined || run.numLabels !== undefined;
   const labels = run.labels ? { id2label: run.labels } : run.numLabels ? { numLabels: run.numLabels } : {};

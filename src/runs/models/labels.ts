@@ -1,15 +1,17 @@
 import { platform } from "#platform";
 import type { Label2Id } from "../../data/index.js";
 import { readJsonObject } from "../../hub/json-file.js";
+import { type HeadName, headOfClass } from "../../models/index.js";
 import { type LabelMaps, labelMaps } from "../../models/labels.js";
 
 const isGeneric = (name: string): boolean => /^LABEL_\d+$/.test(name);
 
-/** The labels of the model's own head; undefined for a model that was saved without one. */
-export async function labelsOfHead(folder: string): Promise<LabelMaps | undefined> {
+/** The labels of the model's own head; undefined for a model that was saved without one, or with another than `wanted`. */
+export async function labelsOfHead(folder: string, wanted?: HeadName): Promise<LabelMaps | undefined> {
   const raw = await readJsonObject(platform.join(folder, "config.json"), "the model's config");
-  const classes = Array.isArray(raw.architectures) ? raw.architectures.map(String) : [];
-  if (!classes.some((name) => /For\w*Classification$/.test(name)) || typeof raw.id2label !== "object") return undefined;
+  const head = Array.isArray(raw.architectures) ? headOfClass(String(raw.architectures[0])) : undefined;
+  const isOther = head === undefined || head === "base" || (wanted !== undefined && head !== wanted);
+  if (isOther || typeof raw.id2label !== "object") return undefined;
   return labelMaps({ id2label: raw.id2label as Record<number, string> }, folder);
 }
 
@@ -18,9 +20,9 @@ export async function labelsOfHead(folder: string): Promise<LabelMaps | undefine
  * the data's classes make a new one.
  * @param label2id of the training data as its reader found it
  */
-export async function trainingLabels(folder: string, label2id: Label2Id): Promise<LabelMaps> {
+export async function trainingLabels(folder: string, head: HeadName, label2id: Label2Id): Promise<LabelMaps> {
   const fromData = labelMaps({ label2id }, "the training data") as LabelMaps;
-  const own = await labelsOfHead(folder);
+  const own = await labelsOfHead(folder, head);
   if (own === undefined) return fromData;
   const names = Object.keys(label2id);
   const hasNumbers = names.every(isGeneric);

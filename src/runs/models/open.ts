@@ -1,16 +1,11 @@
 import { GraftError } from "../../errors.js";
 import type { ClassifierOutputs, FromPretrainedOptions, LoadingReport, PreTrainedModel } from "../../models/index.js";
-import { AutoModelForImageClassification, AutoModelForSequenceClassification } from "../../models/index.js";
+import { type AutoClass, autoClasses } from "../../models/index.js";
 import type { LabelOptions } from "../../models/labels.js";
 import { PeftModel } from "../../peft/index.js";
+import { type TaskName, tasks } from "../../tasks/index.js";
 import { heard, type Notices } from "../notices.js";
-import type { Task } from "./settings.js";
 import type { Source } from "./source.js";
-
-const classes = {
-  "text-classification": AutoModelForSequenceClassification,
-  "image-classification": AutoModelForImageClassification,
-} as const satisfies { readonly [T in Task]: unknown };
 
 /** A classifier's head, the part that another number of classes replaces. */
 const isHead = (name: string): boolean => /(^|\.)(classifier|score)\./.test(name);
@@ -31,13 +26,14 @@ export type LoadOptions = Omit<FromPretrainedOptions, "ignoreMismatchedSizes"> &
   readonly ignoreMismatchedSizes?: boolean | "head";
 } & Pick<Notices, "onWarning">;
 
-/** A classifier of either kind. @throws GraftError as `fromPretrained` */
+/** A model with a task's head. @throws GraftError as `fromPretrained` */
 export function loadClassifier(
-  task: Task,
+  task: TaskName,
   folder: string,
   { ignoreMismatchedSizes = false, onReport, onWarning, ...options }: LoadOptions,
 ): Promise<PreTrainedModel<ClassifierOutputs>> {
-  return classes[task].fromPretrained(folder, {
+  const auto = autoClasses[tasks[task].head] as AutoClass<ClassifierOutputs>;
+  return auto.fromPretrained(folder, {
     ...options,
     ignoreMismatchedSizes: ignoreMismatchedSizes !== false,
     onReport: (report, line) => {

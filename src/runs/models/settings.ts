@@ -3,16 +3,16 @@ import { platform } from "#platform";
 import { checked } from "../../checked.js";
 import { readJsonObject, writeJson } from "../../hub/json-file.js";
 import { type LabelMaps, labelMaps } from "../../models/labels.js";
-
-export type Task = "text-classification" | "image-classification";
+import { type ProblemType, problemTypes } from "../../problem-type.js";
+import { type TaskName, taskNames } from "../../tasks/index.js";
 
 /** The file beside an adapter that holds what PEFT's files have no place for. */
 export const SETTINGS_FILE = "graft.json";
 
 /** What prediction needs to know of the training run: the names of the classes above all. */
 export interface Settings {
-  readonly task: Task;
-  readonly problemType: "single_label_classification" | "regression";
+  readonly task: TaskName;
+  readonly problemType: ProblemType;
   readonly labels: LabelMaps | undefined;
   readonly maxLength: number | undefined;
   /** How pictures were prepared, where the run said so. */
@@ -20,8 +20,8 @@ export interface Settings {
 }
 
 const schema = z.object({
-  task: z.enum(["text-classification", "image-classification"]),
-  problem_type: z.enum(["single_label_classification", "regression"]).default("single_label_classification"),
+  task: z.enum(taskNames),
+  problem_type: z.enum(problemTypes).default("single_label_classification"),
   id2label: z.record(z.string(), z.string()).nullish(),
   label2id: z.record(z.string(), z.int()).nullish(),
   max_length: z.int().positive().nullish(),

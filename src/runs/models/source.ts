@@ -2,16 +2,17 @@ import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
 import { readJsonObject } from "../../hub/json-file.js";
 import { requireFile, resolveModelFolder } from "../../hub/model-folder.js";
-import { architectures, modelTypes } from "../../models/index.js";
-import { findBaseModel } from "../../peft/index.js";
+import { architectures, headOfClass, modelTypes } from "../../models/index.js";
+import { findBaseModel, readAdapterConfig } from "../../peft/index.js";
 import { openSafetensors } from "../../safetensors/read.js";
-import { readSettings, type Settings, type Task } from "./settings.js";
+import { type TaskName, taskNames, taskOfHead, tasks } from "../../tasks/index.js";
+import { readSettings, type Settings } from "./settings.js";
 
 /** The folders that a command works on: a base model, and the adapter on top of it where there is one. */
 export interface Source {
   readonly base: string;
   readonly adapter: string | undefined;
-  readonly task: Task;
+  readonly task: TaskName;
   readonly settings: Settings | undefined;
   /** Classes of the head that the adapter brings; undefined where it brings none. */
   readonly adapterLabels: number | undefined;
@@ -50,13 +51,35 @@ export async function requireModel(folder: string): Promise<void> {
   );
 }
 
-/** What a model folder's type reads. @throws GraftError `file-not-found`, `invalid-json` */
-export async function taskOfModel(folder: string): Promise<Task> {
+/** What a model can be used for, and what it is for unless a run says otherwise. */
+export interface ModelTasks {
+  readonly usual: TaskName;
+  /** Empty for a model type that Graft does not build. */
+  readonly possible: readonly TaskName[];
+}
+
+/** The tasks of a model folder, by its type and the head that it was saved with. @throws GraftError `file-not-found`, `invalid-json` */
+export async function tasksOfModel(folder: string): Promise<ModelTasks> {
   const path = requireFile(await resolveModelFolder(folder), "config.json", "the model's structure");
-  const { model_type: type } = await readJsonObject(path, "the model's config");
+  const { model_type: type, architectures: classes } = await readJsonObject(path, "the model's config");
   const known = modelTypes.find((name) => name === type);
-  const readsImages = known !== undefined && architectures[known].heads.includes("imageClassification");
-  return readsImages ? "image-classification" : "text-classification";
+  const heads = known === undefined ? [] : architectures[known].heads;
+  const possible = taskNames.filter((name) => heads.includes(tasks[name].head));
+  const saved = Array.isArray(classes) ? headOfClass(String(classes[0])) : undefined;
+  const own = saved === undefined ? undefined : taskOfHead(saved);
+  return { usual: own ?? possible[0] ?? "text-classification", possible };
+}
+
+/** The task that an adapter was trained for: graft.json's, or by PEFT's task type. */
+async function taskOfAdapter(
+  adapter: string,
+  settings: Settings | undefined,
+  { usual, possible }: ModelTasks,
+): Promise<TaskName> {
+  // On a base of another kind the adapter is refused where its tensors find no place, which says more.
+  if (settings && possible.includes(settings.task)) return settings.task;
+  const { task_type: type } = (await readAdapterConfig(adapter, () => {})).toJson();
+  return possible.find((name) => type && tasks[name].adapterDefaults.task_type === type) ?? usual;
 }
 
 /** Rows of the classifier in an adapter's file. */
@@ -69,8 +92,8 @@ async function labelsInAdapter(adapter: string): Promise<number | undefined> {
   return head?.shape[0];
 }
 
-async function processingFolder(base: string, adapter: string | undefined, task: Task): Promise<string> {
-  const needed = task === "image-classification" ? "preprocessor_config.json" : "tokenizer.json";
+async function processingFolder(base: string, adapter: string | undefined, task: TaskName): Promise<string> {
+  const needed = tasks[task].processingFile;
   const hasOwn = adapter !== undefined && (await platform.exists(platform.join(adapter, needed)));
   return hasOwn ? adapter : base;
 }
@@ -90,17 +113,18 @@ export async function resolveSource(folder: string, base?: string): Promise<Sour
         "Leave --model out, or name an adapter's folder first.",
       );
     }
-    const task = await taskOfModel(folder);
+    const { usual: task } = await tasksOfModel(folder);
     const settings = await readSettings(folder);
     return { base: folder, adapter: undefined, task, settings, adapterLabels: undefined, processing: folder };
   }
   const found = base ?? (await findBaseModel(folder));
-  const task = await taskOfModel(found);
+  const settings = await readSettings(folder);
+  const task = await taskOfAdapter(folder, settings, await tasksOfModel(found));
   return {
     base: found,
     adapter: folder,
     task,
-    settings: await readSettings(folder),
+    settings,
     adapterLabels: await labelsInAdapter(folder),
     processing: await processingFolder(found, folder, task),
   };

@@ -1,40 +1,27 @@
 import { snakeCase } from "../../case.js";
 import { fieldOf, keyOf } from "../../options/option-table.js";
-import type { AdapterConfig, Tuner } from "../../peft/index.js";
-import { defaultMethod, methodOf } from "../definition/method.js";
+import type { AdapterConfig } from "../../peft/index.js";
+import { type TaskName, tasks } from "../../tasks/index.js";
+import { methodOf } from "../definition/method.js";
 import type { Run } from "../definition/run.js";
-import type { Task } from "../models/settings.js";
 
 /**
- * What a run sets where PEFT has nothing to offer: texts are SEQ_CLS; for pictures, which PEFT has no task type for, the
- * classifier is saved, as in PEFT's own example, and the default method, which has no usual targets there, gets query and value.
- */
-function defaultsOf(method: Tuner, task: Task): Record<string, unknown> {
-  if (task === "text-classification") return { taskType: "SEQ_CLS" };
-  return {
-    modulesToSave: ["classifier"],
-    ...(method.name === defaultMethod().name && { targetModules: ["query", "value"] }),
-  };
-}
-
-/**
- * The config of a run's tuning method.
+ * The config of a run's tuning method, with the defaults of its task.
  * @throws GraftError `invalid-config`, `unsupported`
  */
 export function adapterConfig(
   run: Pick<Run, "method" | "methods">,
-  task: Task,
+  task: TaskName,
   onWarning: (message: string) => void,
 ): AdapterConfig {
   const method = methodOf(run);
   const { options } = method.Config;
-  const fields = { ...defaultsOf(method, task), ...run.methods[method.name] };
+  const usual = Object.entries(tasks[task].adapterDefaults).filter(([key]) => fieldOf(options, key) !== undefined);
+  const given = Object.entries(run.methods[method.name] ?? {}).map(([field, value]) => [
+    Object.hasOwn(options, field) ? keyOf(options, field) : snakeCase(field),
+    value,
+  ]);
   // As in adapter_config.json: that is where refusals of what PEFT knows and Graft does not build are made.
-  const raw = Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => {
-      const field = Object.hasOwn(options, name) ? name : fieldOf(options, name);
-      return [field === undefined ? snakeCase(name) : keyOf(options, field), value];
-    }),
-  );
+  const raw = Object.fromEntries([...usual, ...given]) as Record<string, unknown>;
   return method.Config.fromJson(raw, `the section ${method.name}`, onWarning);
 }

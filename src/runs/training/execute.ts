@@ -45,14 +45,13 @@ function knownScores({ state, args }: Pick<Trainer<unknown>, "state" | "args">):
 
 function trainerOf(prepared: PreparedRun, callbacks: readonly TrainerCallback[]): Trainer<unknown> {
   const { run, options, model, args, processing, settings, train, evaluation } = prepared;
-  const isRegression = settings.problemType === "regression";
   return new Trainer({
     model,
     args,
     trainDataset: processing.dataset(train.examples, "train"),
     ...(evaluation && { evalDataset: processing.dataset(evaluation.examples, "evaluate") }),
     dataCollator: processing.collate,
-    computeMetrics: computeMetricsOf(run.metrics, model.config.numLabels, isRegression),
+    computeMetrics: computeMetricsOf(run.metrics, settings.task, model.config, settings.problemType),
     callbacks,
     processingClass: new Companions(run.model, settings),
     ...heard(options),

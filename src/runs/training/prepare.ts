@@ -5,16 +5,18 @@ import type { ClassifierOutputs } from "../../models/index.js";
 import type { LabelMaps } from "../../models/labels.js";
 import { labelMaps } from "../../models/labels.js";
 import { getPeftModel, type PeftModel } from "../../peft/index.js";
+import type { ProblemType } from "../../problem-type.js";
+import { type Processing, type TaskData, type TaskName, tasks } from "../../tasks/index.js";
 import { lastCheckpoint, requireWritable, TrainingArguments } from "../../training/index.js";
-import { type Processing, processingOf, type ReadData, readData } from "../data/data.js";
 import { requireMetric } from "../data/metrics.js";
+import { dataOptions } from "../data/options.js";
 import type { CompleteRun } from "../definition/run.js";
 import { engineOf } from "../models/engine.js";
 import { trainingLabels } from "../models/labels.js";
 import { loadClassifier } from "../models/open.js";
 import { checkRunFolder } from "../models/output-folder.js";
-import type { Settings, Task } from "../models/settings.js";
-import { taskOfModel } from "../models/source.js";
+import type { Settings } from "../models/settings.js";
+import { type ModelTasks, tasksOfModel } from "../models/source.js";
 import { heard, type Notices } from "../notices.js";
 import { adapterConfig } from "./adapter.js";
 import { checkResumed } from "./resume.js";
@@ -34,9 +36,9 @@ export interface PreparedRun {
   readonly args: TrainingArguments;
   readonly processing: Processing;
   readonly settings: Settings;
-  readonly train: ReadData;
-  readonly evaluation: ReadData | undefined;
-  readonly test: ReadData | undefined;
+  readonly train: TaskData;
+  readonly evaluation: TaskData | undefined;
+  readonly test: TaskData | undefined;
 }
 
 /** TrainingArguments of a run file's section. @throws GraftError `invalid-config`, `unsupported` */
@@ -44,21 +46,32 @@ export function trainingArguments(run: CompleteRun): TrainingArguments {
   return new TrainingArguments({ ...run.training, outputDir: run.output });
 }
 
-function requireMatch(given: Task | undefined, own: Task, folder: string): Task {
-  if (given === undefined || given === own) return own;
-  const reads = own === "image-classification" ? "pictures" : "texts";
+function requireMatch(given: TaskName | undefined, { usual, possible }: ModelTasks, folder: string): TaskName {
+  if (given === undefined || possible.includes(given)) return given ?? usual;
   throw new GraftError(
     "invalid-argument",
-    `task is ${given}, but the model in ${folder} reads ${reads}`,
+    `task is ${given}, but the model in ${folder} reads ${tasks[usual].reads}`,
     "Take a model of the task's kind.",
     { option: "task" },
   );
 }
 
-async function labelsOf(run: CompleteRun, train: ReadData): Promise<LabelMaps> {
+/** @throws GraftError `unsupported` for labels that the task's data cannot hold */
+function requireProblemType(task: TaskName, given: ProblemType | undefined): ProblemType {
+  const { problemTypes, reads } = tasks[task];
+  if (given === undefined || problemTypes.includes(given)) return given ?? (problemTypes[0] as ProblemType);
+  throw new GraftError(
+    "unsupported",
+    `${given} on ${task === "token-classification" ? "words" : reads}`,
+    `The data of ${task} holds classes: leave problemType out.`,
+    { option: "problemType" },
+  );
+}
+
+async function labelsOf(run: CompleteRun, task: TaskName, train: TaskData): Promise<LabelMaps> {
   if (run.labels) return labelMaps({ id2label: run.labels }, "labels") as LabelMaps;
   if (run.numLabels) return labelMaps({ numLabels: run.numLabels }, "numLabels") as LabelMaps;
-  return trainingLabels(run.model, train.label2id);
+  return trainingLabels(run.model, tasks[task].head, train.label2id);
 }
 
 /** A model of one class has nothing to learn; with one output transformers means regression, which must be said. */
@@ -80,22 +93,22 @@ function sameIds(a: Label2Id, b: Label2Id): boolean {
 type RunData = Pick<PreparedRun, "train" | "evaluation" | "test"> & { readonly labels: LabelMaps | undefined };
 
 /** Reads the data of a run and settles its classes. */
-async function dataOf(run: CompleteRun, task: Task, isRegression: boolean): Promise<RunData> {
+async function dataOf(run: CompleteRun, task: TaskName, problemType: ProblemType): Promise<RunData> {
   const { data: keys } = run;
   const given = run.labels && { label2id: Object.fromEntries(run.labels.map((name, id) => [name, id])) };
-  const first = await readData(keys.train, { task, keys, isRegression, limit: keys.trainLimit, ...given });
-  const labels = isRegression ? undefined : await labelsOf(run, first);
+  const read = (path: string, limit: number | undefined, ids: { readonly label2id?: Label2Id } | undefined) =>
+    tasks[task].read(path, dataOptions(keys, { problemType, limit, ...ids }));
+  const first = await read(keys.train, keys.trainLimit, given);
+  const labels = problemType === "regression" ? undefined : await labelsOf(run, task, first);
   if (labels) requireClasses(labels, keys.train);
   // The ids are the model's, which may name the same classes in another order.
   const reread = labels !== undefined && !run.labels ? { label2id: labels.label2id } : given;
-  const read = (path: string, limit: number | undefined) =>
-    readData(path, { task, keys, isRegression, limit, ...reread });
   const isSame = labels === undefined || sameIds(labels.label2id, first.label2id);
   return {
     labels,
-    train: isSame ? first : await read(keys.train, keys.trainLimit),
-    evaluation: keys.eval === undefined ? undefined : await read(keys.eval, keys.evalLimit),
-    test: keys.test === undefined ? undefined : await read(keys.test, keys.testLimit),
+    train: isSame ? first : await read(keys.train, keys.trainLimit, reread),
+    evaluation: keys.eval === undefined ? undefined : await read(keys.eval, keys.evalLimit, reread),
+    test: keys.test === undefined ? undefined : await read(keys.test, keys.testLimit, reread),
   };
 }
 
@@ -111,20 +124,11 @@ export async function prepareRun(run: CompleteRun, options: RunOptions = {}): Pr
   await platform.mendInterruptedWrites(run.output);
   await requireWritable(run.output);
   const args = trainingArguments(run);
-  const task = requireMatch(run.task, await taskOfModel(run.model), run.model);
+  const task = requireMatch(run.task, await tasksOfModel(run.model), run.model);
   const config = adapterConfig(run, task, onWarning);
-  const problemType = run.problemType ?? "single_label_classification";
-  const isRegression = problemType === "regression";
-  if (isRegression && task === "image-classification") {
-    throw new GraftError(
-      "unsupported",
-      "regression on pictures",
-      "Image folders hold classes: leave problemType out.",
-      { option: "problemType" },
-    );
-  }
-  requireMetric(args.metricForBestModel, run.metrics, isRegression);
-  const { labels, ...data } = await dataOf(run, task, isRegression);
+  const problemType = requireProblemType(task, run.problemType);
+  requireMetric(args.metricForBestModel, run.metrics, task, problemType);
+  const { labels, ...data } = await dataOf(run, task, problemType);
   const base = await loadClassifier(task, run.model, {
     ...engineOf(run),
     ...(labels ? { id2label: labels.id2label } : { numLabels: 1 }),
@@ -135,14 +139,8 @@ export async function prepareRun(run: CompleteRun, options: RunOptions = {}): Pr
   });
   const model = getPeftModel(base, config, { seed: args.seed, onWarning });
   const { maxLength, transforms } = run.data;
-  const processing = await processingOf({
-    task,
-    folder: run.model,
-    network: model.network,
-    maxLength,
-    transforms,
-    isRegression,
-  });
+  const { network } = model;
+  const processing = await tasks[task].processing({ folder: run.model, network, maxLength, transforms, problemType });
   const settings: Settings = { task, problemType, labels, maxLength, transforms };
   if (resume !== false) {
     const checkpoint = resume === true ? await lastCheckpoint(run.output) : resume;

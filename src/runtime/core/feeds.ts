@@ -1,49 +1,24 @@
 import { GraftError } from "../../errors.js";
-import { type Dim, dimTerms, evaluateDim } from "../../graph/dim.js";
+import {
+  type Bindings,
+  bindingFault,
+  type DeclaredShape,
+  declareShape,
+  expressionFault,
+} from "../../graph/bindings.js";
 import type { DType, TensorData } from "../../tensor-data.js";
 import type { InputDeclaration } from "../definition.js";
 
-/** Values of the named dimensions in one run, and the input that gave each. */
-export interface Bindings {
-  readonly values: Record<string, number>;
-  readonly givenBy: Record<string, string>;
-}
-
 /** A declaration made ready for many checks. */
-export interface CheckedInput {
+export interface CheckedInput extends DeclaredShape {
   readonly name: string;
   /** What messages call it. */
   readonly label: string;
   readonly dtype: DType;
-  readonly shape: readonly Dim[];
-  /** Per dimension: its number, its name, or undefined for an expression, which is checked last. */
-  readonly fixed: readonly (number | undefined)[];
-  readonly named: readonly (string | undefined)[];
-}
-
-function nameOf(dim: Dim): string | undefined {
-  if (typeof dim === "number") return undefined;
-  const [first, ...others] = dimTerms(dim);
-  return others.length === 0 && first?.coefficient === 1 && first.names.length === 1 ? first.names[0] : undefined;
 }
 
 export function prepareInput({ name, dtype, shape }: InputDeclaration): CheckedInput {
-  return {
-    name,
-    label: `input "${name}"`,
-    dtype,
-    shape,
-    fixed: shape.map((dim) => (typeof dim === "number" ? dim : undefined)),
-    named: shape.map(nameOf),
-  };
-}
-
-export function emptyBindings(): Bindings {
-  return { values: {}, givenBy: {} };
-}
-
-export function copyBindings({ values, givenBy }: Bindings): Bindings {
-  return { values: { ...values }, givenBy: { ...givenBy } };
+  return { name, label: `input "${name}"`, dtype, ...declareShape(shape) };
 }
 
 function shapeError(input: CheckedInput, actual: readonly number[], reason: string): GraftError {
@@ -64,35 +39,6 @@ function checkDType(input: CheckedInput, tensor: TensorData): void {
   }
 }
 
-function bindDims(input: CheckedInput, actual: readonly number[], { values, givenBy }: Bindings): void {
-  if (actual.length !== input.shape.length) {
-    throw shapeError(input, actual, `${input.shape.length} dimensions are needed`);
-  }
-  for (let i = 0; i < actual.length; i++) {
-    const value = actual[i] as number;
-    const fixed = input.fixed[i];
-    if (fixed !== undefined && fixed !== value) throw shapeError(input, actual, `dimension ${i} must be ${fixed}`);
-    const name = input.named[i];
-    if (name === undefined) continue;
-    const bound = values[name];
-    if (bound === undefined) {
-      values[name] = value;
-      givenBy[name] = input.name;
-    } else if (bound !== value) {
-      throw shapeError(input, actual, `"${name}" is ${value} here and ${bound} in "${givenBy[name]}"`);
-    }
-  }
-}
-
-function checkExpressions(input: CheckedInput, actual: readonly number[], { values }: Bindings): void {
-  for (let i = 0; i < actual.length; i++) {
-    if (input.fixed[i] !== undefined || input.named[i] !== undefined) continue;
-    const dim = input.shape[i] as Dim;
-    const needed = evaluateDim(dim, values);
-    if (actual[i] !== needed) throw shapeError(input, actual, `dimension ${i} (${dim}) must be ${needed}`);
-  }
-}
-
 /**
  * Checks tensors against their declarations before the engine sees them, and adds their dimensions to `bindings`.
  * @throws GraftError `dtype-mismatch` or `shape-mismatch`, naming the input.
@@ -105,10 +51,14 @@ export function bindTensors(
   const tensors = inputs.map((input) => tensorOf(input.name));
   inputs.forEach((input, i) => {
     checkDType(input, tensors[i] as TensorData);
-    bindDims(input, (tensors[i] as TensorData).shape, bindings);
+    const { shape } = tensors[i] as TensorData;
+    const fault = bindingFault(input, shape, input.name, bindings);
+    if (fault) throw shapeError(input, shape, fault);
   });
   inputs.forEach((input, i) => {
-    checkExpressions(input, (tensors[i] as TensorData).shape, bindings);
+    const { shape } = tensors[i] as TensorData;
+    const fault = expressionFault(input, shape, bindings);
+    if (fault) throw shapeError(input, shape, fault);
   });
 }
 

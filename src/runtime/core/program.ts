@@ -1,12 +1,13 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
+import { copyBindings } from "../../graph/bindings.js";
 import type { TensorData } from "../../tensor-data.js";
 import type { Session } from "../backends/types.js";
 import { copyTensor } from "../copy-tensor.js";
 import type { Binding, ProgramDefinition } from "../definition.js";
 import type { AccumulateResult, Feeding } from "../protocol.js";
 import type { GradientAccumulators } from "./accumulators.js";
-import { bindTensors, type CheckedInput, checkNames, copyBindings, prepareInput } from "./feeds.js";
+import { bindTensors, type CheckedInput, checkNames, prepareInput } from "./feeds.js";
 import { MaskMaker } from "./masks.js";
 import { ResidentFeeds } from "./resident-feeds.js";
 import type { ResidentTensors } from "./residents.js";

@@ -1,8 +1,9 @@
 import { GraftError } from "../../errors.js";
+import { type Bindings, emptyBindings } from "../../graph/bindings.js";
 import type { TensorData } from "../../tensor-data.js";
 import type { Binding } from "../definition.js";
 import type { GradientAccumulators } from "./accumulators.js";
-import { type Bindings, bindTensors, type CheckedInput, emptyBindings } from "./feeds.js";
+import { bindTensors, type CheckedInput } from "./feeds.js";
 import { gradientPrefix, type ResidentTensors } from "./residents.js";
 
 /** Bindings that a program remembers. Another one more is checked again, which takes a fraction of a millisecond. */

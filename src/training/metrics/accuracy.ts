@@ -1,3 +1,4 @@
+import type { Metric } from "./metric.js";
 import { type MetricInput, requirePairs } from "./types.js";
 
 /** Share of rows whose class was predicted. */
@@ -9,3 +10,10 @@ export function accuracy(input: MetricInput): { accuracy: number } {
   }
   return { accuracy: right / input.references.length };
 }
+
+export const accuracyMetric: Metric = {
+  kind: "classes",
+  gives: ["accuracy"],
+  help: "share of rows (or words) whose class is predicted",
+  compute: accuracy,
+};

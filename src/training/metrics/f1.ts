@@ -1,4 +1,5 @@
 import { GraftError } from "../../errors.js";
+import type { Metric } from "./metric.js";
 import { type ClassCounts, classCounts, type MetricInput } from "./types.js";
 
 export type F1Average = "binary" | "macro" | "micro" | "weighted";
@@ -49,3 +50,11 @@ export function f1(
   const counted = counts.get(positiveLabel);
   return { f1: counted === undefined ? 0 : score(counted) };
 }
+
+/** Of two classes the score of class 1, of more the mean over them ("macro"). */
+export const f1Metric: Metric = {
+  kind: "classes",
+  gives: ["f1"],
+  help: "harmonic mean of precision and recall: of class 1, or the mean over more than two classes",
+  compute: (input) => f1(input, { average: input.numLabels > 2 ? "macro" : "binary" }),
+};

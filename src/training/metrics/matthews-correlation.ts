@@ -1,3 +1,4 @@
+import type { Metric } from "./metric.js";
 import { classCounts, type MetricInput } from "./types.js";
 
 /**
@@ -21,3 +22,10 @@ export function matthewsCorrelation(input: MetricInput): { matthews_correlation:
   const denominator = Math.sqrt((rows * rows - predictedSquares) * (rows * rows - actualSquares));
   return { matthews_correlation: denominator === 0 ? 0 : (right * rows - cross) / denominator };
 }
+
+export const matthewsCorrelationMetric: Metric = {
+  kind: "classes",
+  gives: ["matthews_correlation"],
+  help: "correlation of predicted and true classes, -1 to 1",
+  compute: matthewsCorrelation,
+};

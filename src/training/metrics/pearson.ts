@@ -1,3 +1,4 @@
+import type { Metric } from "./metric.js";
 import { type MetricInput, type Numbers, requirePairs } from "./types.js";
 
 function mean(values: Numbers): number {
@@ -24,3 +25,10 @@ export function pearson(input: MetricInput): { pearson: number } {
   }
   return { pearson: covariance / Math.sqrt(predictedVariance * actualVariance) };
 }
+
+export const pearsonMetric: Metric = {
+  kind: "values",
+  gives: ["pearson"],
+  help: "linear correlation of predicted and true values, -1 to 1",
+  compute: pearson,
+};

@@ -1,17 +1,15 @@
 import type { BatchTensors } from "../../data/index.js";
 import {
-  type Batch,
-  type BatchLimits,
   collateImages,
-  collateText,
   collectRows,
+  DataCollatorForTokenClassification,
+  DataCollatorWithPadding,
   type Dataset,
   datasetOf,
   Tokenizer,
-  validateBatch,
 } from "../../data/index.js";
 import { GraftError } from "../../errors.js";
-import type { ModelInputs } from "../../models/index.js";
+import { ignoredLabel } from "../../problem-type.js";
 import type { TensorData } from "../../tensor-data.js";
 import type { TrainableModel } from "../model.js";
 
@@ -42,13 +40,19 @@ export async function toDataset<Row>(data: DatasetLike<Row>, name: string): Prom
  * @throws GraftError `invalid-argument` for a text model without tokenizer
  */
 export function defaultCollator<Row>(model: TrainableModel, processingClass: unknown): DataCollator<Row> {
-  const { config, network } = model;
-  const isRegression = config.problemType === "regression" || config.numLabels === 1;
-  const problemType = isRegression ? "regression" : "single_label_classification";
+  const { inputs, head } = model.network;
+  const rule = head?.labels();
+  const problemType = rule?.dtype === "float32" ? "regression" : "single_label_classification";
   // What the rows are is the caller's choice; a row of another kind is reported by the first batch.
-  if (network.inputs.pixelValues) return collateImages({ problemType }) as DataCollator<unknown> as DataCollator<Row>;
+  if (inputs.pixelValues) return collateImages({ problemType }) as DataCollator<unknown> as DataCollator<Row>;
   if (processingClass instanceof Tokenizer) {
-    return collateText(processingClass, { problemType }) as DataCollator<unknown> as DataCollator<Row>;
+    if (rule?.shape.includes("sequence")) {
+      const labelPadTokenId = rule.padding ?? ignoredLabel;
+      return DataCollatorForTokenClassification(processingClass, {
+        labelPadTokenId,
+      }) as DataCollator<never> as DataCollator<Row>;
+    }
+    return DataCollatorWithPadding(processingClass, { problemType }) as DataCollator<unknown> as DataCollator<Row>;
   }
   throw new GraftError(
     "invalid-argument",
@@ -57,37 +61,7 @@ export function defaultCollator<Row>(model: TrainableModel, processingClass: unk
   );
 }
 
-/** What a model accepts, for `validateBatch`. */
-function limitsOf({ network, config }: TrainableModel): BatchLimits {
-  const ids = network.inputs.inputIds;
-  return {
-    numLabels: config.numLabels,
-    ...(ids?.below && { vocabSize: ids.below.limit }),
-    ...(ids?.longest && { maxSequenceLength: ids.longest.limit }),
-  };
-}
-
-/**
- * A batch as the model takes it.
- * @throws GraftError `invalid-label`, `invalid-token` or `shape-mismatch` naming the dataset's rows
- */
-export function checkedInputs(model: TrainableModel, batch: Batch): ModelInputs {
-  const { numLabels: _, ...withoutLabels } = limitsOf(model);
-  const labels = batch.tensors.labels;
-  const isClasses = labels !== undefined && labels.dtype !== "float32" && model.config.problemType !== "regression";
-  const hasClassPerRow = isClasses && labels.shape.length === 1 && model.config.numLabels > 1;
-  validateBatch(batch, hasClassPerRow ? limitsOf(model) : withoutLabels);
-  return batch.tensors as ModelInputs;
-}
-
-/** Class of a row that does not count. */
-const IGNORED_LABEL = -100;
-
-/** How many labels of a batch count in its loss: transformers' `num_items_in_batch`. */
-export function countItems(labels: TensorData | undefined): number {
-  if (labels === undefined) return 0;
-  if (labels.dtype === "float32") return labels.data.length;
-  let items = 0;
-  for (let i = 0; i < labels.data.length; i++) if (Number(labels.data[i]) !== IGNORED_LABEL) items++;
-  return items;
+/** How many labels of a batch count in its loss; 0 without labels. */
+export function itemsOf({ network }: TrainableModel, labels: TensorData | undefined): number {
+  return labels === undefined ? 0 : (network.head?.items(labels) ?? 0);
 }

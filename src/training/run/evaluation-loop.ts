@@ -1,16 +1,23 @@
 import { platform } from "#platform";
 import { type Dataset, dataLoader } from "../../data/index.js";
 import { GraftError } from "../../errors.js";
-import { allocate, type DType, type TensorData } from "../../tensor-data.js";
+import type { TensorData } from "../../tensor-data.js";
 import { type Progress, ProgressMeter } from "../callbacks/index.js";
 import type { TrainableModel } from "../model.js";
-import { checkedInputs, countItems, type DataCollator } from "./batches.js";
+import { type DataCollator, itemsOf } from "./batches.js";
+import { concatRows } from "./concat-rows.js";
 
 /** What a model said about a dataset, row by row in its order. */
 export interface EvalPrediction {
-  /** Logits, float32 [rows, numLabels]. */
+  /**
+   * Logits, float32 [rows, numLabels]; of a token classifier [rows, sequence, numLabels], where rows of shorter batches
+   * are filled up with -100, as transformers does it.
+   */
   readonly predictions: TensorData<"float32">;
-  /** int32 [rows] (float32 for regression; [rows, numLabels] for several labels); undefined for rows without labels. */
+  /**
+   * int32 [rows] (float32 for regression; [rows, numLabels] for several labels; int32 [rows, sequence] for tokens, -100
+   * where none counts); undefined for rows without labels.
+   */
   readonly labelIds: TensorData | undefined;
 }
 
@@ -32,22 +39,6 @@ export interface EvaluationRequest<Row> {
   readonly onProgress: (progress: Progress) => Promise<void>;
 }
 
-/** Tensors of one dtype stacked along the first axis. */
-export function concatRows<D extends DType>(parts: readonly TensorData<D>[]): TensorData<D> {
-  const first = parts[0]!;
-  const rows = parts.reduce((sum, part) => sum + part.shape[0]!, 0);
-  const data = allocate(
-    first.dtype,
-    parts.reduce((sum, part) => sum + part.data.length, 0),
-  );
-  let offset = 0;
-  for (const part of parts) {
-    (data as { set(source: ArrayLike<unknown>, offset: number): void }).set(part.data, offset);
-    offset += part.data.length;
-  }
-  return { dtype: first.dtype, shape: [rows, ...first.shape.slice(1)], data };
-}
-
 /**
  * Runs a dataset through a model in evaluation mode, in order.
  * @throws GraftError `aborted` when the signal fires, and what loading or checking a batch throws
@@ -64,7 +55,7 @@ export async function evaluationLoop<Row>(request: EvaluationRequest<Row>): Prom
   meter.begin();
   for await (const batch of loader) {
     if (signal?.aborted) throw new GraftError("aborted", "the evaluation was stopped", "Run it again for its result.");
-    const prepared = model.prepareInputs(checkedInputs(model, batch));
+    const prepared = model.prepareInputs(batch.tensors, batch.indices);
     const outputs = await model.runner.run(prepared);
     const predicted = outputs.logits as TensorData<"float32"> | undefined;
     if (predicted === undefined) {
@@ -78,7 +69,7 @@ export async function evaluationLoop<Row>(request: EvaluationRequest<Row>): Prom
     const given = prepared.feeds.labels;
     if (given !== undefined) {
       labels.push(given);
-      const counted = countItems(given);
+      const counted = itemsOf(model, given);
       if (counted > 0) lossSum += Number(outputs.loss?.data[0]) * counted;
       items += counted;
     }

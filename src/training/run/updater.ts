@@ -4,7 +4,7 @@ import type { TrainingArguments } from "../arguments/index.js";
 import type { TrainableModel } from "../model.js";
 import { resolvedWarmup, schedules } from "../schedules/index.js";
 import { createTrainingSession, type TrainingSession, type TrainingSessionOptions } from "../training-session.js";
-import { checkedInputs, countItems } from "./batches.js";
+import { itemsOf } from "./batches.js";
 
 /** What an update reported. */
 export interface UpdateResult {
@@ -70,8 +70,9 @@ export class Updater {
    * @throws GraftError `not-finite` naming the update, and what checking a batch throws
    */
   async update(batches: readonly Batch[], step: number): Promise<UpdateResult> {
-    const inputs = batches.map((batch) => checkedInputs(this.model, batch));
-    const items = batches.map(({ tensors }) => countItems(tensors.labels));
+    // All are checked before the first adds gradients.
+    const inputs = batches.map(({ tensors, indices }) => this.model.prepareInputs(tensors, indices));
+    const items = inputs.map(({ feeds }) => itemsOf(this.model, feeds.labels));
     const total = items.reduce((sum, count) => sum + count, 0);
     if (total === 0) throw unlabelled(batches);
     let loss = 0;
@@ -81,7 +82,7 @@ export class Updater {
       // A batch of ignored rows alone has no mean.
       if (items[index] === 0) continue;
       const weight = items[index]! / total;
-      const result = await this.session.forwardBackward(batch, { weight });
+      const result = await this.session.forwardBackwardPrepared(batch, { weight });
       loss += weight * result.loss;
       engineMs += result.engineMs;
       compileMs += result.compileMs;

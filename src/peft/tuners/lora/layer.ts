@@ -2,6 +2,7 @@ import { add, matMul, mul, type Tensor } from "../../../graph/index.js";
 import {
   kaimingUniform,
   type Linear,
+  type Mode,
   type Module,
   normal,
   type Parameter,
@@ -72,8 +73,8 @@ export class LoraLayer extends TunerLayer {
     this.extra = this.variant.parameters(host, this);
   }
 
-  get signature(): string {
-    return `${this.variant.name}:${this.dropout}`;
+  signature(mode: Mode): string {
+    return mode === "train" ? `${this.variant.name}:${this.dropout}` : this.variant.name;
   }
 
   /** Multiplies the scale that the config gives. */

@@ -1,0 +1,84 @@
+import { platform } from "#platform";
+import { toGrey, toRgb } from "../data/images/raw-image.js";
+import {
+  centerCrop,
+  collateImages,
+  compose,
+  type ImageExample,
+  ImageProcessor,
+  imageDataset,
+  listImages,
+  normalize,
+  type PixelTensor,
+  type PreparedImage,
+  type RawImage,
+  randomHorizontalFlip,
+  randomResizedCrop,
+  readImageFolder,
+  resize,
+  type Transform,
+  toTensor,
+} from "../data/index.js";
+import { GraftError } from "../errors.js";
+import { predictionOf } from "./probabilities.js";
+import { defineTask } from "./task.js";
+import { emptyInput, requireFormat } from "./text-inputs.js";
+
+const formats = ["image-folder"];
+
+/** The walkthrough's augmentations, by phase. */
+function augmentation(processor: ImageProcessor, phase: "train" | "evaluate"): Transform<RawImage, PixelTensor> {
+  const channels: Transform<RawImage, RawImage> = (image) => (processor.channels === 1 ? toGrey(image) : toRgb(image));
+  const { size } = processor;
+  const crop =
+    phase === "train"
+      ? compose(channels, randomResizedCrop(size), randomHorizontalFlip())
+      : compose(channels, resize(size.height), centerCrop(size));
+  return compose(crop, toTensor(), normalize(processor.imageMean, processor.imageStd));
+}
+
+/** A picture, or the pictures of a folder, those in its class folders included. */
+async function imagesOf(argument: string): Promise<string[]> {
+  if (!(await platform.exists(argument))) {
+    throw new GraftError("file-not-found", `${argument} does not exist`, "Give a picture or a folder of pictures.");
+  }
+  if (!(await platform.isDirectory(argument))) return [argument];
+  const folders = (await platform.listDirectory(argument)).filter(
+    (one) => one.isDirectory && !one.name.startsWith("."),
+  );
+  const nested = await Promise.all(folders.map(({ name }) => listImages(platform.join(argument, name))));
+  const images = [...(await listImages(argument)), ...nested.flat()];
+  if (images.length === 0) throw emptyInput(argument, "pictures");
+  return images;
+}
+
+/** One class for each picture. */
+export const imageClassification = defineTask<ImageExample, PreparedImage>({
+  head: "imageClassification",
+  reads: "pictures",
+  processingFile: "preprocessor_config.json",
+  formats,
+  problemTypes: ["single_label_classification"],
+  // PEFT has no task type and no usual targets for pictures: this is its own example's choice.
+  adapterDefaults: { modules_to_save: ["classifier"], target_modules: ["query", "value"] },
+  columns: ["label", "probability"],
+  metrics: () => ({ choices: ["accuracy", "f1", "matthews_correlation"], usual: "accuracy" }),
+  async read(path, { format, limit, label2id }) {
+    requireFormat(format, formats, "pictures");
+    const options = { ...(limit !== undefined && { end: limit }), ...(label2id && { label2id }) };
+    return { path, ...(await readImageFolder(path, options)) };
+  },
+  async processing({ folder, transforms }) {
+    const processor = await ImageProcessor.fromFolder(folder);
+    return {
+      dataset: (examples, phase) =>
+        imageDataset(examples, transforms === "augment" ? augmentation(processor, phase) : processor),
+      collate: collateImages(),
+      predict: (logits, _example, { config, topK }) => predictionOf(logits, config, topK),
+    };
+  },
+  async inputs(given) {
+    const images = (await Promise.all(given.map(imagesOf))).flat();
+    return { names: images, examples: images.map((image) => ({ image })) };
+  },
+});

@@ -1,0 +1,111 @@
+import type { BatchTensors, Dataset, Label2Id } from "../data/index.js";
+import type { HeadName, ModelConfig, Network } from "../models/index.js";
+import type { ProblemType } from "../problem-type.js";
+import type { MetricName } from "../training/index.js";
+
+/** How a task's data files are read; which of the options count depends on the task and the format. */
+export interface DataOptions {
+  /** One of the task's `formats`. Default: by the file's extension. */
+  readonly format?: string;
+  readonly delimiter?: string;
+  readonly quoting?: "none" | "standard";
+  readonly header?: boolean;
+  readonly textColumn?: string | number;
+  readonly textPairColumn?: string | number;
+  readonly labelColumn?: string | number;
+  /** Use the first rows only. */
+  readonly limit?: number;
+  /** Class ids. Default: from the data. */
+  readonly label2id?: Label2Id;
+  readonly problemType?: ProblemType;
+}
+
+/** Rows of a file or folder, before they are made into numbers. */
+export interface TaskData<Example = unknown> {
+  readonly path: string;
+  readonly examples: readonly Example[];
+  readonly label2id: Label2Id;
+  /** Class names by id; empty for regression. */
+  readonly labels: readonly string[];
+}
+
+/** Things to predict, and what to call each in the result. */
+export interface PredictInputs<Example = unknown> {
+  readonly names: readonly string[];
+  readonly examples: readonly Example[];
+}
+
+export interface ProcessingOptions {
+  /** Folder of the tokenizer or image processor. */
+  readonly folder: string;
+  readonly network: Network;
+  /** Most tokens in a row. Default: the model's limit. */
+  readonly maxLength?: number | undefined;
+  /** How pictures are prepared. Default "resize". */
+  readonly transforms?: "resize" | "augment" | undefined;
+  readonly problemType?: ProblemType | undefined;
+}
+
+/** What a model says about one input, as JSON has it; `rows` are its lines in a table. */
+export interface Prediction {
+  readonly json: Readonly<Record<string, unknown>>;
+  readonly rows: readonly (readonly Cell[])[];
+}
+
+/** What stands in a table: a text, a number, or a share of 1. */
+export type Cell = string | { readonly value: number } | { readonly share: number };
+
+export interface PredictionOptions {
+  readonly config: ModelConfig;
+  /** Most labels of one input, likeliest first. */
+  readonly topK: number;
+}
+
+/** Makes rows into a model's inputs, and its outputs into predictions. */
+export interface Processing<Example = unknown, Row = unknown> {
+  dataset(examples: readonly Example[], phase: "train" | "evaluate"): Dataset<Row>;
+  readonly collate: (rows: readonly Row[]) => BatchTensors;
+  /**
+   * @param logits of one row of a batch: [numLabels], or [sequence, numLabels] padded with its batch
+   */
+  predict(logits: Float32Array, example: Example, options: PredictionOptions): Prediction;
+}
+
+/** Which metrics a task's evaluations can compute. */
+export interface TaskMetrics {
+  readonly choices: readonly MetricName[];
+  readonly usual: MetricName;
+}
+
+/** One kind of work for a model: what it reads, learns and answers. A new task is a file with such a value and a row. */
+export interface Task<Example = unknown, Row = unknown> {
+  /** What the model has on top; decides the class that loads it. */
+  readonly head: HeadName;
+  /** What it reads, in messages. */
+  readonly reads: "texts" | "pictures";
+  /** The file of the folder that holds its tokenizer or image processor. */
+  readonly processingFile: "tokenizer.json" | "preprocessor_config.json";
+  /** Formats of its data. */
+  readonly formats: readonly string[];
+  /** What its labels may be; the first is the usual. */
+  readonly problemTypes: readonly ProblemType[];
+  /** Keys of adapter_config.json that its adapters have unless a run says otherwise. */
+  readonly adapterDefaults: Readonly<Record<string, unknown>>;
+  /** Titles of a table of predictions. */
+  readonly columns: readonly string[];
+  metrics(problemType: ProblemType): TaskMetrics;
+  /** @throws GraftError `file-not-found`, `invalid-csv`, `invalid-json`, `invalid-label`, `empty-dataset`, ... */
+  read(path: string, options: DataOptions): Promise<TaskData<Example>>;
+  /** @throws GraftError as `Tokenizer.fromFolder` and `ImageProcessor.fromFolder` */
+  processing(options: ProcessingOptions): Promise<Processing<Example, Row>>;
+  /**
+   * What the arguments of a prediction mean: inputs themselves, or files and folders of them.
+   * @throws GraftError `file-not-found`, `empty-dataset`, and what reading a file throws
+   */
+  inputs(given: readonly string[], pair: string | undefined, options: DataOptions): Promise<PredictInputs<Example>>;
+}
+
+/** A task for the table of tasks: what its rows are is its own affair, all of them come from and go to its own functions. */
+export function defineTask<Example, Row>(task: Task<Example, Row>): Task {
+  return task as unknown as Task;
+}

@@ -1,0 +1,71 @@
+import {
+  DataCollatorWithPadding,
+  type ReadTextOptions,
+  readTextDataset,
+  type TableFormat,
+  type TextExample,
+  type TokenizedExample,
+  tokenizeDataset,
+} from "../data/index.js";
+import { predictionOf } from "./probabilities.js";
+import { type DataOptions, defineTask } from "./task.js";
+import { isInputFile, linesOf, requireFormat, requireNoFolder } from "./text-inputs.js";
+import { textProcessing } from "./tokenizer.js";
+
+const formats = ["csv", "tsv", "jsonl"] as const satisfies readonly TableFormat[];
+const isTable = (path: string): boolean => /\.(csv|tsv|tab|jsonl|ndjson)$/i.test(path);
+
+/** The options of the reader of tables. @throws GraftError `invalid-argument` for a format of other data */
+export function tableOptions({ limit, problemType, format, ...options }: DataOptions): ReadTextOptions {
+  requireFormat(format, formats, "texts");
+  return {
+    ...options,
+    ...(format !== undefined && { format: format as TableFormat }),
+    ...(options.delimiter === "\\t" && { delimiter: "\t" }),
+    ...(limit !== undefined && { end: limit }),
+    ...(problemType === "regression" && { problemType }),
+  };
+}
+
+async function textsOf(argument: string, pair: string | undefined, options: DataOptions): Promise<TextExample[]> {
+  const isFile = await isInputFile(argument, isTable(argument) || /\.txt$/i.test(argument));
+  if (!isFile || pair !== undefined) return [{ text: argument, ...(pair !== undefined && { textPair: pair }) }];
+  if (isTable(argument) || options.format !== undefined) {
+    return [...(await readTextDataset(argument, { ...tableOptions(options), labelColumn: null })).examples];
+  }
+  return (await linesOf(argument)).map((text) => ({ text }));
+}
+
+/** One class, or one value, for each text or pair of texts. */
+export const textClassification = defineTask<TextExample, TokenizedExample>({
+  head: "sequenceClassification",
+  reads: "texts",
+  processingFile: "tokenizer.json",
+  formats,
+  problemTypes: ["single_label_classification", "regression"],
+  adapterDefaults: { task_type: "SEQ_CLS" },
+  columns: ["label", "probability"],
+  metrics: (problemType) =>
+    problemType === "regression"
+      ? { choices: ["pearson"], usual: "pearson" }
+      : { choices: ["accuracy", "f1", "matthews_correlation"], usual: "accuracy" },
+  async read(path, options) {
+    const reading = tableOptions(options);
+    await requireNoFolder(path, "Name a CSV, TSV or JSON-lines file.");
+    return { path, ...(await readTextDataset(path, reading)) };
+  },
+  async processing(options) {
+    const { tokenizer, cut } = await textProcessing(options);
+    const problemType = options.problemType === "regression" ? "regression" : "single_label_classification";
+    return {
+      dataset: (examples) => tokenizeDataset(examples, tokenizer, cut),
+      collate: DataCollatorWithPadding(tokenizer, { problemType }),
+      predict: (logits, _example, { config, topK }) => predictionOf(logits, config, topK),
+    };
+  },
+  async inputs(given, pair, options) {
+    const examples = (await Promise.all(given.map((argument) => textsOf(argument, pair, options)))).flat();
+    const names = examples.map(({ text, textPair }) => (textPair === undefined ? text : `${text} | ${textPair}`));
+    return { names, examples };
+  },
+});

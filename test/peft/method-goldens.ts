@@ -1,0 +1,75 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { defineProgram } from "#graft/compile/index";
+import { readParameter, traceNetwork } from "#graft/models/index";
+import type { PeftModel } from "#graft/peft/index";
+import type { TensorData } from "#graft/tensor-data";
+import { inputsFor } from "./models.js";
+import { goldenPath } from "./numbers.js";
+
+/** What meta.json of a golden adapter holds. */
+export interface AdapterMeta {
+  readonly base: string;
+  readonly adaptedModules: readonly string[];
+  readonly trainableParameters: number;
+  readonly allParameters: number;
+  readonly printTrainableParameters: string;
+  /** false: the mathematics allows no merging. Folders without it are LoRA's, which can be merged. */
+  readonly mergeable?: boolean;
+  /** Tensors whose gradient is zero in theory, so that AdamW makes full steps of its rounding. */
+  readonly gradientIsRounding?: readonly string[];
+  /** Of the updates: the least tolerance that a comparison in float32 needs. */
+  readonly updatesDifferenceFromFloat64?: number;
+}
+
+export const namesIn = (folder: string): string[] => readdirSync(goldenPath(folder));
+
+export const metaOf = (folder: string): AdapterMeta =>
+  JSON.parse(readFileSync(goldenPath(`${folder}/meta.json`), "utf8"));
+
+type Tensors = ReadonlyMap<string, TensorData>;
+
+/** Gradients of all trainable parameters, without dropout, by parameter name. */
+export async function gradientsOf(model: PeftModel, tensors: Tensors) {
+  const { feeds, rules } = model.prepareInputs(inputsFor(model.getBaseModel(), tensors, true));
+  const { trace, outputs } = traceNetwork(model.network, "eval", rules, false);
+  const engine = await model.runner.engine();
+  const program = await engine.compile(
+    defineProgram({ trace, outputs, loss: "loss", purpose: "training", backend: engine.backend }),
+  );
+  const resident: Record<string, TensorData> = {};
+  const bind: Record<string, string> = {};
+  for (const parameter of trace.parameters.keys()) {
+    if (!trace.isFed(parameter)) continue;
+    resident[parameter.name] = await readParameter(parameter);
+    bind[parameter.inputName] = parameter.name;
+  }
+  await engine.setResident(resident);
+  const { loss } = await program.accumulate(feeds, { bind });
+  return { loss, gradients: await program.gradients(bind) };
+}
+
+/**
+ * Five AdamW updates on one batch as the goldens' `updates.safetensors` have them: rate and decay 0.01 on every trained
+ * tensor, whatever its name. The model's dropout must be 0.
+ * @returns the loss before each
+ */
+export async function fiveUpdates(model: PeftModel, tensors: Tensors): Promise<number[]> {
+  const { feeds, rules } = model.prepareInputs(inputsFor(model.getBaseModel(), tensors, true));
+  const program = await model.runner.trainingProgram(rules);
+  const parameters = model.runner.trainedParameters().map(({ name }) => ({ name, weightDecay: 0.01 }));
+  const optimizer = await (await model.runner.engine()).createOptimizer({ optimizer: "adamw", parameters });
+  const losses: number[] = [];
+  for (let step = 0; step < 5; step++) {
+    losses.push((await program.accumulate(feeds)).loss);
+    await optimizer.step({ learningRate: 0.01 });
+  }
+  await model.runner.syncFromEngine();
+  return losses;
+}
+
+/** A parameter's name as a file's key without prefix has it, both in transformers 4's names. */
+export const plainName = (name: string): string =>
+  name
+    .replace(/^base_model\.(model\.)?/, "")
+    .replace(".base_layer.", ".")
+    .replace(/\.default(?=\.|$)/, "");
