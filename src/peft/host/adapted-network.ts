@@ -281,7 +281,7 @@ function checkPersistent(adapter: Adapter): void {
   throw new GraftError(
     "unsupported",
     `another adapter trains ${taken.original.name} for as long as it is loaded`,
-    'Only one adapter of a model can have bias "all" or "lora_only": give the others bias: "none".',
+    'Only one adapter of a model can train the base\'s own biases: let the others leave them alone (bias: "none").',
   );
 }
 
