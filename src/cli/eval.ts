@@ -35,7 +35,7 @@ async function evaluate(folder: string, data: string, run: Run, flags: EvalFlags
     const problemType = resolveProblemType(model.config);
     const { label2id } = model.config;
     const rows = await task.read(data, dataOptions(run.data, { limit, problemType, label2id }));
-    const maxLength = run.data.max_length ?? source.settings?.maxLength;
+    const maxLength = run.data.maxLength ?? source.settings?.maxLength;
     const transforms = run.data.transforms ?? source.settings?.transforms;
     const processing = await task.processing({
       folder: source.processing,
@@ -94,7 +94,11 @@ export function evalCommand(): Command {
       const run = await readRun(undefined, flags as unknown as Record<string, unknown>, ["", "data"]);
       await evaluate(folder, data, run, flags);
     });
-  addRunFlags(command, ["", "data"], new Set([...sourceKeys, "metrics", ...tableKeys, "transforms"]), sourceHelp);
+  addRunFlags(command, {
+    sections: ["", "data"],
+    only: new Set([...sourceKeys, "metrics", ...tableKeys, "transforms"]),
+    otherHelp: sourceHelp,
+  });
   return withExamples(command, [
     ["graft eval runs/sst2 SST-2/dev.tsv", "An adapter, on the base model that it names"],
     [

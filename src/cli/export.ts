@@ -48,7 +48,7 @@ export function exportCommand(): Command {
     .addOption(new Option("--overwrite", "replace an output folder that holds a merged or exported model"))
     .addOption(new Option("--json", "print the result as one JSON object"))
     .action((folder: string, output: string, flags: ExportFlags) => exportModel(folder, output, flags));
-  addRunFlags(command, [""], new Set(["model", "labels"]), sourceHelp);
+  addRunFlags(command, { sections: [""], only: new Set(["model", "labels"]), otherHelp: sourceHelp });
   return withExamples(command, [
     ["graft export runs/sst2 exported/sst2", "An adapter, merged into the base model that it names"],
     ["graft export models/vit-tiny exported/vit-tiny", "A model as it is"],

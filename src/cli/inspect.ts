@@ -3,13 +3,14 @@ import { platform } from "#platform";
 import { snakeCase } from "../case.js";
 import { GraftError } from "../errors.js";
 import { resolveModelFolder } from "../hub/model-folder.js";
-import { type Run, runOf } from "../runs/definition/run.js";
+import type { Run } from "../runs/definition/run.js";
 import { type ModelSummary, requireExisting, summarizeAdapter, summarizeModel } from "../runs/inspect/model.js";
 import { checkpointState, type TensorLine, tensorsOfFile, tensorsOfFolder } from "../runs/inspect/weights.js";
 import { readSettings } from "../runs/models/settings.js";
 import { isAdapterFolder, requireModel } from "../runs/models/source.js";
 import { type FrozenPrecisionReport, readPrecisionReport } from "../training/index.js";
-import { addRunFlags, readRun, settingsOfLoraLine } from "./run-file/flags.js";
+import { addRunFlags, readRun } from "./run-file/flags.js";
+import { addMethodLines } from "./run-file/method-lines.js";
 import { withExamples } from "./shell/examples.js";
 import { formatCount } from "./shell/format.js";
 import { tensorTable, totals } from "./shell/inspection.js";
@@ -18,7 +19,6 @@ import { print, printJson, warn } from "./shell/print.js";
 import { renderPairs } from "./shell/table.js";
 
 interface InspectFlags {
-  readonly lora?: string;
   readonly all?: true;
   readonly json?: true;
 }
@@ -50,17 +50,17 @@ const labelList = (labels: readonly string[]): string =>
     10,
   )}`;
 
-function modelFacts({ className, modelType, sizes, labels, parameters, lora }: ModelSummary): [string, string][] {
+function modelFacts({ className, modelType, sizes, labels, parameters, adapter }: ModelSummary): [string, string][] {
   return [
     ["model", `${className} (${modelType})`],
     ...Object.entries(sizes).map(([name, size]): [string, string] => [snakeCase(name), shownValue(size)]),
     ...(labels.length > 0 ? [["labels", labelList(labels)] as [string, string]] : []),
     ["parameters", formatCount(parameters)],
-    ...(lora
+    ...(adapter
       ? ([
-          ["LoRA on", `${lora.targets.length} layers: ${list(lora.targets, 4)}`],
-          ["counted once", formatCount(lora.allCountedOnce)],
-          ["PEFT says", lora.line],
+          [`${adapter.type} on`, `${adapter.targets.length} layers: ${list(adapter.targets, 4)}`],
+          ["counted once", formatCount(adapter.allCountedOnce)],
+          ["PEFT says", adapter.line],
         ] as [string, string][])
       : []),
   ];
@@ -100,23 +100,22 @@ async function inspectAdapter(path: string): Promise<Inspection> {
   return { facts, json, tensors, precision };
 }
 
-async function inspectModel(path: string, run: Run, lora: Run["lora"] | undefined): Promise<Inspection> {
+async function inspectModel(path: string, run: Run, isTuned: boolean): Promise<Inspection> {
   await requireModel(path);
-  const summary = await summarizeModel(path, run, lora, { onWarning: warn });
+  const summary = await summarizeModel(path, run, isTuned, { onWarning: warn });
   const tensors = await tensorsOfFolder(await resolveModelFolder(path));
   return { facts: modelFacts(summary), json: { ...summary }, tensors };
 }
 
 async function inspect(path: string, flags: InspectFlags): Promise<void> {
-  const run = await readRun(undefined, flags as Record<string, unknown>, ["", "lora"]);
-  const line = flags.lora === undefined ? {} : runOf(settingsOfLoraLine(flags.lora)).lora;
-  const hasLora = flags.lora !== undefined || Object.keys(run.lora).length > 0;
+  const run = await readRun(undefined, flags as Record<string, unknown>, [""]);
+  const isTuned = run.method !== undefined;
   await requireExisting(path);
   const isAdapter = await isAdapterFolder(path);
-  if (hasLora && (isAdapter || !(await platform.isDirectory(path)))) {
+  if (isTuned && (isAdapter || !(await platform.isDirectory(path)))) {
     throw new GraftError(
       "invalid-argument",
-      `${path} is no model, so --lora cannot be counted on it`,
+      `${path} is no model, so what ${run.method} trains cannot be counted on it`,
       "Name the base model's folder.",
     );
   }
@@ -124,7 +123,7 @@ async function inspect(path: string, flags: InspectFlags): Promise<void> {
     ? await inspectFile(path)
     : isAdapter
       ? await inspectAdapter(path)
-      : await inspectModel(path, run, hasLora ? { ...run.lora, ...line } : undefined);
+      : await inspectModel(path, run, isTuned);
   const { tensors, precision } = found;
   if (flags.json) {
     printJson({ path, ...found.json, ...(tensors && { totals: totals(tensors), tensors }) });
@@ -140,14 +139,14 @@ async function inspect(path: string, flags: InspectFlags): Promise<void> {
 export function inspectCommand(): Command {
   const command = new Command("inspect")
     .description(
-      "What a model, an adapter, a checkpoint or a safetensors file holds; and what a LoRA config would train.",
+      "What a model, an adapter, a checkpoint or a safetensors file holds; and what a tuning method would train.",
     )
     .argument("<path>", "model folder, adapter folder, checkpoint folder, or safetensors file")
-    .addOption(new Option("--lora <line>", "count the parameters that a LoRA config trains: r=16,targets=query,value"))
     .addOption(new Option("--all", "show every tensor and every int8 product"))
     .addOption(new Option("--json", "print everything as one JSON object"))
     .action((path: string, flags: InspectFlags) => inspect(path, flags));
-  addRunFlags(command, ["", "lora"], new Set(["labels", "num_labels"]));
+  addMethodLines(command);
+  addRunFlags(command, { sections: [""], only: new Set(["method", "labels", "numLabels"]) });
   return withExamples(command, [
     [
       "graft inspect models/vit-base --lora r=16,targets=query,value --num-labels 101",

@@ -58,7 +58,7 @@ export function mergeCommand(): Command {
     .addOption(new Option("--overwrite", "replace an output folder that holds a merged or exported model"))
     .addOption(new Option("--json", "print the result as one JSON object"))
     .action((adapter: string, output: string, flags: MergeFlags) => merge(adapter, output, flags));
-  addRunFlags(command, [""], new Set(["model", "labels"]), sourceHelp);
+  addRunFlags(command, { sections: [""], only: new Set(["model", "labels"]), otherHelp: sourceHelp });
   return withExamples(command, [
     ["graft merge runs/sst2 merged/sst2", "The base model is the folder that the adapter names"],
     ["graft merge runs/food101 merged/food101 --model models/vit-tiny", "The base model is in another folder"],

@@ -71,7 +71,7 @@ async function predict(folder: string, given: readonly string[], run: Run, flags
     const processing = await task.processing({
       folder: source.processing,
       network: model.network,
-      maxLength: run.data.max_length ?? source.settings?.maxLength,
+      maxLength: run.data.maxLength ?? source.settings?.maxLength,
     });
     const dataset = processing.dataset(examples, "evaluate");
     const predictions: Prediction[] = [];
@@ -112,8 +112,8 @@ export function predictCommand(): Command {
       const run = await readRun(undefined, flags as unknown as Record<string, unknown>, ["", "data"]);
       await predict(folder, inputs, run, flags);
     });
-  const keys = [...sourceKeys, ...tableKeys].filter((key) => key !== "label_column");
-  addRunFlags(command, ["", "data"], new Set(keys), sourceHelp);
+  const keys = [...sourceKeys, ...tableKeys].filter((key) => key !== "labelColumn");
+  addRunFlags(command, { sections: ["", "data"], only: new Set(keys), otherHelp: sourceHelp });
   return withExamples(command, [
     ['graft predict runs/sst2 "a charming and often affecting journey"', "One text"],
     ["graft predict runs/food101 lunch.jpg --model models/vit-tiny --top-k 3", "One picture"],

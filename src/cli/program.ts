@@ -51,9 +51,11 @@ function throwing(command: Command): Command {
  */
 export async function runProgram(argv: readonly string[]): Promise<number> {
   const program = new Command("graft")
-    .description("Fine-tune transformers with LoRA: Hugging Face folders in, PEFT adapters out.")
+    .description("Parameter-efficient fine-tuning of transformers: Hugging Face folders in, PEFT adapters out.")
     .version(await packageVersion())
     .showSuggestionAfterError()
+    // What stands behind a verb is the verb's: so "--" reaches it, and texts that begin with "-" behind that.
+    .enablePositionalOptions()
     .addHelpText("after", overview);
   for (const verb of verbs) program.addCommand(verb());
   throwing(program);
@@ -73,6 +75,8 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
       .replace(/^error: /, "")
       .replaceAll("\n", " ");
     const verb = program.commands.find((command) => command.name() === argv[0])?.name();
-    return reportError(new UsageError(message, `See graft ${verb ? `${verb} ` : ""}--help.`), json);
+    const isText = error.code === "commander.unknownOption" && verb === "predict";
+    const dashes = isText ? 'A text that begins with "-" stands behind "--": graft predict <folder> -- "-text". ' : "";
+    return reportError(new UsageError(message, `${dashes}See graft ${verb ? `${verb} ` : ""}--help.`), json);
   }
 }

@@ -1,8 +1,9 @@
 import { Command, Option } from "commander";
 import { GraftError } from "../errors.js";
-import { sectionNames } from "../runs/definition/fields.js";
-import { type CompleteRun, executeRun, type PreparedRun, prepareRun, type Run, runOf } from "../runs/index.js";
-import { addRunFlags, readRun, settingsOfLoraLine } from "./run-file/flags.js";
+import { tuners } from "../peft/index.js";
+import { type CompleteRun, executeRun, type PreparedRun, prepareRun, type Run } from "../runs/index.js";
+import { addRunFlags, plainSections, readRun } from "./run-file/flags.js";
+import { addMethodLines, methodsHelp } from "./run-file/method-lines.js";
 import { InterruptedError } from "./shell/errors.js";
 import { withExamples } from "./shell/examples.js";
 import { interruptSignal } from "./shell/interrupt.js";
@@ -12,7 +13,6 @@ import { trainingReport, trainingResult } from "./shell/training-report.js";
 import { UsageError } from "./spelling/usage-error.js";
 
 interface TrainFlags {
-  readonly lora?: string;
   readonly resume?: string | true;
   readonly overwrite?: true;
   readonly json?: true;
@@ -49,9 +49,8 @@ async function train(file: string | undefined, flags: TrainFlags): Promise<void>
       `Write the run file first: graft train ${flags.resume} --resume.`,
     );
   }
-  const read = await readRun(file, flags as Record<string, unknown>, sectionNames);
-  const extra = flags.lora === undefined ? {} : runOf(settingsOfLoraLine(flags.lora)).lora;
-  const run = complete({ ...read, lora: { ...read.lora, ...extra } });
+  const names = plainSections().map(({ name }) => name);
+  const run = complete(await readRun(file, flags as Record<string, unknown>, names));
   const { resume, overwrite } = flags;
   const prepared = await prepareRun(run, { resume, overwrite, onWarning: warn, onInfo: note });
   const { model } = prepared;
@@ -83,19 +82,28 @@ async function train(file: string | undefined, flags: TrainFlags): Promise<void>
   }
 }
 
+const methodNames = (): string =>
+  tuners()
+    .map(({ name }) => name)
+    .join(", ");
+
 /** `graft train` */
 export function trainCommand(): Command {
   const command = new Command("train")
-    .description("Fine-tune a model with LoRA and save the adapter in PEFT's format.")
+    .description("Fine-tune a model with few parameters and save the adapter in PEFT's format.")
     .argument("[run]", "run file (YAML); flags win over it. examples/run-all-options.yaml shows every key")
-    .addOption(new Option("--lora <line>", "LoRA on one line: r=16,alpha=16,dropout=0.1,targets=query,value"))
     .addOption(
       new Option("--resume [checkpoint]", "go on from a checkpoint folder, or from the last one of the output folder"),
     )
     .addOption(new Option("--overwrite", "replace what the output folder holds of an older run"))
     .addOption(new Option("--json", "print the result as one JSON object"))
     .action((file: string | undefined, flags: TrainFlags) => train(file, flags));
-  addRunFlags(command, sectionNames);
+  addMethodLines(command);
+  addRunFlags(command, {
+    sections: plainSections().map(({ name }) => name),
+    otherHelp: { method: `How the model is tuned: ${methodNames()}. Default: the one that the run has options of` },
+  });
+  command.addHelpText("after", methodsHelp);
   return withExamples(command, [
     [
       "graft train --model models/all-MiniLM-L6-v2 --train SST-2/train.tsv --eval SST-2/dev.tsv --output runs/sst2 \\\n      --lora r=8,alpha=16,targets=query,value --learning-rate 1e-3 --num-train-epochs 1",

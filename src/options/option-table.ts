@@ -39,10 +39,13 @@ export type OptionTable = { readonly [field: string]: Option };
 /** The values of a table's options, all filled in. */
 export type OptionValues<T extends OptionTable> = { readonly [F in keyof T]: T[F]["default"] };
 
-const wordsOf = (kind: OptionKind, schema: z.ZodType): string | undefined =>
-  kind === "choice" && schema instanceof z.ZodEnum
-    ? schema.options.map((word) => JSON.stringify(word)).join(", ")
-    : undefined;
+/** The words of a choice. */
+export function wordsOf({ schema }: Pick<Option, "schema">): readonly string[] | undefined {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) {
+    return wordsOf({ schema: schema.unwrap() as z.ZodType });
+  }
+  return schema instanceof z.ZodEnum ? schema.options.map(String) : undefined;
+}
 
 /** Declares an option. */
 export function option<T>(
@@ -51,8 +54,9 @@ export function option<T>(
   usual: NoInfer<T>,
   { help, expected, key }: { help: string; expected?: string; key?: string },
 ): Option<T> {
-  const words = expected ?? wordsOf(kind, schema) ?? defaultExpectation[kind];
-  return { schema, default: usual, kind, help, expected: words, ...(key === undefined ? {} : { key }) };
+  const words = kind === "choice" ? wordsOf({ schema })?.map((word) => JSON.stringify(word)) : undefined;
+  const stated = expected ?? words?.join(", ") ?? defaultExpectation[kind];
+  return { schema, default: usual, kind, help, expected: stated, ...(key === undefined ? {} : { key }) };
 }
 
 const defaultExpectation: { readonly [K in OptionKind]: string } = {

@@ -9,6 +9,7 @@ import {
   type ModelOutputs,
   modulePaths,
   type Network,
+  namedOutputs,
   type PreparedInputs,
   type PreTrainedModel,
   type Runner,
@@ -23,12 +24,20 @@ import { readAdapterTensors } from "./folder/adapter-tensors.js";
 import { type SaveOptions, saveAdapter } from "./folder/save-adapter.js";
 import { AdaptedNetwork } from "./host/adapted-network.js";
 import { type MergeOptions, mergeActing } from "./host/merging.js";
+import { BASE } from "./host/mixed-batch.js";
+import { ROW_INPUT } from "./host/row-banks.js";
 import { absentSavedModules } from "./matching/saved-modules.js";
 import type { TrainedGroup } from "./tuner.js";
 import { requireTuner, tuners } from "./tuners/registry.js";
 
 /** The name of an adapter that was given none. */
 const DEFAULT_ADAPTER = "default";
+
+/** What a PeftModel is called with: a model's inputs, and the adapter of each row where rows have their own. */
+export interface PeftInputs {
+  readonly adapterNames?: readonly string[];
+  readonly [name: string]: ModelInputs[string] | readonly string[];
+}
 
 /** Options of `getPeftModel` and `addAdapter`. */
 export interface PeftOptions {
@@ -74,7 +83,7 @@ function requireConfig(config: AdapterConfig): AdapterConfig {
  * A model with adapters, called like the model itself: `const { logits } = await peftModel({ inputIds })`.
  * Methods are named and behave as in Hugging Face PEFT.
  */
-export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Callable<ModelInputs, Promise<Outputs>> {
+export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Callable<PeftInputs, Promise<Outputs>> {
   private readonly adapted: AdaptedNetwork;
 
   /** Use `getPeftModel` or `PeftModel.fromPretrained`. */
@@ -141,9 +150,49 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     return this.baseModel;
   }
 
-  /** Evaluation pass, as the base model's. */
-  forward(inputs: ModelInputs, options: { readonly signal?: AbortSignal } = {}): Promise<Outputs> {
-    return this.baseModel.forward(inputs, options);
+  /**
+   * Evaluation pass, as the base model's. With `adapterNames`, one for each row, every row takes its own adapter
+   * (`"__base__"`: none), whichever adapters act otherwise.
+   * @throws GraftError as the base model's `forward`; `unsupported` for adapters that rows cannot choose among,
+   *   `invalid-argument` for unknown names and a number of names that is not the rows'
+   */
+  async forward(
+    { adapterNames, ...others }: PeftInputs,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Outputs> {
+    const inputs = others as ModelInputs;
+    if (adapterNames === undefined) return this.baseModel.forward(inputs, options);
+    return this.forwardMixed(inputs, adapterNames, options);
+  }
+
+  private async forwardMixed(
+    inputs: ModelInputs,
+    adapterNames: readonly string[],
+    options: { readonly signal?: AbortSignal },
+  ): Promise<Outputs> {
+    await this.runner.syncFromEngine();
+    const prepared = this.prepareInputs(inputs);
+    const count = Object.values(prepared.feeds)[0]?.shape[0];
+    if (adapterNames.length !== count) {
+      throw new GraftError(
+        "invalid-argument",
+        `there are ${adapterNames.length} adapterNames for ${count} rows`,
+        'Name one adapter for each row, "__base__" for none.',
+      );
+    }
+    if (adapterNames.every((name) => name === BASE)) return this.disableAdapter(() => this.baseModel.forward(inputs));
+    const { batch, rows, outdated } = this.adapted.mixed(adapterNames);
+    await this.runner.evict(outdated);
+    await batch.settle();
+    const feeds = { ...prepared.feeds, [ROW_INPUT]: { dtype: "int32", shape: [rows.length], data: rows } as const };
+    // The runner takes the network as it is when it is called, before it waits for anything.
+    const running = this.adapted.withMixed(batch, () => this.runner.run({ ...prepared, feeds }, options.signal));
+    return namedOutputs(await running) as Outputs;
+  }
+
+  /** Bytes of the banks in which the adapters of the last mixed batch lie. */
+  get bankBytes(): number {
+    return this.adapted.bankBytes;
   }
   /** Inputs checked and converted as `forward` does it. */
   prepareInputs(inputs: ModelInputs, rows?: readonly number[]): PreparedInputs {
@@ -222,7 +271,7 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     // Shapes alone until the file's header has been compared with them: a config may claim any rank.
     this.attach(adapterName, fitting, null, onWarning);
     try {
-      await this.readWeights(adapterName, weights);
+      await this.readWeights(adapterName, weights, onWarning);
       this.activateFirst(adapterName);
     } catch (error) {
       this.adapted.remove(adapterName);
@@ -239,13 +288,14 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
       const path = name === DEFAULT_ADAPTER ? folder : platform.join(folder, name);
       const files = await resolveModelFolder(path, "adapter");
       const file = requireFile(files, "adapter_model.safetensors", "the adapter's weights");
-      await this.readWeights(name, await openSafetensors(file));
+      await this.readWeights(name, await openSafetensors(file), console.warn);
     }
   }
 
-  private async readWeights(adapterName: string, weights: SafetensorsFile): Promise<void> {
+  private async readWeights(adapterName: string, weights: SafetensorsFile, onWarning: OnWarning): Promise<void> {
     const toV4 = (name: string): string => toV4Name(this.config.modelType, name);
-    const tensors = await readAdapterTensors(weights, this.adapted.get(adapterName), toV4);
+    const context = { network: this.network, toV4, onWarning };
+    const tensors = await readAdapterTensors(weights, this.adapted.get(adapterName), context);
     for (const [parameter, data] of tensors) parameter.setData(data);
   }
 

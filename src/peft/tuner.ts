@@ -144,7 +144,12 @@ export interface MixedAdapter {
   readonly parameters: ReadonlyMap<string, Parameter>;
 }
 
+/** What `mix` may do besides. Row 0 of every bank is the base's. */
 export interface MixHost extends Host {
-  /** int32 [batch]: the position of each row's adapter in the list, or -1 for the base. */
-  rows(trace: Trace): Tensor;
+  /**
+   * One tensor of each adapter in a bank [adapters + 1, ...shape], padded with zeros; of those that lack it, and of the
+   * base, zeros alone.
+   * @param symbolicShape the shape in graphs of one adapter's part
+   */
+  bank(key: string, symbolicShape: readonly Dim[]): Parameter;
 }

@@ -1,3 +1,4 @@
+export { methodOf } from "./definition/method.js";
 export { readRunFile } from "./definition/read.js";
 export { type CompleteRun, type Run, runOf, type Setting } from "./definition/run.js";
 export type { Notices } from "./notices.js";

@@ -324,6 +324,9 @@ describe("wrong usage", () => {
     { args: ["predict", "good"], says: "missing required argument 'inputs'" },
     { args: train("--r", "many"), says: "--r many" },
     { args: ["train", "--resume", "saved.yaml"], says: "--resume saved.yaml names a run file" },
+    { args: train("--lora", "r=3", "--ia3", "targets=key"), says: "--lora and --ia3 are two methods" },
+    { args: train("--r", "3", "--method", "ia3"), says: "--r is of the method lora, but the run's method is ia3" },
+    { args: ["predict", "good", "-stars"], says: "unknown option '-stars'" },
     { args: train("--lora", "rank=3"), says: '--lora has no key "rank"' },
     { args: ["predict", "good", "x", "--top-k", "0"], says: "--top-k 0" },
   ];
@@ -335,6 +338,13 @@ describe("wrong usage", () => {
       expect(status).toBe(2);
     });
   }
+
+  it("a text that begins with a dash is told where it may stand", async () => {
+    const { stderr } = await graft(folder, ["predict", "good", "-stars"]);
+    expect(stderr).toContain(
+      'hint: A text that begins with "-" stands behind "--": graft predict <folder> -- "-text".',
+    );
+  });
 
   it("--json makes errors JSON", async () => {
     for (const args of [

@@ -110,6 +110,23 @@ describe("texts: train, eval, predict, merge, inspect", () => {
     expect(first?.labels.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 6);
     const top = await run("predict", "out", "poor", "--top-k", "1", "--json");
     expect(jsonLines(top.stdout)[0]?.labels).toHaveLength(1);
+    const dash = await run("predict", "out", "--json", "--", "-poor", "--great");
+    expect(jsonLines(dash.stdout).map(({ input }) => input)).toEqual(["-poor", "--great"]);
+  });
+
+  it.each([
+    ["IA3", ["--ia3", "targets=key,value,feedforward=value"]],
+    ["BITFIT", ["--method", "bitfit"]],
+    ["PFEIFFER", ["--pfeiffer", "reduction=4"]],
+    ["PROMPT_TUNING", ["--prompt-tuning", "num_virtual_tokens=3"]],
+  ])("trains and uses an adapter of %s", async (type, flags) => {
+    const output = type.toLowerCase();
+    const data = ["--model", "bert", "--train", "train.tsv", "--output", output, "--max-steps", "2", "--threads", "1"];
+    const trained = await run("train", ...data, ...flags, "--json");
+    expect(trained.stderr).not.toContain("error");
+    expect(trained.status).toBe(0);
+    expect(JSON.parse((await run("inspect", output, "--json")).stdout).config.peft_type).toBe(type);
+    expect(jsonLines((await run("predict", output, "poor", "--json")).stdout)).toHaveLength(1);
   });
 
   it("merges into a folder that predicts the same", async () => {
@@ -133,7 +150,7 @@ describe("texts: train, eval, predict, merge, inspect", () => {
     const counted = JSON.parse(
       (await run("inspect", "bert", "--lora", "r=4,alpha=8", "--num-labels", "2", "--json")).stdout,
     );
-    expect(counted.lora).toMatchObject(trained.parameters);
+    expect(counted.adapter).toMatchObject(trained.parameters);
     const merged = await run("inspect", "merged");
     expect(merged.stdout).toContain("BertForSequenceClassification (bert)");
     expect(merged.stdout).toMatch(/^labels +2: down, up$/m);

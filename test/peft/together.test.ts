@@ -84,10 +84,12 @@ describe.each(Object.entries(pairs))("%s", (name, adapters) => {
     const found = new Map(Object.entries(gradients).map(([key, tensor]) => [keyed(key, adapters), tensor]));
     const wanted = [...io].filter(([key]) => key.startsWith("grad."));
     expect(found.size).toBe(wanted.length);
+    const norm = ({ data }: TensorData) => Math.hypot(...(data as Float32Array));
+    const total = Math.hypot(...wanted.map(([, tensor]) => norm(tensor)));
     for (const [key, tensor] of wanted) {
-      const own = found.get(goldenKey(base, key));
-      const size = Math.hypot(...(tensor.data as Float32Array));
-      if (size > 1e-6) expect(relativeL2(own, tensor), key).toBeLessThan(1e-5);
+      // A part of the whole gradient's norm: of the smallest tensors, which sums cancel to, only rounding is left.
+      const most = 1e-5 + (1e-6 * total) / norm(tensor);
+      if (norm(tensor) > 1e-6) expect(relativeL2(found.get(goldenKey(base, key)), tensor), key).toBeLessThan(most);
     }
   });
 
@@ -120,8 +122,8 @@ describe.each(Object.entries(pairs))("%s", (name, adapters) => {
       const file = `${adapter}/adapter_model.safetensors`;
       const found = await readAllTensors(await openSafetensors(join(target, file)));
       const wanted = await readAllTensors(await openSafetensors(goldenPath(`together/${name}/${file}`)));
-      const plain = (tensors: ReadonlyMap<string, TensorData>): Map<string, TensorData> =>
-        new Map([...tensors].map(([key, tensor]): [string, TensorData] => [plainName(key), tensor]).sort());
+      const plain = (tensors: ReadonlyMap<string, TensorData>) =>
+        new Map([...tensors].map(([key, tensor]) => [plainName(key), tensor] as const));
       expect([...found.keys()].every((key) => !key.includes(`.${adapter}.`))).toBe(true);
       for (const [key, tensor] of plain(found)) expect(tensor, String(key)).toEqual(plain(wanted).get(String(key)));
     }

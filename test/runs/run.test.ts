@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type CompleteRun, executeRun, prepareRun } from "graft-peft";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -17,8 +17,8 @@ beforeAll(async () => {
     output: join(folder, "out"),
     threads: 1,
     data: { train: join(folder, "train.tsv"), eval: join(folder, "train.tsv"), test: join(folder, "train.tsv") },
-    lora: { r: 4, lora_alpha: 8 },
-    training: { learning_rate: 0.02, max_steps: 60, save_strategy: "no" },
+    methods: { lora: { r: 4, loraAlpha: 8 } },
+    training: { learningRate: 0.02, maxSteps: 60, saveStrategy: "no" },
   };
 });
 
@@ -29,7 +29,7 @@ describe("a run as a value", () => {
     const told: string[] = [];
     const steps: number[] = [];
     const prepared = await prepareRun(run, { onInfo: (line) => told.push(line), onWarning: (line) => told.push(line) });
-    expect(existsSync(run.output)).toBe(false);
+    expect(await readdir(run.output)).toEqual([]);
     try {
       const result = await executeRun(prepared, {
         callbacks: [{ onStepEnd: ({ state }) => void steps.push(state.globalStep) }],

@@ -1,4 +1,4 @@
-/** Keys that say which model a command opens and what computes. */
+/** Options that say which model a command opens and what computes. */
 export const sourceKeys = ["model", "labels", "backend", "threads"] as const;
 
 /** What `labels` means where a model is opened that has its classes already. */
@@ -6,14 +6,14 @@ export const sourceHelp = {
   labels: "Names of the classes in the order of their ids. Default: those of graft.json or config.json",
 } as const;
 
-/** Keys of the section data that say how a table is read. */
+/** Options of the section data that say how a table is read. */
 export const tableKeys = [
   "format",
   "delimiter",
   "quoting",
   "header",
-  "text_column",
-  "text_pair_column",
-  "label_column",
-  "max_length",
+  "textColumn",
+  "textPairColumn",
+  "labelColumn",
+  "maxLength",
 ] as const;

@@ -18,7 +18,11 @@ interface Report {
 
 function reportOf(error: unknown): Report {
   if (error instanceof GraftError) {
-    return { code: error.code, message: userSpelling(error.message), hint: userSpelling(error.hint) };
+    return {
+      code: error.code,
+      message: userSpelling(error.message, error.option),
+      hint: userSpelling(error.hint, error.option),
+    };
   }
   if (error instanceof UsageError) return { code: "usage", message: error.message, hint: error.hint };
   return {

@@ -1,8 +1,7 @@
-import { camelCase, snakeCase } from "../../case.js";
+import { snakeCase } from "../../case.js";
 import { keyOf } from "../../options/option-table.js";
-import { LoraConfig } from "../../peft/index.js";
-import { dataKeys, runKeys } from "../../runs/definition/fields.js";
-import { argumentAliases, trainingArgumentFields } from "../../training/arguments/index.js";
+import { defaultMethod } from "../../runs/definition/method.js";
+import { sections } from "../../runs/definition/sections.js";
 
 /** The flag of a key: text_column -> --text-column. */
 export function flagOf(key: string): string {
@@ -17,39 +16,69 @@ const renamed: Readonly<Record<string, string>> = {
   evalDataset: "eval",
 };
 
-/** The key of every option of the library, by the name that the library's messages use. */
-const keys: ReadonlyMap<string, string> = new Map([
-  ...[...Object.keys(runKeys), ...Object.keys(dataKeys)].map((key) => [camelCase(key), key] as const),
-  ...Object.keys(LoraConfig.options).map((field) => [field, keyOf(LoraConfig.options, field)] as const),
-  ...[...Object.keys(trainingArgumentFields), ...Object.keys(argumentAliases)].map(
-    (name) => [name, snakeCase(name)] as const,
-  ),
-  ...Object.entries(renamed),
-]);
-
-/** Names that only the library has; words such as "bias" or "seed" are the same everywhere. */
-const names = [...keys.keys()].filter((name) => /[A-Z]/.test(name)).sort((a, b) => b.length - a.length);
-
-/** A name in running text (no part of a path, of a longer name, or of something quoted), with ": " before a value. */
-const mention = new RegExp(
-  `(?<![\\w./\\\\"'-])(${names.join("|")})(?![\\w/\\\\"'-]|\\.\\w)(: (?=[["'\\d]|true|false|null))?`,
-  "g",
-);
-
 const isGiven = (argv: readonly string[], flag: string): boolean =>
   argv.some((word) => word === flag || word.startsWith(`${flag}=`));
+
+/** The method whose options a message means, where several have one of that name. */
+function methodIn(argv: readonly string[], names: readonly string[]): string {
+  const at = argv.lastIndexOf("--method");
+  const named = argv.findLast((word) => word.startsWith("--method="))?.slice("--method=".length) ?? argv[at + 1];
+  const line = names.find((name) => isGiven(argv, flagOf(name)));
+  return (at < 0 && !isGiven(argv, "--method") ? line : named) ?? defaultMethod().name;
+}
+
+interface Spelling {
+  readonly key: string;
+  readonly flag: string;
+}
+
+/** How an option of the library is called on the command line and in run files; undefined for what is no option there. */
+function spellingOf(name: string, argv: readonly string[]): Spelling | undefined {
+  const other = renamed[name];
+  if (other !== undefined) return { key: other, flag: flagOf(other) };
+  const all = sections();
+  const methods = all.filter(({ isMethod }) => isMethod);
+  const method = methodIn(
+    argv,
+    methods.map((section) => section.name),
+  );
+  const chosen = methods.filter((section) => section.name === method);
+  const rest = methods.filter((section) => section.name !== method);
+  for (const section of [...all.filter(({ isMethod }) => !isMethod), ...chosen, ...rest]) {
+    const isOld = section.oldKeys.includes(snakeCase(name));
+    if (!isOld && !Object.hasOwn(section.options, name)) continue;
+    const key = isOld ? snakeCase(name) : keyOf(section.options, name);
+    const isPlain = !section.isMethod || section.name === defaultMethod().name;
+    return { key, flag: isPlain ? flagOf(key) : `${flagOf(section.name)} ${key}` };
+  }
+  return undefined;
+}
+
+/** A word of running text in camelCase: no part of a path, of a longer name, or of something quoted; with ": " before a value. */
+const camelWord = /(?<![\w./\\"'-])([a-z]+[A-Z]\w*)(?![\w/\\"'-]|\.\w)(: (?=[["'\d]|true|false|null))?/g;
 
 /**
  * A message of the library in the words of the command line: names of options become the flag, or the key where the
  * user wrote a run file and not the flag. `key: value` stays a line of a run file.
+ * @param option the option that the message is about: its name may be an ordinary word ("r")
  * @param argv what follows the program's name
  */
-export function userSpelling(text: string, argv: readonly string[] = process.argv.slice(2)): string {
+export function userSpelling(text: string, option?: string, argv: readonly string[] = process.argv.slice(2)): string {
   const hasRunFile = argv.some((word) => /\.ya?ml$/i.test(word));
-  return text.replaceAll(/\bTrainingArguments: /g, "").replaceAll(mention, (_, name: string, colon: string = "") => {
-    const key = keys.get(name) ?? name;
-    const flag = flagOf(key);
+  const spelled = (name: string, colon: string): string => {
+    const spelling = spellingOf(name, argv);
+    if (spelling === undefined) return name + colon;
+    const { key, flag } = spelling;
     const isKey = colon !== "" || (hasRunFile && !isGiven(argv, flag));
     return (isKey ? key : flag) + colon;
-  });
+  };
+  const about = option !== undefined && /^\w+$/.test(option) && option === option.toLowerCase() ? option : undefined;
+  const plain = text.replace(/^TrainingArguments: /, "").replace(/^TrainingArguments has both/, "there are both");
+  const words = plain.replaceAll(camelWord, (_, name: string, colon: string = "") => spelled(name, colon));
+  // An ordinary word is the option only where something is said about it.
+  return about === undefined
+    ? words
+    : words.replace(new RegExp(`(?<![\\w./\\\\"'-])${about}(?= (is|must|has|names)\\b)`, "g"), (name) =>
+        spelled(name, ""),
+      );
 }

@@ -3,7 +3,7 @@ import { option } from "../../options/option-table.js";
 import { taskTypes } from "./task-types.js";
 
 /** A list of names. */
-export const names = z.array(z.string().min(1));
+export const names = z.array(z.string().min(1)).readonly();
 
 /** Names or path ends of modules, or one regular expression over whole paths. */
 export const patterns = z.union([names, z.string().min(1)]);

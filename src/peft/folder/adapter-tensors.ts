@@ -1,9 +1,10 @@
 import { GraftError } from "../../errors.js";
-import { listSome } from "../../models/index.js";
+import { listSome, type Network } from "../../models/index.js";
 import type { Parameter } from "../../nn/index.js";
 import type { SafetensorsEntry } from "../../safetensors/header.js";
 import { readTensor, type SafetensorsFile } from "../../safetensors/read.js";
 import { type TensorData, toFloat32 } from "../../tensor-data.js";
+import type { OnWarning } from "../config/config-class.js";
 import type { Adapter } from "../host/adapter.js";
 
 /** What PEFT puts before every name of a model's parameters. */
@@ -27,6 +28,19 @@ function treeKey(key: string, toV4: (name: string) => string): string {
   return toV4(key.replace(/^base_model\.(model\.)?/, "")).replace(".base_layer.", ".");
 }
 
+export interface ReadingContext {
+  readonly network: Network;
+  /** A name in transformers 4's spelling. */
+  readonly toV4: (name: string) => string;
+  readonly onWarning: OnWarning;
+}
+
+/** Of an adapter that trains biases PEFT also writes those of layers that only other adapters went around: the base's. */
+function isSpare(key: string, { copies }: Adapter, network: Network): boolean {
+  if (!key.endsWith(".bias") || !copies.some(({ isPersistent }) => isPersistent)) return false;
+  return [...network.parameters()].some(({ name }) => name === key);
+}
+
 /**
  * Reads the tensors of an adapter's file, strictly: nothing may be missing, left over, there twice, or of another shape.
  * Both spellings of module names are read.
@@ -36,7 +50,7 @@ function treeKey(key: string, toV4: (name: string) => string): string {
 export async function readAdapterTensors(
   file: SafetensorsFile,
   adapter: Adapter,
-  toV4: (name: string) => string,
+  { network, toV4, onWarning }: ReadingContext,
 ): Promise<Map<Parameter, TensorData<"float32">>> {
   const expected = new Map(
     [...adapter.saved()].map(([key, parameter]) => [key.replace(".base_layer.", "."), parameter]),
@@ -51,7 +65,9 @@ export async function readAdapterTensors(
     found.set(name, entry);
   }
   const missing = [...expected.keys()].filter((key) => !found.has(key));
-  const unexpected = [...found].filter(([key]) => !expected.has(key)).map(([, entry]) => entry.name);
+  const others = [...found].filter(([key]) => !expected.has(key));
+  const spare = others.filter(([key]) => isSpare(key, adapter, network)).map(([, entry]) => entry.name);
+  const unexpected = others.map(([, entry]) => entry.name).filter((name) => !spare.includes(name));
   const mismatched = [...expected].flatMap(([key, { shape }]) => {
     const entry = found.get(key);
     const differs = entry && entry.shape.join() !== shape.join();
@@ -71,6 +87,8 @@ export async function readAdapterTensors(
         "that the config names, with the same number of labels.",
     );
   }
+  if (spare.length > 0)
+    onWarning(`${file.files[0]}: biases that the adapter does not train are left out: ${listSome(spare)}`);
   const tensors = new Map<Parameter, TensorData<"float32">>();
   for (const [key, parameter] of expected) {
     const data = toFloat32(await readTensor(found.get(key) as SafetensorsEntry));

@@ -7,6 +7,7 @@ import { selectSavedModules } from "../matching/saved-modules.js";
 import type { Tuner } from "../tuner.js";
 import { Adapter } from "./adapter.js";
 import { AdapterHost, type Compute, namedModules } from "./adapter-host.js";
+import { BASE, MixedBatch } from "./mixed-batch.js";
 
 /** Who puts merged weights before a parameter's own. */
 export const MERGE = "merge";
@@ -21,6 +22,7 @@ export class AdaptedNetwork {
   /** Undoes what the first of the `disable`s in force did. */
   private enable: () => void = () => {};
   private frozen: Parameter[] = [];
+  private mixedBatch: MixedBatch | null = null;
 
   /** @param namesOf transformers 4's and 5's name of a module path */
   constructor(
@@ -53,6 +55,7 @@ export class AdaptedNetwork {
   add(name: string, tuner: Tuner, config: AdapterConfig, isTrainable: boolean, seed: number | null): void {
     this.requireEnabled();
     this.checkName(name);
+    this.dropMixed();
     const adapter = new Adapter(name, tuner, config, isTrainable);
     if (this.adapters.size === 0) this.freeze();
     try {
@@ -84,6 +87,7 @@ export class AdaptedNetwork {
   remove(name: string): void {
     this.requireEnabled();
     const adapter = this.get(name);
+    this.dropMixed();
     if (adapter.isMerged) this.unmerge();
     const others = this.acting.filter((one) => one !== adapter);
     if (adapter.position !== null) this.assign(others);
@@ -137,6 +141,48 @@ export class AdaptedNetwork {
     };
   }
 
+  /**
+   * Adapters of which every row of a batch takes its own, made ready.
+   * @param names of each row's adapter, `__base__` for none
+   * @returns the index of each row's adapter, from 1, 0 for the base; and the bank parameters that are no longer needed
+   * @throws GraftError `invalid-argument` for unknown names, `unsupported` for what cannot be mixed
+   */
+  mixed(names: readonly string[]): { batch: MixedBatch; rows: Int32Array; outdated: readonly Parameter[] } {
+    this.requireEnabled();
+    const distinct = [...new Set(names)].filter((name) => name !== BASE).sort();
+    const adapters = distinct.map((name) => this.get(name));
+    const rows = Int32Array.from(names, (name) => distinct.indexOf(name) + 1);
+    if (this.mixedBatch?.isOf(adapters)) return { batch: this.mixedBatch, rows, outdated: [] };
+    const outdated = this.dropMixed();
+    this.mixedBatch = new MixedBatch(this.network, adapters, this.namesOf, this.compute);
+    return { batch: this.mixedBatch, rows, outdated };
+  }
+
+  /** Forgets the banks of mixed batches. @returns their parameters */
+  dropMixed(): readonly Parameter[] {
+    const dropped = this.mixedBatch?.remove() ?? [];
+    this.mixedBatch = null;
+    return dropped;
+  }
+
+  /** Bytes of the banks that the last mixed batch needed. */
+  get bankBytes(): number {
+    return this.mixedBatch?.bytes ?? 0;
+  }
+
+  /** Lets a mixed batch's banks act in the place of the acting adapters while something is called. */
+  withMixed<T>(batch: MixedBatch, call: () => T): T {
+    const { acting } = this;
+    this.assign([]);
+    const rest = batch.act();
+    try {
+      return call();
+    } finally {
+      rest();
+      this.assign(acting);
+    }
+  }
+
   /** Drops merged weights: those from before are in force again, to the bit. */
   unmerge(): void {
     for (const { adjustments } of this.network.parameters()) {
@@ -152,6 +198,7 @@ export class AdaptedNetwork {
    */
   unload(): void {
     this.requireEnabled();
+    this.dropMixed();
     const { acting } = this;
     const kept = [...this.adapters.values()].flatMap((adapter) =>
       adapter.copies.filter((copy) => (acting.includes(adapter) ? copy.isKept : copy.isPersistent)),

@@ -68,6 +68,11 @@ export class Adapter implements Guest, Acting {
     return [...this.own.values(), ...this.copies.map(({ copy }) => copy)];
   }
 
+  /** Its copy of a base parameter; undefined where it has none. */
+  copyOf(parameter: Parameter): Parameter | undefined {
+    return this.copies.find(({ original }) => original === parameter)?.copy;
+  }
+
   /** Its own tensors that count as parameters. */
   counted(): Parameter[] {
     return [...this.own.values()].filter(({ isSetting }) => !isSetting);

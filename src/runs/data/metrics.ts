@@ -26,6 +26,7 @@ function chosenMetrics(
     "invalid-config",
     `the metric ${unfit} compares ${compared[metrics[unfit].kind]}, but the task is ${isRegression ? "regression" : task}`,
     `Metrics for this task: ${choices.join(", ")}.`,
+    { option: "metrics" },
   );
 }
 
@@ -48,6 +49,7 @@ export function requireMetric(
     "invalid-config",
     `metricForBestModel is "${wanted}", but evaluations compute ${known.join(", ")}`,
     addable ? `Add ${addable} to the run's metrics.` : `Did you mean "${nearest(plain, known, 1)[0]}"?`,
+    { option: "metricForBestModel" },
   );
 }
 

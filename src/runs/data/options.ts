@@ -1,4 +1,3 @@
-import { camelCase } from "../../case.js";
 import type { Label2Id } from "../../data/index.js";
 import type { ProblemType } from "../../problem-type.js";
 import type { DataOptions } from "../../tasks/index.js";
@@ -10,9 +9,9 @@ const readingKeys = [
   "delimiter",
   "quoting",
   "header",
-  "text_column",
-  "text_pair_column",
-  "label_column",
+  "textColumn",
+  "textPairColumn",
+  "labelColumn",
 ] as const satisfies readonly (keyof Run["data"])[];
 
 /** What is not said by keys of the section data. */
@@ -24,6 +23,6 @@ export interface ReadingOptions {
 
 /** A run's keys as a task's reader takes them. */
 export function dataOptions(keys: Run["data"], options: ReadingOptions = {}): DataOptions {
-  const given = [...readingKeys.map((key) => [camelCase(key), keys[key]] as const), ...Object.entries(options)];
+  const given = [...readingKeys.map((key) => [key, keys[key]] as const), ...Object.entries(options)];
   return Object.fromEntries(given.filter(([, value]) => value !== undefined)) as DataOptions;
 }

@@ -1,46 +1,38 @@
 import { isMap, isScalar, LineCounter, type Pair, parseDocument } from "yaml";
 import { platform } from "#platform";
-import { snakeCase } from "../../case.js";
 import { GraftError } from "../../errors.js";
+import { shown } from "../../json.js";
 import { nearest } from "../../nearest.js";
-import { LoraConfig } from "../../peft/index.js";
-import { argumentAliases } from "../../training/arguments/index.js";
-import { type SectionName, sectionNames, sections } from "./fields.js";
 import type { Setting } from "./run.js";
-
-/** Keys that are taken and judged further on: old names of transformers, and fields of PEFT's that are refused there. */
-const passedOn: { readonly [S in SectionName]: ReadonlySet<string> } = {
-  "": new Set(),
-  data: new Set(),
-  lora: new Set([...Object.keys(LoraConfig.unbuilt), "peft_type"]),
-  training: new Set(Object.keys(argumentAliases).map(snakeCase)),
-};
+import { keysOf, type Section, sections, settingField } from "./sections.js";
 
 function invalid(place: string, message: string, hint: string): GraftError {
   return new GraftError("invalid-config", `${place}: ${message}`, hint);
 }
 
-function unknownKey(place: string, section: SectionName, key: string): GraftError {
-  const where = section === "" ? "a run file" : `the section "${section}"`;
-  const home = sectionNames.find((name) => key in sections[name]);
-  const known = [...Object.keys(sections[section]), ...(section === "" ? ["data", "lora", "training"] : [])];
-  const best = nearest(key, known, 3);
+function unknownKey(place: string, section: Section, key: string): GraftError {
+  const all = sections();
+  const where = section.name === "" ? "a run file" : `the section "${section.name}"`;
+  const home = all.find((one) => keysOf(one).includes(key));
+  const headings = section.name === "" ? all.map(({ name }) => name).filter((name) => name !== "") : [];
+  const best = nearest(key, [...keysOf(section), ...headings], 3);
   const hint =
     home === undefined
       ? `Did you mean "${best[0]}"? Also near: ${best.slice(1).join(", ")}. graft train --help lists every key.`
-      : `"${key}" belongs ${home === "" ? "outside of the sections" : `under "${home}:"`}.`;
+      : `"${key}" belongs ${home.name === "" ? "outside of the sections" : `under "${home.name}:"`}.`;
   return invalid(place, `${where} has no key "${key}"`, hint);
 }
 
 /** Checks a value of a key that exists. @throws GraftError `invalid-config` */
-export function checkedSetting(place: string, section: SectionName, key: string, value: unknown): Setting {
-  if (passedOn[section].has(key)) return { section, key, value };
-  const schema = Object.hasOwn(sections[section], key) ? sections[section][key] : undefined;
-  if (schema === undefined) throw unknownKey(place, section, key);
-  const result = schema.safeParse(value);
-  if (result.success) return { section, key, value: result.data };
-  const reason = result.error.issues[0]?.message ?? "invalid";
-  throw invalid(place, `${key} is ${JSON.stringify(value)}: ${reason}`, `${key}: ${schema.description ?? ""}.`);
+export function checkedSetting(place: string, section: Section, key: string, value: unknown): Setting {
+  const field = settingField(section, key);
+  if (field === undefined) throw unknownKey(place, section, key);
+  const option = Object.hasOwn(section.options, field) ? section.options[field] : undefined;
+  // Old names and refused ones are judged by those who know what they mean.
+  if (option === undefined) return { section: section.name, field, value };
+  const result = option.schema.safeParse(value);
+  if (result.success) return { section: section.name, field, value: result.data };
+  throw invalid(place, `${key} is ${shown(value)}`, `${key} must be ${option.expected}. ${option.help}.`);
 }
 
 /**
@@ -72,21 +64,24 @@ export async function readRunFile(path: string): Promise<Setting[]> {
     throw invalid(path, "it does not hold keys and values", "Begin with lines such as model: models/bert.");
   }
   const settings: Setting[] = [];
-  const add = (section: SectionName, pair: Pair) => {
+  const all = sections();
+  const [outside] = all as readonly [Section];
+  const add = (section: Section, pair: Pair) => {
     const value = parsedValue(pair);
-    if (value === null || value === undefined) {
-      if (!(keyOf(pair) in sections[section]) && !passedOn[section].has(keyOf(pair))) {
-        throw unknownKey(placeOf(pair), section, keyOf(pair));
-      }
-      return;
-    }
-    settings.push(checkedSetting(placeOf(pair), section, keyOf(pair), value));
+    const isGiven = value !== null && value !== undefined;
+    if (isGiven) settings.push(checkedSetting(placeOf(pair), section, keyOf(pair), value));
+    else if (settingField(section, keyOf(pair)) === undefined) throw unknownKey(placeOf(pair), section, keyOf(pair));
   };
   for (const pair of document.contents.items) {
     const key = keyOf(pair);
-    const section = sectionNames.find((name) => name !== "" && name === key);
-    if (section === undefined) add("", pair);
-    else if (isMap(pair.value)) for (const inner of pair.value.items) add(section, inner);
+    const section = all.find(({ name }) => name !== "" && name === key);
+    if (section === undefined) {
+      add(outside, pair);
+      continue;
+    }
+    // A method's section says which method is meant, even where nothing stands in it.
+    if (section.isMethod) settings.push({ section: key });
+    if (isMap(pair.value)) for (const inner of pair.value.items) add(section, inner);
     else if (parsedValue(pair) !== null && parsedValue(pair) !== undefined) {
       throw invalid(
         placeOf(pair),

@@ -1,15 +1,19 @@
-import type * as z from "zod";
-import type { dataKeys, runKeys, SectionName } from "./fields.js";
+import type { OptionTable } from "../../options/option-table.js";
+import type { TrainingArgumentsOptions } from "../../training/index.js";
+import type { dataOptions, runOptions } from "./options.js";
 
-type Given<S extends Record<string, z.ZodType>> = { readonly [K in keyof S]?: z.output<S[K]> };
+type Given<T extends OptionTable> = { readonly [F in keyof T]?: T[F]["default"] };
 
-/** The settings of a run as they were given, in run-file spelling; nothing is filled in. */
-export interface Run extends Given<typeof runKeys> {
-  readonly data: Given<typeof dataKeys>;
-  /** PEFT's keys. */
-  readonly lora: Readonly<Record<string, unknown>>;
-  /** TrainingArguments' names in snake_case. */
-  readonly training: Readonly<Record<string, unknown>>;
+/** The settings of a run as they were given, by the library's names; nothing is filled in. */
+export interface Run extends Given<typeof runOptions> {
+  readonly data: Given<typeof dataOptions>;
+  /**
+   * Options of tuning methods by the method's name, e.g. `{ lora: { r: 16 } }`. With `method` the others are alternatives
+   * that wait; without it there is one at most.
+   */
+  readonly methods: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Options of TrainingArguments; `outputDir` is `output`. */
+  readonly training: TrainingArgumentsOptions;
 }
 
 /** A run with what training cannot do without. */
@@ -19,23 +23,25 @@ export interface CompleteRun extends Run {
   readonly data: Run["data"] & { readonly train: string };
 }
 
-/** One setting, checked. */
+/** One setting, checked; without a field the section alone, which names a method. */
 export interface Setting {
-  readonly section: SectionName;
-  readonly key: string;
-  readonly value: unknown;
+  readonly section: string;
+  readonly field?: string;
+  readonly value?: unknown;
 }
 
 /** Later settings win over earlier ones. */
 export function runOf(settings: readonly Setting[]): Run {
-  const run: Record<string, unknown> & { data: object; lora: object; training: object } = {
-    data: {},
-    lora: {},
-    training: {},
-  };
-  for (const { section, key, value } of settings) {
-    const target = (section === "" ? run : run[section]) as Record<string, unknown>;
-    target[key] = value;
+  const methods: Record<string, Record<string, unknown>> = {};
+  const top: Record<string, unknown> = {};
+  const groups: { readonly [name: string]: Record<string, unknown> } = { "": top, data: {}, training: {} };
+  for (const { section, field, value } of settings) {
+    let group = groups[section] ?? methods[section];
+    if (group === undefined) {
+      group = {};
+      methods[section] = group;
+    }
+    if (field !== undefined) group[field] = value;
   }
-  return run as unknown as Run;
+  return { ...top, data: groups.data, training: groups.training, methods } as unknown as Run;
 }

@@ -2,12 +2,13 @@ import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
 import { AutoModel, type PreTrainedModel } from "../../models/index.js";
 import { getPeftModel, readAdapterConfig } from "../../peft/index.js";
+import { requireTuner } from "../../peft/tuners/registry.js";
 import type { Run } from "../definition/run.js";
 import { labelsOfHead } from "../models/labels.js";
 import { loadClassifier } from "../models/open.js";
 import { tasksOfModel } from "../models/source.js";
 import { heard, type Notices } from "../notices.js";
-import { loraConfig } from "../training/adapter.js";
+import { adapterConfig } from "../training/adapter.js";
 
 /** A model's structure and sizes, from its config alone. */
 export interface ModelSummary {
@@ -18,11 +19,13 @@ export interface ModelSummary {
   readonly sizes: Readonly<Record<string, number | readonly number[]>>;
   readonly labels: readonly string[];
   readonly parameters: number;
-  readonly lora?: LoraSummary;
+  readonly adapter?: MethodSummary;
 }
 
-/** What a LoRA config would train. */
-export interface LoraSummary {
+/** What a tuning method would train. */
+export interface MethodSummary {
+  /** PEFT's name of it. */
+  readonly type: string;
   readonly line: string;
   readonly trainable: number;
   /** PEFT's counting: the originals of saved modules besides their copies. */
@@ -58,23 +61,22 @@ function sizesOf(model: PreTrainedModel): ModelSummary["sizes"] {
 }
 
 /**
- * Describes a model folder without reading weights. With a LoRA config, or with labels, it is the classifier that
+ * Describes a model folder without reading weights. With a tuning method, or with labels, it is the classifier that
  * would be trained; else the model as it was saved.
  * @throws GraftError as `fromPretrained` and `getPeftModel`
  */
 export async function summarizeModel(
   folder: string,
   run: Run,
-  lora: Run["lora"] | undefined,
+  isTuned: boolean,
   notices: Pick<Notices, "onWarning"> = {},
 ): Promise<ModelSummary> {
   const { onWarning } = heard(notices);
   const { usual, possible } = await tasksOfModel(folder);
   const task = run.task !== undefined && possible.includes(run.task) ? run.task : usual;
   const own = await labelsOfHead(folder);
-  const isClassifier =
-    own !== undefined || lora !== undefined || run.labels !== undefined || run.num_labels !== undefined;
-  const labels = run.labels ? { id2label: run.labels } : run.num_labels ? { numLabels: run.num_labels } : {};
+  const isClassifier = own !== undefined || isTuned || run.labels !== undefined || run.numLabels !== undefined;
+  const labels = run.labels ? { id2label: run.labels } : run.numLabels ? { numLabels: run.numLabels } : {};
   const model: PreTrainedModel = isClassifier
     ? ((await loadClassifier(task, folder, { withWeights: false, ...labels, onWarning })) as unknown as PreTrainedModel)
     : ((await AutoModel.fromPretrained(folder, { withWeights: false })) as unknown as PreTrainedModel);
@@ -86,15 +88,23 @@ export async function summarizeModel(
     labels: isClassifier ? Object.values(model.config.id2label) : [],
     parameters: model.numParameters(),
   } as const;
-  if (lora === undefined) return summary;
-  const peft = getPeftModel(model, loraConfig(lora, task, onWarning), { onWarning });
+  if (!isTuned) return summary;
+  const peft = getPeftModel(model, adapterConfig(run, task, onWarning), { onWarning });
   const [trainable, all] = peft.getNbTrainableParameters();
   const [, allCountedOnce] = peft.getNbTrainableParameters({ countSharedOnce: true });
   const config = Object.values(peft.peftConfig)[0]?.toJson() ?? {};
   const targets = peft.targetedModuleNames;
   return {
     ...summary,
-    lora: { line: peft.trainableParametersLine(), trainable, all, allCountedOnce, targets, config },
+    adapter: {
+      type: String(config.peft_type),
+      line: peft.trainableParametersLine(),
+      trainable,
+      all,
+      allCountedOnce,
+      targets,
+      config,
+    },
   };
 }
 
@@ -104,21 +114,12 @@ export async function summarizeAdapter(
   { onWarning = console.warn }: Pick<Notices, "onWarning"> = {},
 ): Promise<Readonly<Record<string, unknown>>> {
   const config = (await readAdapterConfig(folder, onWarning)).toJson();
-  const shown = [
-    "peft_type",
-    "task_type",
-    "base_model_name_or_path",
-    "r",
-    "lora_alpha",
-    "lora_dropout",
-    "target_modules",
-  ];
+  const { unbuilt } = requireTuner(String(config.peft_type), folder).Config;
+  const always = ["peft_type", "task_type", "base_model_name_or_path", "target_modules"];
   const set = Object.entries(config).filter(([key, value]) => {
-    const isPlain = value === null || value === false || (typeof value === "object" && Object.keys(value).length === 0);
-    return (
-      shown.includes(key) ||
-      (!isPlain && !["peft_version", "megatron_core", "qalora_group_size", "inference_mode"].includes(key))
-    );
+    if (always.includes(key)) return Object.hasOwn(config, key);
+    if (key in unbuilt || key === "peft_version" || key === "inference_mode") return false;
+    return !(value === null || value === false || (typeof value === "object" && Object.keys(value).length === 0));
   });
   return Object.fromEntries(set);
 }

@@ -1,5 +1,4 @@
 import { platform } from "#platform";
-import { camelCase } from "../../case.js";
 import type { Label2Id } from "../../data/index.js";
 import { GraftError } from "../../errors.js";
 import type { ClassifierOutputs } from "../../models/index.js";
@@ -8,12 +7,7 @@ import { labelMaps } from "../../models/labels.js";
 import { getPeftModel, type PeftModel } from "../../peft/index.js";
 import type { ProblemType } from "../../problem-type.js";
 import { type Processing, type TaskData, type TaskName, tasks } from "../../tasks/index.js";
-import {
-  lastCheckpoint,
-  requireWritable,
-  TrainingArguments,
-  type TrainingArgumentsOptions,
-} from "../../training/index.js";
+import { lastCheckpoint, requireWritable, TrainingArguments } from "../../training/index.js";
 import { requireMetric } from "../data/metrics.js";
 import { dataOptions } from "../data/options.js";
 import type { CompleteRun } from "../definition/run.js";
@@ -24,7 +18,7 @@ import { checkRunFolder } from "../models/output-folder.js";
 import type { Settings } from "../models/settings.js";
 import { type ModelTasks, tasksOfModel } from "../models/source.js";
 import { heard, type Notices } from "../notices.js";
-import { loraConfig } from "./adapter.js";
+import { adapterConfig } from "./adapter.js";
 import { checkResumed } from "./resume.js";
 
 export interface RunOptions extends Notices {
@@ -34,7 +28,7 @@ export interface RunOptions extends Notices {
   readonly overwrite?: boolean | undefined;
 }
 
-/** Everything a training run needs, checked and loaded; nothing has been written yet. Its model is the caller's to dispose. */
+/** Everything a training run needs, checked and loaded; the output folder holds nothing of it yet. Its model is the caller's to dispose. */
 export interface PreparedRun {
   readonly run: CompleteRun;
   readonly options: RunOptions;
@@ -49,8 +43,7 @@ export interface PreparedRun {
 
 /** TrainingArguments of a run file's section. @throws GraftError `invalid-config`, `unsupported` */
 export function trainingArguments(run: CompleteRun): TrainingArguments {
-  const options = Object.fromEntries(Object.entries(run.training).map(([key, value]) => [camelCase(key), value]));
-  return new TrainingArguments({ ...(options as TrainingArgumentsOptions), outputDir: run.output });
+  return new TrainingArguments({ ...run.training, outputDir: run.output });
 }
 
 function requireMatch(given: TaskName | undefined, { usual, possible }: ModelTasks, folder: string): TaskName {
@@ -59,23 +52,25 @@ function requireMatch(given: TaskName | undefined, { usual, possible }: ModelTas
     "invalid-argument",
     `task is ${given}, but the model in ${folder} reads ${tasks[usual].reads}`,
     "Take a model of the task's kind.",
+    { option: "task" },
   );
 }
 
 /** @throws GraftError `unsupported` for labels that the task's data cannot hold */
 function requireProblemType(task: TaskName, given: ProblemType | undefined): ProblemType {
-  const { problemTypes, reads } = tasks[task];
+  const { problemTypes } = tasks[task];
   if (given === undefined || problemTypes.includes(given)) return given ?? (problemTypes[0] as ProblemType);
   throw new GraftError(
     "unsupported",
-    `${given} on ${task === "token-classification" ? "words" : reads}`,
-    `The data of ${task} holds classes: leave problem_type out.`,
+    `${given} for ${task}`,
+    `The data of ${task} holds classes: leave problemType out.`,
+    { option: "problemType" },
   );
 }
 
 async function labelsOf(run: CompleteRun, task: TaskName, train: TaskData): Promise<LabelMaps> {
   if (run.labels) return labelMaps({ id2label: run.labels }, "labels") as LabelMaps;
-  if (run.num_labels) return labelMaps({ numLabels: run.num_labels }, "num_labels") as LabelMaps;
+  if (run.numLabels) return labelMaps({ numLabels: run.numLabels }, "numLabels") as LabelMaps;
   return trainingLabels(run.model, tasks[task].head, train.label2id);
 }
 
@@ -86,6 +81,7 @@ function requireClasses({ numLabels, id2label }: LabelMaps, data: string): void 
     "invalid-label",
     `there is one class only, ${JSON.stringify(id2label[0])}, for the training data ${data}`,
     "Give rows of at least two classes (trainLimit takes the first rows, which are of one class in sorted data), name all classes with labels, or set problemType to regression.",
+    { option: "labels" },
   );
 }
 
@@ -102,7 +98,7 @@ async function dataOf(run: CompleteRun, task: TaskName, problemType: ProblemType
   const given = run.labels && { label2id: Object.fromEntries(run.labels.map((name, id) => [name, id])) };
   const read = (path: string, limit: number | undefined, ids: { readonly label2id?: Label2Id } | undefined) =>
     tasks[task].read(path, dataOptions(keys, { problemType, limit, ...ids }));
-  const first = await read(keys.train, keys.train_limit, given);
+  const first = await read(keys.train, keys.trainLimit, given);
   const labels = problemType === "regression" ? undefined : await labelsOf(run, task, first);
   if (labels) requireClasses(labels, keys.train);
   // The ids are the model's, which may name the same classes in another order.
@@ -110,9 +106,9 @@ async function dataOf(run: CompleteRun, task: TaskName, problemType: ProblemType
   const isSame = labels === undefined || sameIds(labels.label2id, first.label2id);
   return {
     labels,
-    train: isSame ? first : await read(keys.train, keys.train_limit, reread),
-    evaluation: keys.eval === undefined ? undefined : await read(keys.eval, keys.eval_limit, reread),
-    test: keys.test === undefined ? undefined : await read(keys.test, keys.test_limit, reread),
+    train: isSame ? first : await read(keys.train, keys.trainLimit, reread),
+    evaluation: keys.eval === undefined ? undefined : await read(keys.eval, keys.evalLimit, reread),
+    test: keys.test === undefined ? undefined : await read(keys.test, keys.testLimit, reread),
   };
 }
 
@@ -129,20 +125,20 @@ export async function prepareRun(run: CompleteRun, options: RunOptions = {}): Pr
   await requireWritable(run.output);
   const args = trainingArguments(run);
   const task = requireMatch(run.task, await tasksOfModel(run.model), run.model);
-  const lora = loraConfig(run.lora, task, onWarning);
-  const problemType = requireProblemType(task, run.problem_type);
+  const config = adapterConfig(run, task, onWarning);
+  const problemType = requireProblemType(task, run.problemType);
   requireMetric(args.metricForBestModel, run.metrics, task, problemType);
   const { labels, ...data } = await dataOf(run, task, problemType);
   const base = await loadClassifier(task, run.model, {
     ...engineOf(run),
     ...(labels ? { id2label: labels.id2label } : { numLabels: 1 }),
     problemType,
-    ignoreMismatchedSizes: run.ignore_mismatched_sizes ?? "head",
+    ignoreMismatchedSizes: run.ignoreMismatchedSizes ?? "head",
     seed: args.seed,
     onReport: (_, line) => line && onInfo(line),
   });
-  const model = getPeftModel(base, lora, { seed: args.seed, onWarning });
-  const { max_length: maxLength, transforms } = run.data;
+  const model = getPeftModel(base, config, { seed: args.seed, onWarning });
+  const { maxLength, transforms } = run.data;
   const { network } = model;
   const processing = await tasks[task].processing({ folder: run.model, network, maxLength, transforms, problemType });
   const settings: Settings = { task, problemType, labels, maxLength, transforms };

@@ -1,20 +1,31 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { type PeftModel, readAdapterConfig } from "../../peft/index.js";
+import { keyOf } from "../../options/option-table.js";
+import { commonOptions } from "../../peft/config/common-options.js";
+import { type PeftModel, readAdapterConfig, tuners } from "../../peft/index.js";
 import type { CompleteRun } from "../definition/run.js";
 import { readSettings, type Settings } from "../models/settings.js";
 import { isAdapterFolder } from "../models/source.js";
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** What of an adapter's config changes a run's course; other layers or another rank do not fit the checkpoint's tensors. */
-const decisive = ["lora_alpha", "lora_dropout", "bias", "use_rslora"] as const;
+/**
+ * Keys of a config that change a run's course; other layers or another rank do not fit the checkpoint's tensors, and how
+ * an adapter begins is past.
+ */
+function decisiveKeys(peftType: string): string[] {
+  const options = tuners().find(({ type }) => type === peftType)?.Config.options ?? {};
+  const fields = Object.keys(options).filter(
+    (field) => !Object.hasOwn(commonOptions, field) && ["number", "switch", "choice"].includes(options[field]!.kind),
+  );
+  return ["peft_type", ...fields.map((field) => keyOf(options, field)).filter((key) => !key.startsWith("init_"))];
+}
 
 /** The settings that are compared, in run-file spelling. */
-function comparable(config: Values, settings: Settings | undefined, base: unknown): Values {
+function comparable(config: Values, settings: Settings | undefined, base: unknown, keys: readonly string[]): Values {
   return {
     model: typeof base === "string" ? platform.resolve(base) : undefined,
-    ...Object.fromEntries(decisive.map((key) => [key, config[key]])),
+    ...Object.fromEntries(keys.map((key) => [key, config[key]])),
     max_length: settings?.maxLength,
     transforms: settings?.transforms,
   };
@@ -48,8 +59,9 @@ export async function checkResumed(
   }
   const oldConfig = (await readAdapterConfig(checkpoint, () => {})).toJson();
   const config = Object.values(model.peftConfig)[0]?.toJson() ?? {};
-  const old = comparable(oldConfig, oldSettings, oldConfig.base_model_name_or_path);
-  const now = comparable(config, settings, config.base_model_name_or_path ?? run.model);
+  const keys = decisiveKeys(String(config.peft_type));
+  const old = comparable(oldConfig, oldSettings, oldConfig.base_model_name_or_path, keys);
+  const now = comparable(config, settings, config.base_model_name_or_path ?? run.model, keys);
   const changed = Object.keys(now)
     .filter((key) => old[key] !== now[key])
     .map((key) => `${key} (${shown(now[key])}, was ${shown(old[key])})`);

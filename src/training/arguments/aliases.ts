@@ -41,6 +41,7 @@ export function withoutAliases(options: Readonly<Record<string, unknown>>): Reco
         "invalid-config",
         `TrainingArguments has both ${name} and ${alias.to}, which mean the same`,
         `Keep ${alias.to}: ${name} is its old name.`,
+        { option: alias.to },
       );
     }
     result[alias.to] = converted;

@@ -1,84 +1,134 @@
 import * as z from "zod";
+import { type OptionValues, option } from "../../options/option-table.js";
 import { scheduleNames } from "../schedules/index.js";
 
-/** Every this many updates; a number below 1 is a share of the run's updates. */
 const interval = z.number().positive();
 const count = z.int().positive();
 const share = z.number().gte(0).lt(1);
+const aboveZero = "a whole number above 0";
+const fromZero = "a number from 0";
+const belowOne = "a number from 0 to below 1";
+const everyOrShare = "a whole number above 0 (every so many updates), or a share of the run's updates below 1";
 
 /**
  * Every option of a training run: what it may be, its default (those of transformers 5) and what it means.
- * The command line and run files are made from this table.
+ * The class, the command line and run files are made from this table.
  */
 export const trainingArgumentFields = {
-  outputDir: z.string().min(1).default("trainer_output").describe("Folder for checkpoints and events.jsonl"),
+  outputDir: option("text", z.string().min(1), "trainer_output", { help: "Folder for checkpoints and events.jsonl" }),
 
-  perDeviceTrainBatchSize: count.default(8).describe("Rows in a training batch"),
-  perDeviceEvalBatchSize: count.default(8).describe("Rows in an evaluation batch"),
-  gradientAccumulationSteps: count.default(1).describe("Batches whose gradients are averaged before each update"),
-  numTrainEpochs: z.number().positive().default(3).describe("Passes over the training data; fractions are allowed"),
-  maxSteps: z.int().gte(-1).default(-1).describe("Updates in the run, in place of numTrainEpochs; -1 leaves it off"),
+  perDeviceTrainBatchSize: option("integer", count, 8, { help: "Rows in a training batch", expected: aboveZero }),
+  perDeviceEvalBatchSize: option("integer", count, 8, { help: "Rows in an evaluation batch", expected: aboveZero }),
+  gradientAccumulationSteps: option("integer", count, 1, {
+    help: "Batches whose gradients are averaged before each update",
+    expected: aboveZero,
+  }),
+  numTrainEpochs: option("number", z.number().positive(), 3, {
+    help: "Passes over the training data; fractions are allowed",
+    expected: "a number above 0",
+  }),
+  maxSteps: option("integer", z.int().gte(-1), -1, {
+    help: "Updates in the run, in place of epochs; -1 leaves it off",
+    expected: "a whole number from -1",
+  }),
 
-  learningRate: z.number().gte(0).default(5e-5).describe("Highest learning rate"),
-  lrSchedulerType: z.enum(scheduleNames).default("linear").describe("How the learning rate moves during the run"),
-  warmupSteps: z.number().gte(0).default(0).describe("Updates of linear warm-up; below 1 a share of the run's updates"),
-  optim: z
-    .enum(["adamw_torch", "adamw_torch_fused", "adamw", "sgd"])
-    .default("adamw_torch")
-    .describe("Optimiser; the three AdamW names mean the same here"),
-  weightDecay: z.number().gte(0).default(0).describe("Decay of weights; biases and LayerNorm are left out"),
-  adamBeta1: share.default(0.9).describe("AdamW: decay of the mean of gradients"),
-  adamBeta2: share.default(0.999).describe("AdamW: decay of the mean of squared gradients"),
-  adamEpsilon: z.number().gte(0).default(1e-8).describe("AdamW: added to the denominator"),
-  maxGradNorm: z.number().gte(0).default(1).describe("Global norm to which gradients are clipped; 0 clips nothing"),
+  learningRate: option("number", z.number().gte(0), 5e-5, { help: "Highest learning rate", expected: fromZero }),
+  lrSchedulerType: option("choice", z.enum(scheduleNames), "linear", {
+    help: "How the learning rate moves during the run",
+  }),
+  warmupSteps: option("number", z.number().gte(0), 0, {
+    help: "Updates of linear warm-up; below 1 a share of the run's updates",
+    expected: "a number from 0",
+  }),
+  optim: option("choice", z.enum(["adamw_torch", "adamw_torch_fused", "adamw", "sgd"]), "adamw_torch", {
+    help: "Optimiser; the three AdamW names mean the same here",
+  }),
+  weightDecay: option("number", z.number().gte(0), 0, {
+    help: "Decay of weights; biases and LayerNorm are left out",
+    expected: fromZero,
+  }),
+  adamBeta1: option("number", share, 0.9, { help: "AdamW: decay of the mean of gradients", expected: belowOne }),
+  adamBeta2: option("number", share, 0.999, {
+    help: "AdamW: decay of the mean of squared gradients",
+    expected: belowOne,
+  }),
+  adamEpsilon: option("number", z.number().gte(0), 1e-8, {
+    help: "AdamW: added to the denominator",
+    expected: fromZero,
+  }),
+  maxGradNorm: option("number", z.number().gte(0), 1, {
+    help: "Global norm to which gradients are clipped; 0 clips nothing",
+    expected: fromZero,
+  }),
 
-  loggingStrategy: z.enum(["no", "steps", "epoch"]).default("steps").describe("When the loss is logged"),
-  loggingSteps: interval.default(500).describe("Updates between logs; below 1 a share of the run's updates"),
-  loggingFirstStep: z.boolean().default(false).describe("Log the first update too"),
-  evalStrategy: z.enum(["no", "steps", "epoch"]).default("no").describe("When the evaluation data is evaluated"),
-  evalSteps: interval.nullable().default(null).describe("Updates between evaluations; loggingSteps when not set"),
-  saveStrategy: z
-    .enum(["no", "steps", "epoch", "best"])
-    .default("steps")
-    .describe("When a checkpoint is written; best: after each evaluation that beats all before it"),
-  saveSteps: interval.default(500).describe("Updates between checkpoints; below 1 a share of the run's updates"),
-  saveTotalLimit: count.nullable().default(null).describe("Checkpoints that are kept, the best one among them"),
-  loadBestModelAtEnd: z.boolean().default(false).describe("End with the weights of the best evaluation"),
-  metricForBestModel: z.string().min(1).nullable().default(null).describe('Metric that decides; "loss" when not set'),
-  greaterIsBetter: z.boolean().nullable().default(null).describe("Default: false for a metric that ends in loss"),
+  loggingStrategy: option("choice", z.enum(["no", "steps", "epoch"]), "steps", { help: "When the loss is logged" }),
+  loggingSteps: option("number", interval, 500, {
+    help: "Updates between logs; below 1 a share of the run's updates",
+    expected: everyOrShare,
+  }),
+  loggingFirstStep: option("switch", z.boolean(), false, { help: "Log the first update too" }),
+  evalStrategy: option("choice", z.enum(["no", "steps", "epoch"]), "no", {
+    help: "When the evaluation data is evaluated",
+  }),
+  evalSteps: option("number", interval.nullable(), null, {
+    help: "Updates between evaluations. Default: those between logs",
+    expected: `null or ${everyOrShare}`,
+  }),
+  saveStrategy: option("choice", z.enum(["no", "steps", "epoch", "best"]), "steps", {
+    help: "When a checkpoint is written; best: after each evaluation that beats all before it",
+  }),
+  saveSteps: option("number", interval, 500, {
+    help: "Updates between checkpoints; below 1 a share of the run's updates",
+    expected: everyOrShare,
+  }),
+  saveTotalLimit: option("integer", count.nullable(), null, {
+    help: "Checkpoints that are kept, the best one among them",
+    expected: `null or ${aboveZero}`,
+  }),
+  loadBestModelAtEnd: option("switch", z.boolean(), false, { help: "End with the weights of the best evaluation" }),
+  metricForBestModel: option("text", z.string().min(1).nullable(), null, {
+    help: 'Metric that decides; "loss" when not set',
+    expected: "null or the name of a metric",
+  }),
+  greaterIsBetter: option("switch", z.boolean().nullable(), null, {
+    help: "Default: false for a metric that ends in loss",
+    expected: "null, true or false",
+  }),
 
-  seed: z
-    .int()
-    .gte(0)
-    .default(42)
-    .describe("Decides dropout, augmentation and, without dataSeed, the order of the rows"),
-  dataSeed: z
-    .int()
-    .gte(0)
-    .nullable()
-    .default(null)
-    .describe("Decides the order of the training rows alone; seed when not set"),
-  trainSamplingStrategy: z
-    .enum(["random", "sequential", "group_by_length"])
-    .default("random")
-    .describe("Order of the training rows; group_by_length puts rows of like length together: less padding"),
-  dataloaderDropLast: z.boolean().default(false).describe("Leave out the last training batch when it is not full"),
-  labelNames: z.array(z.string()).nullable().default(null).describe('Inputs that are labels; ["labels"] here'),
-  removeUnusedColumns: z.boolean().default(true).describe("Accepted: a batch holds only what the model reads anyway"),
+  seed: option("integer", z.int().gte(0), 42, {
+    help: "Decides dropout, augmentation and, where they have no seed of their own, the order of the rows",
+    expected: "a whole number from 0",
+  }),
+  dataSeed: option("integer", z.int().gte(0).nullable(), null, {
+    help: "Decides the order of the training rows alone; seed when not set",
+    expected: "null or a whole number from 0",
+  }),
+  trainSamplingStrategy: option("choice", z.enum(["random", "sequential", "group_by_length"]), "random", {
+    help: "Order of the training rows; group_by_length puts rows of like length together: less padding",
+  }),
+  dataloaderDropLast: option("switch", z.boolean(), false, {
+    help: "Leave out the last training batch when it is not full",
+  }),
+  labelNames: option("list", z.array(z.string()).nullable(), null, {
+    help: 'Inputs that are labels; ["labels"] here',
+    expected: "null or a list of names",
+  }),
+  removeUnusedColumns: option("switch", z.boolean(), true, {
+    help: "Accepted: a batch holds only what the model reads anyway",
+  }),
 
-  frozenPrecision: z
-    .enum(["f32", "int8"])
-    .default("f32")
-    .describe("Products with frozen weights: f32, or int8 where that is faster and accurate enough"),
-  fp16: z.boolean().default(false).describe("Accepted with a warning: training computes in float32"),
-  bf16: z.boolean().default(false).describe("Accepted with a warning: training computes in float32"),
-  pushToHub: z.boolean().default(false).describe("Not supported: upload the saved folder yourself"),
-  reportTo: z.enum(["events", "none"]).default("events").describe("events: a line of JSON per event in events.jsonl"),
-} as const;
+  frozenPrecision: option("choice", z.enum(["f32", "int8"]), "f32", {
+    help: "Products with frozen weights: f32, or int8 where that is faster and accurate enough",
+  }),
+  fp16: option("switch", z.boolean(), false, { help: "Accepted with a warning: training computes in float32" }),
+  bf16: option("switch", z.boolean(), false, { help: "Accepted with a warning: training computes in float32" }),
+  pushToHub: option("switch", z.boolean(), false, { help: "Not supported: upload the saved folder yourself" }),
+  reportTo: option("choice", z.enum(["events", "none"]), "events", {
+    help: "events: a line of JSON per event in events.jsonl",
+  }),
+};
 
 export type TrainingArgumentName = keyof typeof trainingArgumentFields;
 
-export const trainingArgumentSchema = z.strictObject(trainingArgumentFields);
-
 /** Every option with its value, after defaults. */
-export type TrainingArgumentValues = Readonly<z.output<typeof trainingArgumentSchema>>;
+export type TrainingArgumentValues = OptionValues<typeof trainingArgumentFields>;

@@ -1,7 +1,9 @@
 import { GraftError } from "../../errors.js";
-import type { TrainingArgumentValues } from "./fields.js";
+import type { TrainingArgumentName, TrainingArgumentValues } from "./fields.js";
 
 interface Rule {
+  /** The option that the message is about. */
+  readonly option: TrainingArgumentName;
   /** Whether the options break it. */
   readonly broken: (values: TrainingArgumentValues) => boolean;
   readonly message: (values: TrainingArgumentValues) => string;
@@ -11,21 +13,25 @@ interface Rule {
 /** What must hold between options. */
 const rules: readonly Rule[] = [
   {
+    option: "maxSteps",
     broken: ({ maxSteps }) => maxSteps === 0,
     message: () => "maxSteps is 0: nothing would be trained",
     hint: "Give the number of updates, or leave maxSteps at -1 to train for numTrainEpochs.",
   },
   {
+    option: "loadBestModelAtEnd",
     broken: ({ loadBestModelAtEnd, evalStrategy }) => loadBestModelAtEnd && evalStrategy === "no",
     message: () => 'loadBestModelAtEnd needs evaluations, but evalStrategy is "no"',
     hint: 'Set evalStrategy to "epoch" or "steps".',
   },
   {
+    option: "saveStrategy",
     broken: ({ saveStrategy, evalStrategy }) => saveStrategy === "best" && evalStrategy === "no",
     message: () => 'saveStrategy "best" needs evaluations, but evalStrategy is "no"',
     hint: 'Set evalStrategy to "epoch" or "steps".',
   },
   {
+    option: "loadBestModelAtEnd",
     broken: ({ loadBestModelAtEnd, saveStrategy, evalStrategy }) =>
       loadBestModelAtEnd && saveStrategy !== "best" && saveStrategy !== evalStrategy,
     message: ({ saveStrategy, evalStrategy }) =>
@@ -33,6 +39,7 @@ const rules: readonly Rule[] = [
     hint: "Give both the same value.",
   },
   {
+    option: "loadBestModelAtEnd",
     broken: ({ loadBestModelAtEnd, saveStrategy, saveSteps, evalSteps }) =>
       loadBestModelAtEnd && saveStrategy === "steps" && !isMultiple(saveSteps, evalSteps),
     message: ({ saveSteps, evalSteps }) =>
@@ -40,21 +47,25 @@ const rules: readonly Rule[] = [
     hint: "Save at steps at which an evaluation is made.",
   },
   {
+    option: "loggingSteps",
     broken: ({ loggingSteps }) => loggingSteps > 1 && !Number.isInteger(loggingSteps),
     message: ({ loggingSteps }) => `loggingSteps is ${loggingSteps}`,
     hint: "Above 1 it counts updates: give a whole number.",
   },
   {
+    option: "evalSteps",
     broken: ({ evalSteps }) => evalSteps !== null && evalSteps > 1 && !Number.isInteger(evalSteps),
     message: ({ evalSteps }) => `evalSteps is ${evalSteps}`,
     hint: "Above 1 it counts updates: give a whole number.",
   },
   {
+    option: "saveSteps",
     broken: ({ saveSteps }) => saveSteps > 1 && !Number.isInteger(saveSteps),
     message: ({ saveSteps }) => `saveSteps is ${saveSteps}`,
     hint: "Above 1 it counts updates: give a whole number.",
   },
   {
+    option: "warmupSteps",
     broken: ({ warmupSteps }) => warmupSteps > 1 && !Number.isInteger(warmupSteps),
     message: ({ warmupSteps }) => `warmupSteps is ${warmupSteps}`,
     hint: "Above 1 it counts updates: give a whole number.",
@@ -74,9 +85,11 @@ export function requireConsistent(values: TrainingArgumentValues): void {
       "unsupported",
       "pushToHub is on, but training does not upload",
       "Leave it off; afterwards upload the folder that saveModel writes, for example with the hf command: hf upload.",
+      { option: "pushToHub" },
     );
   }
-  for (const { broken, message, hint } of rules) {
-    if (broken(values)) throw new GraftError("invalid-config", `TrainingArguments: ${message(values)}`, hint);
+  for (const { option, broken, message, hint } of rules) {
+    if (!broken(values)) continue;
+    throw new GraftError("invalid-config", `TrainingArguments: ${message(values)}`, hint, { option });
   }
 }

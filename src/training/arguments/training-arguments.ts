@@ -1,11 +1,12 @@
-import type * as z from "zod";
-import { GraftError } from "../../errors.js";
-import { argumentAliases, withoutAliases } from "./aliases.js";
-import { type TrainingArgumentValues, trainingArgumentFields, trainingArgumentSchema } from "./fields.js";
+import { checkedOptions } from "../../options/option-table.js";
+import { withoutAliases } from "./aliases.js";
+import { type TrainingArgumentValues, trainingArgumentFields } from "./fields.js";
 import { requireConsistent } from "./rules.js";
 
 /** Options that a caller may give, old names included. */
-export type TrainingArgumentsOptions = Readonly<z.input<typeof trainingArgumentSchema>> & {
+export type TrainingArgumentsOptions = {
+  readonly [F in keyof TrainingArgumentValues]?: TrainingArgumentValues[F] | undefined;
+} & {
   readonly evaluationStrategy?: "no" | "steps" | "epoch";
   readonly warmupRatio?: number;
   readonly groupByLength?: boolean;
@@ -41,10 +42,9 @@ export const TrainingArguments = class {
 
 /** Options with aliases resolved, defaults filled in and everything checked. */
 function checkedArguments(options: Readonly<Record<string, unknown>>): TrainingArgumentValues {
-  const given = withoutAliases(options);
-  const result = trainingArgumentSchema.safeParse(given);
-  if (!result.success) throw argumentError(given, result.error.issues);
-  const values = withDerivedDefaults(result.data);
+  const values = withDerivedDefaults(
+    checkedOptions(trainingArgumentFields, withoutAliases(options), "TrainingArguments"),
+  );
   requireConsistent(values);
   return values;
 }
@@ -56,25 +56,6 @@ function withDerivedDefaults(values: TrainingArgumentValues): TrainingArgumentVa
     values.greaterIsBetter ?? (metricForBestModel === null ? null : !metricForBestModel.endsWith("loss"));
   const evalSteps = values.evalSteps ?? (values.evalStrategy === "steps" ? values.loggingSteps : null);
   return { ...values, metricForBestModel, greaterIsBetter, evalSteps };
-}
-
-function argumentError(given: Readonly<Record<string, unknown>>, issues: readonly z.core.$ZodIssue[]): GraftError {
-  const issue = issues[0];
-  if (issue?.code === "unrecognized_keys") {
-    const names = [...Object.keys(trainingArgumentFields), ...Object.keys(argumentAliases)];
-    return new GraftError(
-      "invalid-config",
-      `TrainingArguments has no option ${issue.keys.map((key) => JSON.stringify(key)).join(", ")}`,
-      `Its options: ${names.join(", ")}.`,
-    );
-  }
-  const name = String(issue?.path[0]);
-  const field = Object.entries(trainingArgumentFields).find(([key]) => key === name)?.[1];
-  return new GraftError(
-    "invalid-config",
-    `TrainingArguments: ${name} is ${JSON.stringify(given[name]) ?? String(given[name])}: ${issue?.message}`,
-    `${name}: ${field?.description ?? "see its documentation"}.`,
-  );
 }
 
 function warningsAbout(values: TrainingArgumentValues): string[] {

@@ -6,6 +6,7 @@ import { withoutFanIn } from "../fan-in-fan-out.js";
 import { LoraConfig } from "./config.js";
 import { defaultTargetModules } from "./default-targets.js";
 import { LoraLayer } from "./layer.js";
+import { mixLora } from "./mixed.js";
 import { writtenPatterns } from "./written-patterns.js";
 
 const targets = linearTargets("LoRA goes around linear layers only", defaultTargetModules);
@@ -46,5 +47,6 @@ export const lora: Tuner<LoraConfig> = {
   targets,
   fitted: withoutFanIn,
   inject,
+  mix: mixLora,
   writtenConfig: writtenPatterns,
 };

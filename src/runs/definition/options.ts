@@ -1,0 +1,120 @@
+import * as z from "zod";
+import { type Option, type OptionKind, option } from "../../options/option-table.js";
+import { dataFormats, taskNames } from "../../tasks/index.js";
+import { type MetricName, metricNames } from "../../training/metrics/index.js";
+
+const path = z.string().min(1);
+const count = z.int().positive();
+const column = z.union([z.string().min(1), z.int().gte(0)]);
+const aboveZero = "a whole number above 0";
+const nameOrNumber = "a name, or a number from 0";
+
+/** An option without a default: what stands in its place follows from the rest of the run. */
+function given<T>(kind: OptionKind, schema: z.ZodType<T>, help: string, expected?: string): Option<T | undefined> {
+  return option(kind, schema.optional(), undefined, { help, ...(expected !== undefined && { expected }) });
+}
+
+/** Options of a run outside of its sections. */
+export const runOptions = {
+  model: given(
+    "text",
+    path,
+    "Folder of the base model: config.json, model.safetensors, tokenizer.json or preprocessor_config.json",
+  ),
+  output: given("text", path, "Folder that the adapter is written to, with checkpoints and events.jsonl"),
+  task: given(
+    "choice",
+    z.enum(taskNames),
+    "Default: by the model's own head, or by what it reads: classes of texts, or of pictures",
+  ),
+  method: given(
+    "text",
+    z.string().min(1),
+    "How the model is tuned. Default: the method whose section the run has, or the first of the list below",
+  ),
+  labels: given(
+    "list",
+    z.array(z.string().min(1)).min(1),
+    "Names of the classes in the order of their ids. Default: from the training data",
+  ),
+  numLabels: given(
+    "integer",
+    count,
+    "Number of classes, where they need no names; they become LABEL_0, LABEL_1, ...",
+    aboveZero,
+  ),
+  problemType: given(
+    "choice",
+    z.enum(["single_label_classification", "regression"]),
+    "Default: single_label_classification",
+  ),
+  ignoreMismatchedSizes: given(
+    "switch",
+    z.boolean(),
+    "Begin with new tensors wherever shapes differ. Default: for the head alone, which another number of classes replaces",
+  ),
+  metrics: given(
+    "list",
+    z.array(z.enum(metricNames as [MetricName, ...MetricName[]])).min(1),
+    "What evaluations compute. Default: accuracy; pearson for regression; seqeval for tags of words",
+    `some of ${metricNames.join(", ")}`,
+  ),
+  backend: given("choice", z.enum(["cpu", "webgpu", "cuda"]), "What computes. Default: cpu"),
+  threads: given("integer", count, "Threads of the engine. Default: one for each core", aboveZero),
+};
+
+/** Options of the section `data`. */
+export const dataOptions = {
+  train: given(
+    "text",
+    path,
+    "Training data: a CSV, TSV or JSON-lines file of texts, a CoNLL-like or JSON-lines file of tagged words, or a folder with one folder of pictures for each class",
+  ),
+  eval: given("text", path, "Data that is evaluated during training"),
+  test: given("text", path, "Data that is evaluated once at the end, with the weights that are saved"),
+  format: given("choice", z.enum(dataFormats as [string, ...string[]]), "Default: by the file's extension"),
+  delimiter: given(
+    "text",
+    z.union([z.string().length(1), z.literal("\\t")]),
+    'One character; \\t is a tab. Default: "," for CSV, a tab for TSV',
+    "one character, or \\t for a tab",
+  ),
+  quoting: given(
+    "choice",
+    z.enum(["none", "standard"]),
+    '"none": quotes are ordinary characters, as in GLUE. Default: "standard" for CSV, "none" for TSV',
+  ),
+  header: option("switch", z.boolean().optional(), true, { help: "The first line names the columns" }),
+  textColumn: given(
+    "mixed",
+    column,
+    "Name or number (from 0) of the column of texts. Default: text, sentence, sentence1, question or premise; of words: tokens or words, or the first",
+    nameOrNumber,
+  ),
+  textPairColumn: given(
+    "mixed",
+    column,
+    "Column of the second text of a pair. Default: sentence2 or hypothesis beside sentence1 or premise",
+    nameOrNumber,
+  ),
+  labelColumn: given(
+    "mixed",
+    column,
+    "Name or number of the column of labels. Default: label, labels, score or class; of tags: ner_tags, tags or labels, or the last",
+    nameOrNumber,
+  ),
+  maxLength: given(
+    "integer",
+    count,
+    "Most tokens in a row; longer texts are cut. Default: the model's limit",
+    aboveZero,
+  ),
+  trainLimit: given("integer", count, "Use the first rows only", aboveZero),
+  evalLimit: given("integer", count, "Use the first rows only", aboveZero),
+  testLimit: given("integer", count, "Use the first rows only", aboveZero),
+  transforms: given(
+    "choice",
+    z.enum(["resize", "augment"]),
+    'Pictures: "resize" prepares them as preprocessor_config.json says; "augment" trains on random crops and mirrored pictures and evaluates the centre. Default: resize',
+  ),
+};
