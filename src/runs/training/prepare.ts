@@ -58,11 +58,11 @@ function requireMatch(given: TaskName | undefined, { usual, possible }: ModelTas
 
 /** @throws GraftError `unsupported` for labels that the task's data cannot hold */
 function requireProblemType(task: TaskName, given: ProblemType | undefined): ProblemType {
-  const { problemTypes, reads } = tasks[task];
+  const { problemTypes } = tasks[task];
   if (given === undefined || problemTypes.includes(given)) return given ?? (problemTypes[0] as ProblemType);
   throw new GraftError(
     "unsupported",
-    `${given} on ${task === "token-classification" ? "words" : reads}`,
+    `${given} for ${task}`,
     `The data of ${task} holds classes: leave problemType out.`,
     { option: "problemType" },
   );
