@@ -69,6 +69,13 @@ export default {
       to: { circular: true, path: "^src/(cli|runs)" },
     },
     {
+      name: "methods-behind-the-registry",
+      comment: "what stands around tuning methods knows none of them; the registry alone names them",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/peft/tuners/" },
+      to: { path: "^src/peft/tuners/", pathNot: "^src/peft/tuners/registry\\.ts$" },
+    },
+    {
       name: "node-only-in-platform-and-cli",
       severity: "error",
       from: { path: "^src/", pathNot: "^src/(platform/node[^/]*\\.ts$|cli/)" },

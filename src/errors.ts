@@ -31,7 +31,7 @@ export type GraftErrorCode =
  */
 export class GraftError extends Error {
   override readonly name = "GraftError";
-  /** The option that the error is about, as the library calls it ("loraAlpha"); undefined where it is about none. */
+  /** The option that the error is about, as the library calls it ("learningRate"); undefined where it is about none. */
   readonly option: string | undefined;
 
   constructor(

@@ -34,7 +34,7 @@ export const truncatedNormal = (standardDeviation: number): Initializer =>
 /**
  * Uniform in [-bound, bound) with bound = sqrt(6 / ((1 + a^2) fanIn)) (He et al. 2015; PyTorch `kaiming_uniform_`).
  * fanIn is the product of all axes but the first.
- * @param negativeSlope a; PyTorch's Linear and PEFT's lora_A use sqrt(5)
+ * @param negativeSlope a; PyTorch's Linear uses sqrt(5)
  */
 export const kaimingUniform =
   (negativeSlope: number): Initializer =>

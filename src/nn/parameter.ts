@@ -38,7 +38,7 @@ export interface Adjustment {
 }
 
 export interface ParameterOptions {
-  /** The shape in graphs where it has named dimensions (LoRA's rank); the parameter's own shape by default. */
+  /** The shape in graphs where it has named dimensions (a rank); the parameter's own shape by default. */
   readonly symbolicShape?: readonly Dim[];
   /**
    * "fixed" (default): an initialiser of the graph unless it is trained. "slot": always an input of the graph, so that
@@ -48,7 +48,7 @@ export interface ParameterOptions {
   /** The adapter that it belongs to; null (default): the base model. */
   readonly owner?: string | null;
   readonly trainable?: boolean;
-  /** Whether it is a number that a method is set to (LoRA's scale): no weight, neither counted nor saved. Default false. */
+  /** Whether it is a number that a method is set to (a scale): no weight, neither counted nor saved. Default false. */
   readonly isSetting?: boolean;
   readonly initializer?: Initializer;
 }

@@ -75,7 +75,9 @@ function requireConfig(config: AdapterConfig): AdapterConfig {
   throw new GraftError(
     "invalid-argument",
     `the adapter's config is ${shown(config)}, not the config of a tuning method`,
-    "Make one: new LoraConfig({ r: 8, ... }).",
+    `Make one with new: ${tuners()
+      .map(({ Config }) => Config.name)
+      .join(", ")}.`,
   );
 }
 
@@ -381,7 +383,7 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
 
   /**
    * Runs a callback with the base model alone: `await peftModel.disableAdapter(() => peftModel(inputs))`.
-   * As in PEFT, modules saved whole are the originals meanwhile, while biases that LoRA trains stay trained.
+   * As in PEFT, modules saved whole are the originals meanwhile, while biases that an adapter trains for as long as it is loaded stay.
    * Calls beside the callback compute without the adapters, too.
    * @throws GraftError `invalid-argument` from the callback for changes of adapters in it; what the callback throws
    */

@@ -13,7 +13,7 @@ import type { TargetKind } from "./matching/select.js";
 export interface Tuner<C extends AdapterConfig = AdapterConfig> {
   /** PEFT's `peft_type`, or a type of Graft's own where PEFT has no such method. */
   readonly type: string;
-  /** Its name on the command line and in run files, in lower case: "lora". */
+  /** Its name on the command line and in run files, in lower case: "ia3". */
   readonly name: string;
   /** One line for people who choose a method. */
   readonly help: string;
@@ -107,7 +107,7 @@ export interface Host {
   modules(): readonly NamedModule[];
   /**
    * A tensor of the adapter.
-   * @param key its name in the adapter's file behind the prefix, e.g. `<module path>.lora_A.weight`
+   * @param key its name in the adapter's file behind the prefix, e.g. `<module path>.ia3_l`
    * @param options what it begins with, whether it is trained (default true), and saved (default true)
    */
   parameter(key: string, shape: readonly number[], options?: OwnedOptions): Parameter;

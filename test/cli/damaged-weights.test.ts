@@ -150,7 +150,7 @@ const cases: readonly Refused[] = [
     name: "tokens beyond the vocabulary: train",
     args: train("words"),
     code: "invalid-token",
-    says: ["token id 5000", "the model takes 0 to 63 (vocab_size)"],
+    says: ["token id 5000", "takes 0 to 63 (vocab_size)"],
   },
   {
     name: "tokens beyond the vocabulary: predict",

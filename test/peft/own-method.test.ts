@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { AutoModelForSequenceClassification, getPeftModel, PeftModel, registerTuner, type Tuner } from "graft-peft";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import * as z from "zod";
+import { trainCommand } from "#graft/cli/train";
 import { GraftError } from "#graft/errors";
 import { add, type Tensor } from "#graft/graph/index";
 import { type Linear, normal, type Parameter, type Trace } from "#graft/nn/index";
@@ -114,6 +115,14 @@ test("a method of one's own trains, is saved, loaded, switched and merged", asyn
 
   const merged = await again.mergeAndUnload();
   expect(relativeL2((await merged(inputs)).logits, trained)).toBeLessThan(1e-5);
+});
+
+test("the command line's help lists it with its options", () => {
+  let help = "";
+  const command = trainCommand().configureOutput({ writeOut: (text) => (help += text) });
+  command.outputHelp();
+  expect(help).toMatch(/--shift <key=value,\.\.\.>\s+A vector added to each layer's output/);
+  expect(help).toMatch(/deviation\s+Standard deviation of fresh shifts/);
 });
 
 test("a type or a name that is taken is refused", () => {

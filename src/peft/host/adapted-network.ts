@@ -7,6 +7,7 @@ import { selectSavedModules } from "../matching/saved-modules.js";
 import type { Tuner } from "../tuner.js";
 import { Adapter } from "./adapter.js";
 import { AdapterHost, type Compute, namedModules } from "./adapter-host.js";
+import { checkExclusive, checkPersistent } from "./exclusive.js";
 import { BASE, MixedBatch } from "./mixed-batch.js";
 
 /** Who puts merged weights before a parameter's own. */
@@ -270,38 +271,6 @@ export class AdaptedNetwork {
     }
     if (this.adapters.has(name)) {
       throw new GraftError("invalid-argument", `there is an adapter ${name} already`, "Give another adapterName.");
-    }
-  }
-}
-
-/** A copy that is in force for as long as its adapter is there leaves no room for another one's. */
-function checkPersistent(adapter: Adapter): void {
-  const taken = adapter.copies.find(({ original, isPersistent }) => isPersistent && original.standIn !== null);
-  if (!taken) return;
-  throw new GraftError(
-    "unsupported",
-    `another adapter trains ${taken.original.name} for as long as it is loaded`,
-    'Only one adapter of a model can have bias "all" or "lora_only": give the others bias: "none".',
-  );
-}
-
-/** Copying or adjusting one parameter is exclusive among acting adapters. */
-function checkExclusive(adapters: readonly Adapter[]): void {
-  const owners = new Map<Parameter, Adapter>();
-  for (const adapter of adapters) {
-    const claimed = [
-      ...adapter.copies.map(({ original }) => original),
-      ...adapter.adjusted.map((one) => one.parameter),
-    ];
-    for (const parameter of claimed) {
-      const owner = owners.get(parameter) ?? adapter;
-      owners.set(parameter, owner);
-      if (owner === adapter) continue;
-      throw new GraftError(
-        "unsupported",
-        `the adapters ${owner.name} and ${adapter.name} both have their own ${parameter.name}`,
-        "Let one of them act at a time, or train the module with one of them alone.",
-      );
     }
   }
 }

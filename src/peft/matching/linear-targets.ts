@@ -4,7 +4,7 @@ import type { TargetKind } from "./select.js";
 
 /**
  * The targets of a method that goes around linear layers.
- * @param rule "LoRA goes around linear layers only"
+ * @param rule "IA3 goes around linear layers only"
  * @param defaults the usual ones by model type
  */
 export function linearTargets(rule: string, defaults: Readonly<Record<string, Patterns>>): TargetKind {

@@ -25,7 +25,7 @@ export interface TargetKind {
   accepts(module: NamedModule["module"]): boolean;
   /** Whether a module is meant by "all-linear". */
   isLinear(module: NamedModule["module"]): boolean;
-  /** "LoRA goes around linear layers only", for refusals. */
+  /** "IA3 goes around linear layers only", for refusals. */
   readonly rule: string;
   /** The usual targets, by model type. */
   readonly defaults: Readonly<Record<string, Patterns>>;

@@ -75,7 +75,7 @@ function inject(host: Host, { numVirtualTokens, tokenDim }: PromptTuningConfig):
     throw new GraftError(
       "unsupported",
       `prompt tuning puts vectors before the tokens of a text, and ${modelType} reads none`,
-      "Use a method for any model, such as LoRA.",
+      "Use a method that changes layers.",
     );
   }
   const prompt = host.parameter("prompt_embeddings", [numVirtualTokens, hiddenSize], { initializer: normal(1) });
