@@ -45,7 +45,7 @@ export type { TrainableModel } from "./model.js";
 export { type FrozenPrecisionReport, precisionFile, readPrecisionReport } from "./precision/precision-report.js";
 export type { DataCollator, DatasetLike } from "./run/batches.js";
 export type { EvalPrediction } from "./run/evaluation-loop.js";
-export type { StopReason, TrainOutput } from "./run/training-run.js";
+export type { StopReason, TrainOutput } from "./run/setup.js";
 export { type ScheduleName, schedules } from "./schedules/index.js";
 export {
   type ComputeMetrics,
@@ -59,6 +59,7 @@ export {
   createTrainingSession,
   type ForwardBackwardOptions,
   type ForwardBackwardResult,
+  type OptimizerChoice,
   type OptimizerStepOptions,
   TrainingSession,
   type TrainingSessionOptions,

@@ -16,7 +16,8 @@ import { type LogEntry, newTrainerState, type TrainerState } from "./checkpoints
 import type { TrainableModel } from "./model.js";
 import { type DataCollator, type DatasetLike, defaultCollator, toDataset } from "./run/batches.js";
 import { type EvalPrediction, type EvaluationOutput, evaluationLoop } from "./run/evaluation-loop.js";
-import { TrainingRun, type TrainOutput } from "./run/training-run.js";
+import { trainingLoop } from "./run/loop.js";
+import type { TrainOutput } from "./run/setup.js";
 
 /** Makes metrics of an evaluation; names get the prefix eval_ or test_. */
 export type ComputeMetrics = (
@@ -137,7 +138,7 @@ export class Trainer<Row> {
     const evaluate = () => this.evaluate(undefined, signal ? { signal } : {});
     const log = (logs: LogEntry) => this.log(logs);
     const saved = this.savables();
-    return new TrainingRun({
+    return trainingLoop({
       model,
       args,
       dataset,
@@ -152,7 +153,7 @@ export class Trainer<Row> {
       log,
       warn: (message) => this.warn(message),
       inform: this.options.onInfo ?? console.info,
-    }).run();
+    });
   }
 
   /**

@@ -10,10 +10,14 @@ import { reusePrecision, useInt8 } from "./precision/frozen-precision.js";
 import type { FrozenPrecisionReport } from "./precision/precision-report.js";
 import { isDecayed } from "./run/weight-decay.js";
 
-/** The optimiser with its own settings (PyTorch's defaults), and what training adds. */
-export type TrainingSessionOptions = {
-  [K in OptimizerName]: { readonly optimizer: K } & Partial<OptimizerSettings[K]>;
-}[OptimizerName] & {
+/** An optimiser with settings of its own; those left out are PyTorch's defaults. */
+export type OptimizerChoice = {
+  [K in OptimizerName]: { readonly name: K } & Partial<OptimizerSettings[K]>;
+}[OptimizerName];
+
+export interface TrainingSessionOptions {
+  /** By its name alone, or with settings: `{ name: "adamw", betas: [0.9, 0.98] }`. Default "adamw". */
+  readonly optimizer?: OptimizerName | OptimizerChoice;
   /** Decay of all trained parameters but biases and normalisations. Default 0. */
   readonly weightDecay?: number;
   /** Decides the dropout masks. Default 42. */
@@ -26,7 +30,7 @@ export type TrainingSessionOptions = {
   readonly onPrecision?: (report: FrozenPrecisionReport) => void | Promise<void>;
   /** Told about every half second how many frozen matrices are rounded to int8, where that takes a while. */
   readonly onQuantize?: (progress: QuantizeProgress) => void;
-};
+}
 
 export interface ForwardBackwardOptions {
   /** Factor on this batch's gradients, e.g. its share of the rows of an update. Default 1. */
@@ -204,15 +208,8 @@ export class TrainingSession {
   }
 
   private async createOptimizer(engine: Engine): Promise<OptimizerHandle> {
-    const {
-      weightDecay = 0,
-      seed: _seed,
-      frozenPrecision: _precision,
-      knownPrecision: _known,
-      onPrecision: _told,
-      onQuantize: _progress,
-      ...optimizer
-    } = this.options;
+    const { weightDecay = 0, optimizer = "adamw" } = this.options;
+    const { name, ...settings } = typeof optimizer === "string" ? { name: optimizer } : optimizer;
     const groupOf = new Map(
       this.model.trainedGroups?.().flatMap((group) => group.parameters.map((parameter) => [parameter, group] as const)),
     );
@@ -220,7 +217,7 @@ export class TrainingSession {
       const { learningRateScale = 1, isDecayed: decays = isDecayed(parameter.name) } = groupOf.get(parameter) ?? {};
       return { name: parameter.name, weightDecay: decays ? weightDecay : 0, learningRateScale };
     });
-    const handle = await engine.createOptimizer({ ...optimizer, parameters } as OptimizerOptions);
+    const handle = await engine.createOptimizer({ optimizer: name, ...settings, parameters } as OptimizerOptions);
     // Sums that an interrupted loop left behind do not belong to this one.
     await handle.zeroGrad();
     try {
@@ -247,10 +244,7 @@ function disposedError(): GraftError {
  * batch; nothing is compiled before that.
  * @throws GraftError `invalid-argument` for a model without trainable parameters
  */
-export function createTrainingSession(
-  model: TrainableModel,
-  options: TrainingSessionOptions = { optimizer: "adamw" },
-): TrainingSession {
+export function createTrainingSession(model: TrainableModel, options: TrainingSessionOptions = {}): TrainingSession {
   if (!model.namedParameters().some(([, parameter]) => parameter.trainable)) {
     throw new GraftError(
       "invalid-argument",

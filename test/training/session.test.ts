@@ -53,6 +53,20 @@ describe("a training session", () => {
     await model.dispose();
   });
 
+  it("takes an optimiser by its name, or with settings of its own", async () => {
+    const model = await peftModel();
+    const plain = createTrainingSession(model, { optimizer: { name: "sgd", momentum: 0.9 } });
+    await plain.forwardBackward(batch);
+    await plain.optimizerStep({ learningRate: 0.1 });
+    const state = await plain.state();
+    expect(state?.optimizer).toBe("sgd");
+    // Only momentum keeps an array for each parameter.
+    expect(Object.keys(state?.tensors ?? {}).length).toBeGreaterThan(0);
+    const wrong = createTrainingSession(model, { optimizer: { name: "adamw", betas: [0.9, 1] } });
+    await expect(wrong.forwardBackward(batch)).rejects.toMatchObject({ code: "invalid-argument" });
+    await model.dispose();
+  });
+
   it("adds gradients up by weight, and forgets them on request", async () => {
     const model = await peftModel();
     const session = createTrainingSession(model, { optimizer: "sgd" });

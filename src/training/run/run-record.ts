@@ -1,8 +1,11 @@
 import { platform } from "#platform";
 import type { CallbackState } from "../checkpoints/state.js";
+import type { UpdateResult } from "./update-result.js";
 
 /** What a run adds up between logs, and where its time goes. */
 export class RunRecord {
+  /** The last update of this process; undefined before the first. */
+  last: UpdateResult | undefined;
   private lossSinceLog = 0;
   private totalLoss = 0;
   private lastLoggedStep = 0;
@@ -12,20 +15,17 @@ export class RunRecord {
   private engineMs = 0;
   private updateMs = 0;
 
-  /** Adds the loss of one update. */
-  addLoss(loss: number): void {
-    this.lossSinceLog += loss;
-  }
-
   /**
-   * Adds the cost of one update.
-   * @param updateMs all of it, waiting for data included; compiling left out
+   * Adds an update.
+   * @param ms all of its time, waiting for data and compiling included
    */
-  addUpdate(rows: number, engineMs: number, updateMs: number): void {
+  add(update: UpdateResult, ms: number): void {
+    this.last = update;
+    this.lossSinceLog += update.loss;
     this.updates++;
-    this.rows += rows;
-    this.engineMs += engineMs;
-    this.updateMs += updateMs;
+    this.rows += update.rows;
+    this.engineMs += update.engineMs;
+    this.updateMs += ms - update.compileMs;
   }
 
   /** Whether there are updates that no log covers. */
