@@ -138,13 +138,13 @@ async function tokenizerOf(folder: string, network: Network): Promise<Tokenizer>
     : Tokenizer.fromFolder(folder, { modelInputNames });
 }
 
-/** @throws GraftError as `Tokenizer.fromFolder` and `ImageProcessor.fromFolder` */
+/** @throws GraftError as `Tokenizer.fromFolder` and `ImageProcessor.fromPretrained` */
 export async function processingOf(options: ProcessingOptions): Promise<Processing> {
   const { task, folder, network, transforms, isRegression } = options;
   const problemType = isRegression ? "regression" : "single_label_classification";
   // Which kind of rows there are follows from the task, which both sides of each pair below share.
   if (task === "image-classification") {
-    const processor = await ImageProcessor.fromFolder(folder);
+    const processor = await ImageProcessor.fromPretrained(folder);
     return {
       dataset: (examples, phase) =>
         imageDataset(

@@ -1,13 +1,12 @@
-import { platform } from "#platform";
 import type { Label2Id } from "../../data/index.js";
-import { readJsonObject } from "../../hub/json-file.js";
+import { resolveFiles } from "../../hub/index.js";
 import { type LabelMaps, labelMaps } from "../../models/labels.js";
 
 const isGeneric = (name: string): boolean => /^LABEL_\d+$/.test(name);
 
 /** The labels of the model's own head; undefined for a model that was saved without one. */
 export async function labelsOfHead(folder: string): Promise<LabelMaps | undefined> {
-  const raw = await readJsonObject(platform.join(folder, "config.json"), "the model's config");
+  const raw = await (await resolveFiles(folder, "model")).json("config.json", "the model's config");
   const classes = Array.isArray(raw.architectures) ? raw.architectures.map(String) : [];
   if (!classes.some((name) => /For\w*Classification$/.test(name)) || typeof raw.id2label !== "object") return undefined;
   return labelMaps({ id2label: raw.id2label as Record<number, string> }, folder);

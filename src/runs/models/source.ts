@@ -1,10 +1,8 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { readJsonObject } from "../../hub/json-file.js";
-import { requireFile, resolveModelFolder } from "../../hub/model-folder.js";
+import { holds, resolveFiles } from "../../hub/index.js";
 import { architectures, modelTypes } from "../../models/index.js";
-import { findBaseModel } from "../../peft/index.js";
-import { openSafetensors } from "../../safetensors/read.js";
+import { AdapterFolder } from "../../peft/index.js";
 import { readSettings, type Settings, type Task } from "./settings.js";
 
 /** The folders that a command works on: a base model, and the adapter on top of it where there is one. */
@@ -19,12 +17,9 @@ export interface Source {
   readonly processing: string;
 }
 
-/** The file that makes a folder an adapter's. */
-export const ADAPTER_CONFIG = "adapter_config.json";
-
 /** Whether a folder holds an adapter rather than a model. */
 export async function isAdapterFolder(path: string): Promise<boolean> {
-  return platform.exists(platform.join(path, ADAPTER_CONFIG));
+  return holds(path, "adapter_config.json");
 }
 
 /** Names that a message has room for. */
@@ -35,14 +30,14 @@ export function shownFiles(names: readonly string[]): string {
   return names.slice(0, SHOWN_FILES).join(", ") + (names.length > SHOWN_FILES ? ", ..." : "");
 }
 
-/** A folder without an adapter must hold a model. @throws GraftError `file-not-found`, and as `resolveModelFolder` */
+/** A folder without an adapter must hold a model. @throws GraftError `file-not-found`, and as `resolveFiles` */
 export async function requireModel(folder: string): Promise<void> {
   const isFolder = await platform.isDirectory(folder);
-  if (!isFolder || (await platform.exists(platform.join(folder, "config.json")))) {
-    await resolveModelFolder(folder);
+  if (!isFolder || (await holds(folder, "config.json"))) {
+    await resolveFiles(folder, "model");
     return;
   }
-  const names = (await platform.listDirectory(folder)).map(({ name }) => name).sort();
+  const names = await (await resolveFiles(folder)).list();
   throw new GraftError(
     "file-not-found",
     `${folder} holds neither config.json nor adapter_config.json; it holds ${shownFiles(names) || "nothing"}`,
@@ -52,26 +47,16 @@ export async function requireModel(folder: string): Promise<void> {
 
 /** What a model folder's type reads. @throws GraftError `file-not-found`, `invalid-json` */
 export async function taskOfModel(folder: string): Promise<Task> {
-  const path = requireFile(await resolveModelFolder(folder), "config.json", "the model's structure");
-  const { model_type: type } = await readJsonObject(path, "the model's config");
+  const files = await resolveFiles(folder, "model");
+  const { model_type: type } = await files.json("config.json", "the model's config");
   const known = modelTypes.find((name) => name === type);
   const readsImages = known !== undefined && architectures[known].heads.includes("imageClassification");
   return readsImages ? "image-classification" : "text-classification";
 }
 
-/** Rows of the classifier in an adapter's file. */
-async function labelsInAdapter(adapter: string): Promise<number | undefined> {
-  const folder = await resolveModelFolder(adapter, "adapter");
-  const file = await openSafetensors(requireFile(folder, "adapter_model.safetensors", "the adapter's weights"));
-  const head = [...file.entries.values()].find(({ name }) =>
-    /(^|\.)(classifier|score)(\.out_proj)?\.weight$/.test(name),
-  );
-  return head?.shape[0];
-}
-
 async function processingFolder(base: string, adapter: string | undefined, task: Task): Promise<string> {
   const needed = task === "image-classification" ? "preprocessor_config.json" : "tokenizer.json";
-  const hasOwn = adapter !== undefined && (await platform.exists(platform.join(adapter, needed)));
+  const hasOwn = adapter !== undefined && (await holds(adapter, needed));
   return hasOwn ? adapter : base;
 }
 
@@ -94,14 +79,15 @@ export async function resolveSource(folder: string, base?: string): Promise<Sour
     const settings = await readSettings(folder);
     return { base: folder, adapter: undefined, task, settings, adapterLabels: undefined, processing: folder };
   }
-  const found = base ?? (await findBaseModel(folder));
+  const opened = await AdapterFolder.open(folder);
+  const found = base ?? (await opened.baseModel());
   const task = await taskOfModel(found);
   return {
     base: found,
     adapter: folder,
     task,
     settings: await readSettings(folder),
-    adapterLabels: await labelsInAdapter(folder),
+    adapterLabels: await opened.headSize(),
     processing: await processingFolder(found, folder, task),
   };
 }

@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { type PeftModel, readAdapterConfig } from "../../peft/index.js";
+import { PeftConfig, type PeftModel } from "../../peft/index.js";
 import type { CompleteRun } from "../definition/run.js";
 import { readSettings, type Settings } from "../models/settings.js";
 import { isAdapterFolder } from "../models/source.js";
@@ -46,7 +46,7 @@ export async function checkResumed(
       "Resume with the labels of the interrupted run, in its order, or begin a new run in another folder.",
     );
   }
-  const oldConfig = (await readAdapterConfig(checkpoint, () => {})).toJson();
+  const oldConfig = (await PeftConfig.fromPretrained(checkpoint, { onWarning: () => {} })).toJson();
   const config = Object.values(model.peftConfig)[0]?.toJson() ?? {};
   const old = comparable(oldConfig, oldSettings, oldConfig.base_model_name_or_path);
   const now = comparable(config, settings, config.base_model_name_or_path ?? run.model);
