@@ -1,6 +1,17 @@
 // The floors of the house: each room lists the rooms it may import, type-only imports included.
 // No circles anywhere, and only platform/node* and cli/ may touch Node's own modules.
-const base = ["errors", "tensor-data", "random", "json", "case", "turn", "nearest", "checked", "problem-type"];
+const base = [
+  "errors",
+  "tensor-data",
+  "random",
+  "json",
+  "case",
+  "turn",
+  "callable",
+  "nearest",
+  "checked",
+  "problem-type",
+];
 const files = [...base, "platform", "safetensors", "hub"];
 const engine = [...base, "graph", "autodiff", "onnx", "optim"];
 const models = [...new Set([...files, ...engine, "options", "runtime", "nn", "compile"])];
@@ -14,6 +25,7 @@ const allowed = {
   random: ["errors"],
   json: ["errors"],
   turn: [],
+  callable: [],
   nearest: [],
   checked: ["errors"],
   options: base,

@@ -9,6 +9,7 @@
  */
 import { pathToFileURL } from "node:url";
 import {
+  AutoImageProcessor,
   AutoModelForImageClassification,
   accuracy,
   argMax,
@@ -17,10 +18,10 @@ import {
   compose,
   convert,
   getPeftModel,
-  ImageProcessor,
   imageDataset,
   LoraConfig,
   normalize,
+  PeftConfig,
   PeftModel,
   randomHorizontalFlip,
   randomResizedCrop,
@@ -55,7 +56,7 @@ export async function walkthrough({ checkpoint, pictures, output, changes, log =
 
   // Training sees random parts of the pictures, evaluation their middle. The image processor knows size, mean and
   // deviation that the model was pretrained with.
-  const processor = await ImageProcessor.fromFolder(checkpoint);
+  const processor = await AutoImageProcessor.fromPretrained(checkpoint);
   const size = processor.size.height;
   const toChannels = convert(processor.channels);
   const toInput = compose(toTensor(), normalize(processor.imageMean, processor.imageStd));
@@ -124,12 +125,16 @@ export async function walkthrough({ checkpoint, pictures, output, changes, log =
   await loraModel.dispose();
   log(`adapter saved in ${output}/adapter`);
 
-  // 6. Inference, as in another program: the base model, the adapter on it, one picture. The adapter brings the head, so
-  // that the report of a fresh one has nothing to say here.
-  const base = await AutoModelForImageClassification.fromPretrained(checkpoint, { ...labelled, onReport: () => {} });
+  // 6. Inference, as in another program: the base model that the adapter names, the adapter on it, one picture. The
+  // adapter brings the head, so that the report of a fresh one has nothing to say here.
+  const { baseModelNameOrPath } = await PeftConfig.fromPretrained(`${output}/adapter`);
+  const base = await AutoModelForImageClassification.fromPretrained(baseModelNameOrPath as string, {
+    ...labelled,
+    onReport: () => {},
+  });
   const inferenceModel = await PeftModel.fromPretrained(base, `${output}/adapter`);
   const { image } = splits.test[0]!;
-  const { logits } = await inferenceModel(collateImages()([{ pixelValues: await processor.load(image) }]));
+  const { logits } = await inferenceModel(await processor(image));
   const predicted = id2label[argMax(logits)[0]!];
   log(`Predicted class of ${String(image)}: ${predicted}`);
   await inferenceModel.dispose();

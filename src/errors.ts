@@ -11,6 +11,7 @@ export type GraftErrorCode =
   | "invalid-csv"
   | "invalid-safetensors"
   | "pickle-refused"
+  | "lfs-pointer"
   | "invalid-image"
   | "invalid-tokenizer"
   | "shape-mismatch"

@@ -1,12 +1,13 @@
 /** Fine-tuning in a page: a model folder and pictures in, an adapter in PEFT's format out. Copy it and change it. */
 import {
+  AutoImageProcessor,
   AutoModelForImageClassification,
   accuracy,
   argMax,
   type ClassifierOutputs,
   GraftError,
   getPeftModel,
-  ImageProcessor,
+  type ImageProcessor,
   imageDataset,
   LoraConfig,
   type PeftModel,
@@ -54,7 +55,7 @@ async function train(signal: AbortSignal): Promise<void> {
   });
   const lora = { r: 16, loraAlpha: 32, targetModules: ["query", "value"], modulesToSave: ["classifier"] };
   model = getPeftModel(base, new LoraConfig(lora), { seed: 1 });
-  processor = await ImageProcessor.fromFolder(folder);
+  processor = await AutoImageProcessor.fromPretrained(folder);
   log(model.trainableParametersLine());
 
   const trainer = new Trainer({

@@ -3,13 +3,13 @@ import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
+  AutoImageProcessor,
   AutoModelForImageClassification,
   accuracy,
   argMax,
   type EvalPrediction,
   getPeftModel,
   type ImageExample,
-  ImageProcessor,
   imageDataset,
   LoraConfig,
   splitDataset,
@@ -64,7 +64,7 @@ export async function adaptToDigits(options: AdaptOptions): Promise<AdaptResult>
   const test = split.test.slice(0, heldOut);
 
   // The folder has no classifier, so the model begins with a new one for the ten digits; `onReport` would say so.
-  const processor = await ImageProcessor.fromFolder(modelFolder);
+  const processor = await AutoImageProcessor.fromPretrained(modelFolder);
   const base = await AutoModelForImageClassification.fromPretrained(modelFolder, {
     id2label: digitNames,
     seed: SEED,
@@ -134,7 +134,7 @@ export async function adaptToDigits(options: AdaptOptions): Promise<AdaptResult>
 
 /** The likeliest digits for a picture, by the merged model as any program would load it. */
 export async function readDigit(folder: string, picture: string): Promise<{ label: string; probability: number }[]> {
-  const processor = await ImageProcessor.fromFolder(folder);
+  const processor = await AutoImageProcessor.fromPretrained(folder);
   const model = await AutoModelForImageClassification.fromPretrained(folder);
   const { data, shape } = await processor.load(picture);
   const { logits } = await model({ pixelValues: { dtype: "float32", shape: [1, ...shape], data } });

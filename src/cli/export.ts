@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { platform } from "#platform";
-import { copyCompanions } from "../hub/companions.js";
+import { copyCompanions, outputPath } from "../hub/index.js";
 import { exportOnnx } from "../index.js";
 import { requireFiniteWeights } from "../runs/models/finite.js";
 import { openSource } from "../runs/models/open.js";
@@ -30,7 +30,7 @@ async function exportModel(folder: string, output: string, flags: ExportFlags): 
       await exportOnnx(merged, target);
       await copyCompanions(source.processing, target);
     });
-    const file = platform.join(output, "onnx", "model.onnx");
+    const file = outputPath(output, "onnx/model.onnx");
     const bytes = await platform.fileSize(file);
     if (flags.json) printJson({ output, file, base: source.base, adapter: source.adapter ?? null, bytes });
     else print(`exported ${folder} to ${file} (${formatBytes(bytes)})`);

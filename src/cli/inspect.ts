@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { platform } from "#platform";
 import { snakeCase } from "../case.js";
 import { GraftError } from "../errors.js";
-import { resolveModelFolder } from "../hub/model-folder.js";
+import { resolveFiles } from "../hub/index.js";
 import type { Run } from "../runs/definition/run.js";
 import { type ModelSummary, requireExisting, summarizeAdapter, summarizeModel } from "../runs/inspect/model.js";
 import { checkpointState, type TensorLine, tensorsOfFile, tensorsOfFolder } from "../runs/inspect/weights.js";
@@ -83,7 +83,7 @@ async function inspectAdapter(path: string): Promise<Inspection> {
   const config = await summarizeAdapter(path, { onWarning: warn });
   const settings = await readSettings(path);
   const state = await checkpointState(path);
-  const tensors = await tensorsOfFolder(await resolveModelFolder(path, "adapter"));
+  const tensors = await tensorsOfFolder(await resolveFiles(path, "adapter"));
   const labels = Object.values(settings?.labels?.id2label ?? {});
   const precision = await readPrecisionReport(path);
   const facts: [string, string][] = [
@@ -103,7 +103,7 @@ async function inspectAdapter(path: string): Promise<Inspection> {
 async function inspectModel(path: string, run: Run, isTuned: boolean): Promise<Inspection> {
   await requireModel(path);
   const summary = await summarizeModel(path, run, isTuned, { onWarning: warn });
-  const tensors = await tensorsOfFolder(await resolveModelFolder(path));
+  const tensors = await tensorsOfFolder(await resolveFiles(path, "model"));
   return { facts: modelFacts(summary), json: { ...summary }, tensors };
 }
 

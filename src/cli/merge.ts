@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
-import { copyCompanions } from "../hub/companions.js";
+import { copyCompanions, outputPath } from "../hub/index.js";
 import { requireFiniteWeights } from "../runs/models/finite.js";
 import { openSource } from "../runs/models/open.js";
 import { checkOutputFolder } from "../runs/models/output-folder.js";
@@ -38,7 +38,7 @@ async function merge(adapter: string, output: string, flags: MergeFlags): Promis
       await copyCompanions(source.processing, folder);
     });
     const parameters = merged.numParameters();
-    const bytes = await platform.fileSize(platform.join(output, "model.safetensors"));
+    const bytes = await platform.fileSize(outputPath(output, "model.safetensors"));
     if (flags.json) printJson({ output, base: source.base, adapter, parameters, bytes });
     else
       print(

@@ -1,4 +1,12 @@
 export {
+  AutoImageProcessor,
+  AutoTokenizer,
+  callableTokenizer,
+  type PreTrainedTokenizer,
+  type TokenizerCallOptions,
+  type TokenizerInput,
+} from "./auto.js";
+export {
   collectRows,
   type Dataset,
   datasetOf,
@@ -20,7 +28,7 @@ export {
 export { type CropBox, cropImage, flipHorizontally, type Size } from "./images/geometry.js";
 export { loadImage } from "./images/load-image.js";
 export type { PixelTensor } from "./images/pixel-tensor.js";
-export { ImageProcessor } from "./images/processor.js";
+export { type ImageInputs, ImageProcessor } from "./images/processor.js";
 export type { ImageProcessorConfig } from "./images/processor-config.js";
 export { type ImageSource, type RawImage, rawImage } from "./images/raw-image.js";
 export type { Resample } from "./images/resample-filters.js";

@@ -3,6 +3,7 @@ import { shown } from "../json.js";
 import { type ProblemType, problemTypes } from "../problem-type.js";
 import type { ModelConfig } from "./config.js";
 import { type LabelOptions, labelMaps } from "./labels.js";
+import type { NameScheme } from "./module-names.js";
 import type { Network } from "./network.js";
 
 /**
@@ -32,6 +33,8 @@ export interface Architecture {
   /** Name of the base model inside classifiers ("bert"). */
   readonly basePrefix: string;
   readonly heads: readonly HeadName[];
+  /** The config of such a model with a caller's options. @param what names the file in messages */
+  config(raw: Readonly<Record<string, unknown>>, what: string, options: ConfigOptions): ModelConfig;
   /** The network with named parameters that have no elements yet. */
   create(head: HeadName, raw: Readonly<Record<string, unknown>>, what: string, options: ConfigOptions): Network;
 }
@@ -68,16 +71,22 @@ function checkLabels({ problemType, numLabels }: ModelConfig, what: string): voi
   );
 }
 
-/** An architecture from its config reader and its networks. */
+/** An architecture from its config reader, its names and its networks. */
 export function architecture<C extends ModelConfig>(
   basePrefix: string,
   parse: (raw: Readonly<Record<string, unknown>>, what: string) => C,
+  names: NameScheme,
   networks: { readonly [H in HeadName]?: new (config: C) => Network },
 ): Architecture {
+  const configOf = (raw: Readonly<Record<string, unknown>>, what: string, options: ConfigOptions): C => {
+    checkOptions(options);
+    return withOptions(parse(raw, what), options);
+  };
   const available = headNames.filter((head) => networks[head]);
   return {
     basePrefix,
     heads: available,
+    config: configOf,
     create(head, raw, what, options) {
       const NetworkClass = networks[head];
       if (!NetworkClass) {
@@ -87,10 +96,10 @@ export function architecture<C extends ModelConfig>(
           `Take ${available.map((name) => heads[name].autoClass).join(", ")}.`,
         );
       }
-      checkOptions(options);
-      const config = withOptions(parse(raw, what), options);
+      const config = configOf(raw, what, options);
       if (head !== "base") checkLabels(config, what);
       const network = new NetworkClass(config);
+      network.names = names;
       network.assignNames();
       return network;
     },

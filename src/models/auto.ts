@@ -1,6 +1,5 @@
 import { GraftError } from "../errors.js";
-import { readJsonObject } from "../hub/json-file.js";
-import { requireFile, resolveModelFolder } from "../hub/model-folder.js";
+import { resolveFiles } from "../hub/index.js";
 import { shown } from "../json.js";
 import type { EngineOptions } from "../runtime/index.js";
 import { type Architecture, architecture, type ConfigOptions, type HeadName } from "./architecture.js";
@@ -8,6 +7,7 @@ import {
   BertForSequenceClassification,
   BertForTokenClassification,
   BertModel,
+  bertNames,
   parseBertConfig,
 } from "./architectures/bert.js";
 import {
@@ -16,7 +16,8 @@ import {
   RobertaForTokenClassification,
   RobertaModel,
 } from "./architectures/roberta.js";
-import { parseVitConfig, VitForImageClassification, VitModel } from "./architectures/vit.js";
+import { parseVitConfig, VitForImageClassification, VitModel, vitNames } from "./architectures/vit.js";
+import type { ModelConfig } from "./config.js";
 import { initializeAll, loadWeights, type WeightOptions } from "./loading.js";
 import { formatLoadingReport, type LoadingReport } from "./loading-report.js";
 import {
@@ -32,17 +33,17 @@ export type ModelType = (typeof modelTypes)[number];
 
 /** Every model type, with its networks by head. */
 export const architectures: { readonly [K in ModelType]: Architecture } = {
-  bert: architecture("bert", parseBertConfig, {
+  bert: architecture("bert", parseBertConfig, bertNames, {
     base: BertModel,
     sequenceClassification: BertForSequenceClassification,
     tokenClassification: BertForTokenClassification,
   }),
-  roberta: architecture("roberta", parseRobertaConfig, {
+  roberta: architecture("roberta", parseRobertaConfig, bertNames, {
     base: RobertaModel,
     sequenceClassification: RobertaForSequenceClassification,
     tokenClassification: RobertaForTokenClassification,
   }),
-  vit: architecture("vit", parseVitConfig, {
+  vit: architecture("vit", parseVitConfig, vitNames, {
     base: VitModel,
     imageClassification: VitForImageClassification,
   }),
@@ -84,6 +85,21 @@ function warn(report: LoadingReport, line: string): void {
   if (isWorthALine) console.warn(line);
 }
 
+/** Reads config.json without building a model. */
+export const AutoConfig = {
+  /**
+   * The config of a model, which `fromConfig` takes as its `raw`.
+   * @param options what is to be set over the file
+   * @throws GraftError `file-not-found`, `invalid-json`, `invalid-config`, `unsupported`, `invalid-argument`, `lfs-pointer`
+   */
+  async fromPretrained(reference: string, options: ConfigOptions = {}): Promise<ModelConfig> {
+    const files = await resolveFiles(reference, "model");
+    const raw = await files.json("config.json", "the model's config");
+    const where = files.place("config.json");
+    return architectureOf(raw, where).config(raw, where, options);
+  },
+};
+
 /** Loads models with one kind of head. */
 export class AutoClass<Outputs extends ModelOutputs> {
   constructor(private readonly head: HeadName) {}
@@ -92,12 +108,12 @@ export class AutoClass<Outputs extends ModelOutputs> {
    * A model from a Hugging Face folder: config.json and model.safetensors (or its shards). float32 weights stay in
    * their files. A head that the checkpoint lacks is initialised from `seed` and reported.
    * @throws GraftError `file-not-found`, `invalid-json`, `invalid-config`, `unsupported`, `invalid-safetensors`,
-   *   `shape-mismatch` (see ignoreMismatchedSizes), `missing-tensor`, `pickle-refused`, `invalid-argument`
+   *   `shape-mismatch` (see ignoreMismatchedSizes), `missing-tensor`, `pickle-refused`, `lfs-pointer`, `invalid-argument`
    */
   async fromPretrained(folder: string, options: FromPretrainedOptions = {}): Promise<PreTrainedModel<Outputs>> {
-    const files = await resolveModelFolder(folder);
-    const path = requireFile(files, "config.json", "the model's structure");
-    const raw = await readJsonObject(path, "the model's config");
+    const files = await resolveFiles(folder, "model");
+    const raw = await files.json("config.json", "the model's config");
+    const path = files.place("config.json");
     const { basePrefix, create } = architectureOf(raw, path);
     const network = create(this.head, raw, path, options);
     if (options.withWeights === false) return new PreTrainedModel(network, undefined, options, folder);

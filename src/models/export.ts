@@ -3,8 +3,7 @@ import { snakeCase } from "../case.js";
 import { defineExport } from "../compile/index.js";
 import { GraftError } from "../errors.js";
 import { cast, type Tensor } from "../graph/index.js";
-import { copyCompanions } from "../hub/companions.js";
-import { writeJson } from "../hub/json-file.js";
+import { copyCompanions, outputPath, writeJson } from "../hub/index.js";
 import { type Parameter, Trace } from "../nn/index.js";
 import { encodeModel } from "../onnx/index.js";
 import { bytesOf } from "../tensor-data.js";
@@ -77,8 +76,9 @@ export async function exportModel(model: PreTrainedModel, folder: string): Promi
   const { network, nameOrPath, runner } = model;
   await runner.syncFromEngine();
   const encoded = await encodeNetwork(network);
-  await platform.makeDirectory(platform.join(folder, "onnx"));
-  await platform.writeFileAtomic(platform.join(folder, "onnx", "model.onnx"), encoded);
-  await writeJson(platform.join(folder, "config.json"), configToWrite(network.config, network.className), floatKeys);
+  const path = outputPath(folder, "onnx/model.onnx");
+  await platform.makeDirectory(platform.dirname(path));
+  await platform.writeFileAtomic(path, encoded);
+  await writeJson(outputPath(folder, "config.json"), configToWrite(network.config, network.className), floatKeys);
   if (nameOrPath !== null) await copyCompanions(nameOrPath, folder);
 }

@@ -1,6 +1,7 @@
 export { type Architecture, type ConfigOptions, type HeadName, headNames, headOfClass, heads } from "./architecture.js";
 export {
   AutoClass,
+  AutoConfig,
   AutoModel,
   AutoModelForImageClassification,
   AutoModelForSequenceClassification,
@@ -12,7 +13,6 @@ export {
   type ModelType,
   modelTypes,
 } from "./auto.js";
-export { Callable } from "./callable.js";
 export { configToWrite, type ModelConfig } from "./config.js";
 export { exportModel } from "./export.js";
 export { resolveProblemType } from "./heads/classification.js";
@@ -20,13 +20,14 @@ export type { GivenLabels, Head, LabelRule } from "./heads/head.js";
 export type { ModelInputs, NestedNumbers } from "./inputs.js";
 export type { LabelMaps, LabelOptions } from "./labels.js";
 export { formatLoadingReport, type LoadingReport, listSome, type MismatchedKey } from "./loading-report.js";
-export { modulePaths, type NameVersion, toV4Name, toV5Name } from "./module-names.js";
+export { type ModulePaths, type NameScheme, type NameVersion, oneSpelling, twoSpellings } from "./module-names.js";
 export { type Guest, Network } from "./network.js";
 export { type NetworkInputs, type NetworkOutputs, type Port, type Ports, portsOf } from "./ports.js";
 export { type InputPorts, type PreparedInputs, prepareInputs } from "./prepare-inputs.js";
 export {
   type BaseModelOutputs,
   type ClassifierOutputs,
+  type ForwardOptions,
   type ModelOutputs,
   namedOutputs,
   PreTrainedModel,

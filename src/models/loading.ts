@@ -1,10 +1,9 @@
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
-import { type ModelFolder, weightsFile } from "../hub/model-folder.js";
+import { type ModelFiles, openWeights } from "../hub/index.js";
 import type { Parameter, ParameterSource } from "../nn/index.js";
-import type { SafetensorsEntry } from "../safetensors/header.js";
+import { type SafetensorsEntry, unreadableTensor } from "../safetensors/header.js";
 import { readTensor } from "../safetensors/read.js";
-import { openCheckpoint } from "../safetensors/sharded.js";
 import { floatDTypes, toFloat32 } from "../tensor-data.js";
 import { matchNames } from "./checkpoint-names.js";
 import { fileSource } from "./file-source.js";
@@ -69,23 +68,32 @@ function refuseMismatches(mismatched: readonly MismatchedKey[], path: string): v
 /**
  * Gives a network the tensors of a folder's checkpoint.
  * @throws GraftError `shape-mismatch` (without ignoreMismatchedSizes), `missing-tensor` when not one tensor fits,
- *   `dtype-mismatch`, and what opening the files throws
+ *   `dtype-mismatch`, `unsupported` for a needed tensor of a dtype that Graft does not read, and what opening the files throws
  */
 export async function loadWeights(
   network: Network,
-  folder: ModelFolder,
+  files: ModelFiles,
   basePrefix: string,
   { ignoreMismatchedSizes = false, seed = 0 }: WeightOptions,
 ): Promise<LoadingReport> {
-  const path = weightsFile(folder);
-  const { entries } = await openCheckpoint(path);
+  const checkpoint = await openWeights(files);
+  const { entries, unreadable } = checkpoint;
+  const [path] = checkpoint.files as [string];
+  const names = [...entries.keys(), ...unreadable.keys()];
   const parameters = [...network.parameters()];
-  const names = new Set(parameters.map((parameter) => parameter.name));
-  const { found, unexpected } = matchNames(entries.keys(), names, network.config.modelType, basePrefix);
+  const { found, unexpected } = matchNames(
+    names,
+    new Set(parameters.map(({ name }) => name)),
+    network.names,
+    basePrefix,
+  );
   if (found.size === 0) {
     throw new GraftError(
       "missing-tensor",
-      `${path} holds none of the tensors of a ${network.className} (${listSome([...names], 2)}), but ${listSome([...entries.keys()], 3) || "nothing"}`,
+      `${path} holds none of the tensors of a ${network.className} (${listSome(
+        parameters.map(({ name }) => name),
+        2,
+      )}), but ${listSome(names, 3) || "nothing"}`,
       "Check that config.json and the checkpoint belong together.",
     );
   }
@@ -94,7 +102,10 @@ export async function loadWeights(
   const fresh: Parameter[] = [];
   const loaded: [Parameter, SafetensorsEntry][] = [];
   for (const parameter of parameters) {
-    const entry = entries.get(found.get(parameter.name) ?? "");
+    const name = found.get(parameter.name) ?? "";
+    const odd = unreadable.get(name);
+    if (odd !== undefined) throw unreadableTensor(name, odd, path);
+    const entry = entries.get(name);
     if (!entry) {
       missing.push(parameter);
       fresh.push(parameter);

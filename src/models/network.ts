@@ -3,6 +3,7 @@ import type { Tensor } from "../graph/index.js";
 import { Module, type Parameter, type Sites, type Trace, type TransformerLayer } from "../nn/index.js";
 import type { ModelConfig } from "./config.js";
 import type { Head } from "./heads/head.js";
+import { type NameScheme, oneSpelling } from "./module-names.js";
 import type { NetworkInputs, NetworkOutputs, Ports } from "./ports.js";
 
 /** What lives in a network without being part of its module tree: an adapter. */
@@ -20,6 +21,8 @@ export abstract class Network extends Module {
   abstract readonly inputs: Ports;
   /** What it learns from labels; null for a model without a head, which takes none. */
   abstract readonly head: Head | null;
+  /** How its parts are called in files and in other versions of transformers: its architecture's. */
+  names: NameScheme = oneSpelling();
   /** Adapters that live in it. */
   readonly guests = new Set<Guest>();
 

@@ -1,8 +1,8 @@
+import { Callable } from "../callable.js";
 import { camelCase } from "../case.js";
 import type { Parameter } from "../nn/index.js";
 import type { EngineOptions } from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
-import { Callable } from "./callable.js";
 import type { ModelConfig } from "./config.js";
 import type { ModelInputs } from "./inputs.js";
 import { emptyReport, type LoadingReport } from "./loading-report.js";
@@ -35,6 +35,12 @@ export interface BaseModelOutputs extends ModelOutputs {
   readonly lastHiddenState: Floats;
 }
 
+/** Options of a call. */
+export interface ForwardOptions {
+  /** Ends the call, which then rejects with `aborted`. */
+  readonly signal?: AbortSignal;
+}
+
 /** Outputs by graph name as they are named in TypeScript; the loss as a number. */
 export function namedOutputs(tensors: Readonly<Record<string, TensorData>>): ModelOutputs {
   const entries = Object.entries(tensors).map(([name, tensor]) => [
@@ -49,10 +55,10 @@ export function namedOutputs(tensors: Readonly<Record<string, TensorData>>): Mod
  * It starts its engine (a worker) with the first call; `dispose` ends it.
  */
 export class PreTrainedModel<Outputs extends ModelOutputs = ModelOutputs> extends Callable<
-  ModelInputs,
+  [inputs: ModelInputs, options?: ForwardOptions],
   Promise<Outputs>
 > {
-  /** Compiles and runs the network's programs; owns the engine. */
+  /** Compiles and runs the network's programs; owns the engine. @internal */
   readonly runner: Runner;
 
   /**
@@ -79,7 +85,7 @@ export class PreTrainedModel<Outputs extends ModelOutputs = ModelOutputs> extend
    * @throws GraftError for inputs that do not fit the model: `invalid-token`, `invalid-label`, `shape-mismatch`, ...;
    *   `file-access` where its weights' file has changed since it was loaded
    */
-  async forward(inputs: ModelInputs, options: { readonly signal?: AbortSignal } = {}): Promise<Outputs> {
+  async forward(inputs: ModelInputs, options: ForwardOptions = {}): Promise<Outputs> {
     return namedOutputs(await this.runner.run(this.prepareInputs(inputs), options.signal)) as Outputs;
   }
 

@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
-import { writeJson } from "../hub/json-file.js";
+import { outputPath, writeJson } from "../hub/index.js";
 import type { Parameter } from "../nn/index.js";
 import { openSafetensors } from "../safetensors/read.js";
 import { type TensorSource, writeSafetensors } from "../safetensors/write.js";
@@ -82,8 +82,8 @@ export async function saveNetwork(network: Network, folder: string): Promise<voi
     tensors.set(name, { dtype: "float32", shape, load: () => readParameter(parameter) });
   }
   await platform.makeDirectory(folder);
-  const path = platform.join(folder, "model.safetensors");
+  const path = outputPath(folder, "model.safetensors");
   await writeSafetensors(path, tensors, { format: "pt" });
-  await writeJson(platform.join(folder, "config.json"), configToWrite(network.config, network.className), floatKeys);
+  await writeJson(outputPath(folder, "config.json"), configToWrite(network.config, network.className), floatKeys);
   if (parameters.some(({ source }) => source.kind === "file")) await followFile(parameters, path);
 }

@@ -1,32 +1,32 @@
-import { platform } from "#platform";
+import { Callable } from "../callable.js";
 import { GraftError } from "../errors.js";
-import { requireFile, resolveModelFolder } from "../hub/model-folder.js";
+import { subfolder } from "../hub/index.js";
 import { shown } from "../json.js";
 import {
-  Callable,
+  type ForwardOptions,
   type ModelConfig,
   type ModelInputs,
   type ModelOutputs,
-  modulePaths,
   type Network,
   namedOutputs,
   type PreparedInputs,
   type PreTrainedModel,
   type Runner,
-  toV4Name,
 } from "../models/index.js";
 import type { Parameter } from "../nn/index.js";
-import { openSafetensors, type SafetensorsFile } from "../safetensors/read.js";
+import type { SafetensorsFile } from "../safetensors/read.js";
+import { type TensorData, toFloat32 } from "../tensor-data.js";
 import type { AdapterConfig, OnWarning } from "./config/config-class.js";
-import { readAdapterConfig } from "./config/read-config.js";
 import { type CountOptions, countParameters, trainableLine } from "./counts.js";
-import { readAdapterTensors } from "./folder/adapter-tensors.js";
-import { type SaveOptions, saveAdapter } from "./folder/save-adapter.js";
+import { AdapterFolder } from "./folder/adapter-folder.js";
+import { matchAdapterTensors, readAdapterTensors } from "./folder/adapter-tensors.js";
+import { adapterStateDict, type SaveOptions, saveAdapter } from "./folder/save-adapter.js";
 import { AdaptedNetwork } from "./host/adapted-network.js";
 import { type MergeOptions, mergeActing } from "./host/merging.js";
 import { BASE } from "./host/mixed-batch.js";
 import { ROW_INPUT } from "./host/row-banks.js";
 import { absentSavedModules } from "./matching/saved-modules.js";
+import type { PeftStateDict, StateDictOptions } from "./state-dict.js";
 import type { TrainedGroup } from "./tuner.js";
 import { requireTuner, tuners } from "./tuners/registry.js";
 
@@ -85,13 +85,16 @@ function requireConfig(config: AdapterConfig): AdapterConfig {
  * A model with adapters, called like the model itself: `const { logits } = await peftModel({ inputIds })`.
  * Methods are named and behave as in Hugging Face PEFT.
  */
-export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Callable<PeftInputs, Promise<Outputs>> {
+export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Callable<
+  [inputs: PeftInputs, options?: ForwardOptions],
+  Promise<Outputs>
+> {
   private readonly adapted: AdaptedNetwork;
 
   /** Use `getPeftModel` or `PeftModel.fromPretrained`. */
   constructor(private readonly baseModel: PreTrainedModel<Outputs>) {
     super();
-    const { network, config, runner } = baseModel;
+    const { network, runner } = baseModel;
     if (network.guests.size > 0) {
       throw new GraftError(
         "invalid-argument",
@@ -99,8 +102,7 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
         "Use addAdapter or loadAdapter of its PeftModel, or unload that one first.",
       );
     }
-    const namesOf = (path: string) => modulePaths(config.modelType, path);
-    this.adapted = new AdaptedNetwork(network, namesOf, (write) => runner.compute(write));
+    this.adapted = new AdaptedNetwork(network, network.names.paths, (write) => runner.compute(write));
   }
 
   /**
@@ -111,7 +113,7 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
    */
   static async fromPretrained<Outputs extends ModelOutputs>(
     model: PreTrainedModel<Outputs>,
-    folder: string,
+    folder: string | AdapterFolder,
     options: LoadAdapterOptions = {},
   ): Promise<PeftModel<Outputs>> {
     const peftModel = new PeftModel(model);
@@ -127,7 +129,7 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   get config(): ModelConfig {
     return this.baseModel.config;
   }
-  /** The base model's: compiles and runs programs. */
+  /** The base model's: compiles and runs programs. @internal */
   get runner(): Runner {
     return this.baseModel.runner;
   }
@@ -158,10 +160,7 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
    * @throws GraftError as the base model's `forward`; `unsupported` for adapters that rows cannot choose among,
    *   `invalid-argument` for unknown names and a number of names that is not the rows'
    */
-  async forward(
-    { adapterNames, ...others }: PeftInputs,
-    options: { readonly signal?: AbortSignal } = {},
-  ): Promise<Outputs> {
+  async forward({ adapterNames, ...others }: PeftInputs, options: ForwardOptions = {}): Promise<Outputs> {
     const inputs = others as ModelInputs;
     if (adapterNames === undefined) return this.baseModel.forward(inputs, options);
     return this.forwardMixed(inputs, adapterNames, options);
@@ -170,7 +169,7 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   private async forwardMixed(
     inputs: ModelInputs,
     adapterNames: readonly string[],
-    options: { readonly signal?: AbortSignal },
+    options: ForwardOptions,
   ): Promise<Outputs> {
     await this.runner.syncFromEngine();
     const prepared = this.prepareInputs(inputs);
@@ -256,15 +255,17 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
    * @throws GraftError as `fromPretrained`, `invalid-argument` for a name that is taken and while adapters are disabled
    */
   async loadAdapter(
-    folder: string,
+    folder: string | AdapterFolder,
     { adapterName = DEFAULT_ADAPTER, isTrainable = false, onWarning = console.warn }: LoadAdapterOptions = {},
   ): Promise<void> {
-    const config = await readAdapterConfig(folder, onWarning);
-    const files = await resolveModelFolder(folder, "adapter");
-    const weights = await openSafetensors(requireFile(files, "adapter_model.safetensors", "the adapter's weights"));
+    const opened = typeof folder === "string" ? await AdapterFolder.open(folder) : folder;
+    const config = opened.config(onWarning);
+    const weights = await opened.tensors();
     const absent = absentSavedModules(this.adapted.modules(), config);
     if (absent.length > 0) {
-      onWarning(`${folder}: modules_to_save names ${absent.join(", ")}, which this model does not have: left out`);
+      onWarning(
+        `${opened.origin}: modules_to_save names ${absent.join(", ")}, which this model does not have: left out`,
+      );
     }
     const fitting = config.with({
       inferenceMode: !isTrainable,
@@ -284,20 +285,35 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   /**
    * Gives the adapters that are there the weights of a folder that `savePretrained` wrote: back to a checkpoint.
    * @throws GraftError `adapter-mismatch`, `file-not-found`, `invalid-safetensors`, `invalid-argument` without adapters
+   * @internal
    */
   async loadWeights(folder: string): Promise<void> {
     for (const name of this.adapted.requireNames()) {
-      const path = name === DEFAULT_ADAPTER ? folder : platform.join(folder, name);
-      const files = await resolveModelFolder(path, "adapter");
-      const file = requireFile(files, "adapter_model.safetensors", "the adapter's weights");
-      await this.readWeights(name, await openSafetensors(file), console.warn);
+      const path = name === DEFAULT_ADAPTER ? folder : subfolder(folder, name);
+      await this.readWeights(name, await (await AdapterFolder.open(path)).tensors(), console.warn);
+    }
+  }
+
+  /** As `getPeftModelStateDict`, which is its public name. @internal */
+  async stateDict({ adapterName = DEFAULT_ADAPTER, moduleNames = "v5" }: StateDictOptions): Promise<PeftStateDict> {
+    const adapter = this.adapted.get(adapterName);
+    await this.runner.syncFromEngine();
+    return Object.fromEntries(await adapterStateDict(adapter, this.baseModel, moduleNames));
+  }
+
+  /** As `setPeftModelStateDict`, which is its public name. @internal */
+  async loadStateDict(stateDict: Readonly<Record<string, TensorData>>, adapterName: string): Promise<void> {
+    const adapter = this.adapted.get(adapterName);
+    await this.runner.syncFromEngine();
+    const where = "the state dict";
+    const tensors = matchAdapterTensors(Object.entries(stateDict), where, adapter, this.network, console.warn);
+    for (const [parameter, { shape, ...tensor }] of tensors) {
+      parameter.setData({ dtype: "float32", shape, data: toFloat32({ shape, ...tensor }).slice() });
     }
   }
 
   private async readWeights(adapterName: string, weights: SafetensorsFile, onWarning: OnWarning): Promise<void> {
-    const toV4 = (name: string): string => toV4Name(this.config.modelType, name);
-    const context = { network: this.network, toV4, onWarning };
-    const tensors = await readAdapterTensors(weights, this.adapted.get(adapterName), context);
+    const tensors = await readAdapterTensors(weights, this.adapted.get(adapterName), this.network, onWarning);
     for (const [parameter, data] of tensors) parameter.setData(data);
   }
 
@@ -345,7 +361,7 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     const names = this.adapted.requireNames();
     await this.runner.syncFromEngine();
     for (const name of selectedAdapters ?? names) {
-      const path = name === DEFAULT_ADAPTER ? folder : platform.join(folder, name);
+      const path = name === DEFAULT_ADAPTER ? folder : subfolder(folder, name);
       await saveAdapter(this.adapted, name, path, this.baseModel, moduleNames);
     }
   }

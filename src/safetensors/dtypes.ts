@@ -21,18 +21,18 @@ export function dtypeOfName(name: string): DType | undefined {
   return byName.get(name);
 }
 
-/** Spelled in the format's own documentation, but without a use in the models that Graft runs. */
-export const unsupportedNames: ReadonlySet<string> = new Set([
-  "U16",
-  "U32",
-  "U64",
-  "C64",
-  "F4",
-  "F6_E2M3",
-  "F6_E3M2",
-  "F8_E4M3",
-  "F8_E5M2",
-  "F8_E8M0",
+/** Bits of an element of the dtypes that the format has and Graft has no arrays for. */
+export const unreadableBits: ReadonlyMap<string, number> = new Map([
+  ["U16", 16],
+  ["U32", 32],
+  ["U64", 64],
+  ["C64", 64],
+  ["F4", 4],
+  ["F6_E2M3", 6],
+  ["F6_E3M2", 6],
+  ["F8_E4M3", 8],
+  ["F8_E5M2", 8],
+  ["F8_E8M0", 8],
 ]);
 
 /**

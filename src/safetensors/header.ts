@@ -1,7 +1,7 @@
 import { GraftError } from "../errors.js";
 import { findJsonFault, isJsonObject, parseJson, shown } from "../json.js";
 import { bytesPerElement, type DType } from "../tensor-data.js";
-import { dtypeOfName, unsupportedNames } from "./dtypes.js";
+import { dtypeOfName, unreadableBits } from "./dtypes.js";
 
 /** One tensor of a file: where its elements lie, before any of them is read. */
 export interface SafetensorsEntry {
@@ -30,6 +30,8 @@ export interface OpenedFile {
 /** What a header says. */
 export interface SafetensorsHeader {
   readonly entries: ReadonlyMap<string, SafetensorsEntry>;
+  /** Tensors of dtypes that Graft does not read, with the format's names of these: no fault unless one is needed. */
+  readonly unreadable: ReadonlyMap<string, string>;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -56,17 +58,13 @@ function readMetadata(value: unknown, path: string): Record<string, string> {
   return value as Record<string, string>;
 }
 
-function readDtype(value: unknown, name: string, path: string): DType {
-  const dtype = typeof value === "string" ? dtypeOfName(value) : undefined;
-  if (dtype) return dtype;
-  if (typeof value === "string" && unsupportedNames.has(value)) {
-    throw new GraftError(
-      "unsupported",
-      `tensor ${name} of ${path} has dtype ${value}, which Graft does not read`,
-      "Convert the checkpoint to F32, F16 or BF16.",
-    );
-  }
-  throw formatError(path, `tensor ${name} has the unknown dtype ${shown(value)}`);
+/** The error for a needed tensor whose dtype Graft does not read. */
+export function unreadableTensor(name: string, dtype: string, path: string): GraftError {
+  return new GraftError(
+    "unsupported",
+    `tensor ${name} of ${path} has dtype ${dtype}, which Graft does not read`,
+    "Convert the checkpoint to F32, F16 or BF16.",
+  );
 }
 
 function readShape(value: unknown, name: string, path: string): number[] {
@@ -77,37 +75,52 @@ function readShape(value: unknown, name: string, path: string): number[] {
 }
 
 /** Bytes of a tensor; `undefined` when the product leaves the exact integers. */
-function sizeInBytes(shape: readonly number[], dtype: DType): number | undefined {
+function sizeInBytes(shape: readonly number[], bits: number): number | undefined {
   if (shape.includes(0)) return 0;
-  let size = bytesPerElement(dtype);
+  let size = bits;
   for (const dim of shape) {
     size *= dim;
     if (!Number.isSafeInteger(size)) return undefined;
   }
-  return size;
+  return Math.ceil(size / 8);
 }
 
-function readEntry(name: string, value: unknown, { path, version, dataStart }: OpenedFile): SafetensorsEntry {
+/** What stands where in the file. */
+type Extent = Pick<SafetensorsEntry, "name" | "offset" | "byteLength">;
+
+/** A tensor's description: an entry, or, for a dtype without arrays, its name. */
+function readEntry(
+  name: string,
+  value: unknown,
+  { path, version, dataStart }: OpenedFile,
+): SafetensorsEntry | (Extent & { readonly unreadable: string }) {
   if (!isJsonObject(value)) throw formatError(path, `the description of tensor ${name} is not an object`);
-  const dtype = readDtype(value.dtype, name, path);
+  const spelled = value.dtype;
+  const unknown = () => formatError(path, `tensor ${name} has the unknown dtype ${shown(spelled)}`);
+  if (typeof spelled !== "string") throw unknown();
+  const dtype = dtypeOfName(spelled);
+  const bits = dtype ? 8 * bytesPerElement(dtype) : unreadableBits.get(spelled);
+  if (bits === undefined) throw unknown();
   const shape = readShape(value.shape, name, path);
   const offsets = value.data_offsets;
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount) || offsets[0] > offsets[1]) {
     throw formatError(path, `tensor ${name} has the data_offsets ${shown(offsets)}, not [begin, end]`);
   }
   const [begin, end] = offsets as [number, number];
-  if (sizeInBytes(shape, dtype) !== end - begin) {
+  const needed = sizeInBytes(shape, bits);
+  if (needed !== end - begin) {
     throw formatError(
       path,
-      `tensor ${name} of shape [${shape}] and dtype ${dtype} needs ${sizeInBytes(shape, dtype) ?? "far too many"} bytes, ` +
+      `tensor ${name} of shape [${shape}] and dtype ${dtype ?? spelled} needs ${needed ?? "far too many"} bytes, ` +
         `but its data_offsets [${begin}, ${end}] span ${end - begin}`,
     );
   }
-  return { name, dtype, shape, file: path, version, offset: dataStart + begin, byteLength: end - begin };
+  const extent = { name, offset: dataStart + begin, byteLength: end - begin };
+  return dtype ? { ...extent, dtype, shape, file: path, version } : { ...extent, unreadable: spelled };
 }
 
 /** Tensors must fill the data part exactly: no overlap, no gap, nothing behind the last. */
-function checkCoverage(entries: Iterable<SafetensorsEntry>, { path, dataStart, fileSize }: OpenedFile): void {
+function checkCoverage(entries: Iterable<Extent>, { path, dataStart, fileSize }: OpenedFile): void {
   const ordered = [...entries].sort((a, b) => a.offset - b.offset || a.byteLength - b.byteLength);
   let covered = dataStart;
   let previous = "the header";
@@ -128,7 +141,7 @@ function checkCoverage(entries: Iterable<SafetensorsEntry>, { path, dataStart, f
 
 /**
  * Reads and checks a header: every rule of the format, as the reference reader applies them, and unique names besides.
- * @throws GraftError `invalid-safetensors` naming the tensor, `unsupported` for a dtype without arrays
+ * @throws GraftError `invalid-safetensors` naming the tensor
  */
 export function parseHeader(bytes: Uint8Array, file: OpenedFile): SafetensorsHeader {
   const { path } = file;
@@ -144,11 +157,19 @@ export function parseHeader(bytes: Uint8Array, file: OpenedFile): SafetensorsHea
     throw formatError(path, `its header is not the JSON that it should be: ${fault.reason} (byte ${8 + fault.offset})`);
   const header = parseJson(text, `the header of ${path}`) as Record<string, unknown>;
   const entries = new Map<string, SafetensorsEntry>();
+  const unreadable = new Map<string, string>();
+  const extents: Extent[] = [];
   let metadata: Record<string, string> = {};
   for (const [name, value] of Object.entries(header)) {
-    if (name === METADATA_KEY) metadata = readMetadata(value, path);
-    else entries.set(name, readEntry(name, value, file));
+    if (name === METADATA_KEY) {
+      metadata = readMetadata(value, path);
+      continue;
+    }
+    const entry = readEntry(name, value, file);
+    extents.push(entry);
+    if ("unreadable" in entry) unreadable.set(name, entry.unreadable);
+    else entries.set(name, entry);
   }
-  checkCoverage(entries.values(), file);
-  return { entries, metadata };
+  checkCoverage(extents, file);
+  return { entries, unreadable, metadata };
 }

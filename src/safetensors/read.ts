@@ -14,7 +14,7 @@ export interface SafetensorsFile extends SafetensorsHeader {
 
 /**
  * Opens a safetensors file: reads the header only and checks all of it.
- * @throws GraftError `file-not-found`, `file-access`, `invalid-safetensors`, `unsupported`
+ * @throws GraftError `file-not-found`, `file-access`, `invalid-safetensors`
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   if (await platform.isDirectory(path)) {

@@ -1,4 +1,3 @@
-import { platform } from "#platform";
 import { GraftError } from "../errors.js";
 import { isJsonObject, parseJson, shown } from "../json.js";
 import type { SafetensorsEntry } from "./header.js";
@@ -28,41 +27,36 @@ function readWeightMap(index: unknown, path: string): Map<string, string> {
 }
 
 /**
- * Opens the shards that `model.safetensors.index.json` lists and joins their headers. Every shard is checked, every
- * name of the weight map must be in its shard, and no shard may hold a name that the map does not place there.
+ * Opens the shards that the text of a `model.safetensors.index.json` lists and joins their headers. Every shard is
+ * checked, and every name of the weight map must be in its shard. The index decides: tensors that it does not place in a
+ * shard, which tools leave behind there, are passed over.
+ * @param where names the index in messages
+ * @param locate the path of a shard; undefined where there is none
  * @throws GraftError as `openSafetensors`, and `invalid-json`
  */
-export async function openShardedSafetensors(indexPath: string): Promise<SafetensorsFile> {
-  const index = parseJson(await platform.readText(indexPath), indexPath);
-  const weightMap = readWeightMap(index, indexPath);
-  const folder = platform.dirname(indexPath);
+export async function openShardedSafetensors(
+  text: string,
+  where: string,
+  locate: (shard: string) => Promise<string | undefined>,
+): Promise<SafetensorsFile> {
+  const weightMap = readWeightMap(parseJson(text, where), where);
   const entries = new Map<string, SafetensorsEntry>();
+  const unreadable = new Map<string, string>();
   const files: string[] = [];
   let metadata: Readonly<Record<string, string>> = {};
   for (const shardName of [...new Set(weightMap.values())].sort()) {
-    const path = platform.join(folder, shardName);
-    if (!(await platform.exists(path))) throw indexError(indexPath, `the shard ${shardName} does not exist`);
+    const path = await locate(shardName);
+    if (path === undefined) throw indexError(where, `the shard ${shardName} does not exist`);
     const shard = await openSafetensors(path);
     files.push(...shard.files);
     metadata = { ...shard.metadata, ...metadata };
-    for (const [name, entry] of shard.entries) {
-      const place = weightMap.get(name);
-      if (place !== shardName) {
-        throw indexError(
-          indexPath,
-          `${shardName} holds tensor ${name}, which the index ${place ? `places in ${place}` : "does not list"}`,
-        );
-      }
-      entries.set(name, entry);
-    }
+    const isPlacedHere = (name: string): boolean => weightMap.get(name) === shardName;
+    for (const [name, entry] of shard.entries) if (isPlacedHere(name)) entries.set(name, entry);
+    for (const [name, dtype] of shard.unreadable) if (isPlacedHere(name)) unreadable.set(name, dtype);
   }
   for (const [name, shardName] of weightMap) {
-    if (!entries.has(name)) throw indexError(indexPath, `tensor ${name} is missing from ${shardName}`);
+    if (entries.has(name) || unreadable.has(name)) continue;
+    throw indexError(where, `tensor ${name} is missing from ${shardName}`);
   }
-  return { files, entries, metadata };
-}
-
-/** Opens `model.safetensors` or `model.safetensors.index.json`, told apart by the name. */
-export function openCheckpoint(path: string): Promise<SafetensorsFile> {
-  return path.endsWith(".index.json") ? openShardedSafetensors(path) : openSafetensors(path);
+  return { files, entries, unreadable, metadata };
 }

@@ -69,7 +69,7 @@ export const imageClassification = defineTask<ImageExample, PreparedImage>({
     return { path, ...(await readImageFolder(path, options)) };
   },
   async processing({ folder, transforms }) {
-    const processor = await ImageProcessor.fromFolder(folder);
+    const processor = await ImageProcessor.fromPretrained(folder);
     return {
       dataset: (examples, phase) =>
         imageDataset(examples, transforms === "augment" ? augmentation(processor, phase) : processor),

@@ -1,6 +1,5 @@
-import { platform } from "#platform";
 import { GraftError } from "../errors.js";
-import { requireFile, resolveModelFolder } from "../hub/model-folder.js";
+import { resolveFiles } from "../hub/index.js";
 import type { ModelConfig, ModelInputs, Network, PreparedInputs, Runner } from "../models/index.js";
 import type { Parameter } from "../nn/index.js";
 import type { TrainedGroup } from "../peft/index.js";
@@ -11,6 +10,7 @@ import { toFloat32 } from "../tensor-data.js";
 export interface TrainableModel {
   readonly config: ModelConfig;
   readonly network: Network;
+  /** @internal */
   readonly runner: Runner;
   /** @param rows the data set's numbers of the batch's rows, for messages */
   prepareInputs(inputs: ModelInputs, rows?: readonly number[]): PreparedInputs;
@@ -18,7 +18,7 @@ export interface TrainableModel {
   /** Trained parameters that an optimiser treats differently; without it, all are treated alike. */
   trainedGroups?(): readonly TrainedGroup[];
   savePretrained(folder: string): Promise<void>;
-  /** Takes back weights that `savePretrained` wrote. Without it, the trainable ones are read from model.safetensors. */
+  /** Takes back weights that `savePretrained` wrote. Without it, the trainable ones are read from model.safetensors. @internal */
   loadWeights?(folder: string): Promise<void>;
 }
 
@@ -33,14 +33,15 @@ export function trainableParameters(model: TrainableModel): Parameter[] {
  */
 export async function restoreWeights(model: TrainableModel, folder: string): Promise<void> {
   if (model.loadWeights) return model.loadWeights(folder);
-  const files = await resolveModelFolder(folder);
-  const { entries } = await openSafetensors(requireFile(files, "model.safetensors", "the model's weights"));
+  const files = await resolveFiles(folder, "model");
+  const path = await files.path("model.safetensors", "the model's weights");
+  const { entries } = await openSafetensors(path);
   for (const parameter of trainableParameters(model)) {
     const entry = entries.get(parameter.name);
     if (entry === undefined) {
       throw new GraftError(
         "missing-tensor",
-        `${platform.join(folder, "model.safetensors")} has no tensor ${parameter.name}`,
+        `${path} has no tensor ${parameter.name}`,
         "Resume from a checkpoint of the same model.",
       );
     }

@@ -1,8 +1,9 @@
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { AutoModelForSequenceClassification, findBaseModel, getPeftModel, LoraConfig } from "graft-peft";
+import { AutoModelForSequenceClassification, getPeftModel, LoraConfig } from "graft-peft";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { AdapterFolder } from "#graft/peft/index";
 import { goldenPath } from "./numbers.js";
 
 let scratch: string;
@@ -10,6 +11,9 @@ beforeAll(async () => {
   scratch = await mkdtemp(join(tmpdir(), "graft-base-"));
 });
 afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+/** What an adapter's folder says. */
+const findBaseModel = async (folder: string) => (await AdapterFolder.open(folder)).baseModel();
 
 /** An adapter folder that names a base, or none. */
 async function adapter(folder: string, base: string | null): Promise<string> {

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { PreTrainedModel } from "#graft/models/index";
 import { readParameter } from "#graft/models/index";
-import { toV4Name } from "#graft/models/module-names";
 import { PeftModel, tuners } from "#graft/peft/index";
 import { openSafetensors, readAllTensors } from "#graft/safetensors/read";
 import type { TensorData } from "#graft/tensor-data";
@@ -40,7 +39,7 @@ describe.each(folders)("adapter %s", (folder) => {
   let model: PeftModel;
   let io: ReadonlyMap<string, TensorData>;
 
-  const nameOf = (key: string): string => plainName(toV4Name(base.config.modelType, plainName(key)));
+  const nameOf = (key: string): string => plainName(base.network.names.toV4(plainName(key)));
   const close = (found: TensorData | undefined, key: string): void => {
     expect(relativeL2(found, io.get(key)), key).toBeLessThan(1e-5);
   };
@@ -53,7 +52,7 @@ describe.each(folders)("adapter %s", (folder) => {
   afterAll(() => base.dispose());
 
   test("adapts the same modules and counts the same parameters", () => {
-    const wanted = meta.adaptedModules.map((path: string) => toV4Name(base.config.modelType, path));
+    const wanted = meta.adaptedModules.map((path: string) => base.network.names.toV4(path));
     expect(model.targetedModuleNames.sort()).toEqual(wanted.sort());
     expect(model.getNbTrainableParameters()).toEqual([meta.trainableParameters, meta.allParameters]);
     expect(model.trainableParametersLine()).toBe(meta.printTrainableParameters);
@@ -146,7 +145,7 @@ describe.each(namesIn("methods"))("five AdamW updates of %s", (name) => {
     const after = [...updates].filter(([key]) => key.startsWith("after.") && !rounding.has(key.replace("after.", "")));
     expect(after.length).toBeGreaterThan(0);
     for (const [key, tensor] of after) {
-      const plain = plainName(toV4Name(base.config.modelType, plainName(key.replace("after.", ""))));
+      const plain = plainName(base.network.names.toV4(plainName(key.replace("after.", ""))));
       const parameter = found.get(plain);
       expect(parameter && relativeL2(await readParameter(parameter), tensor), key).toBeLessThan(least);
     }

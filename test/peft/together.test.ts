@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type PreTrainedModel, readParameter } from "#graft/models/index";
-import { toV4Name } from "#graft/models/module-names";
 import { PeftModel } from "#graft/peft/index";
 import { openSafetensors, readAllTensors } from "#graft/safetensors/read";
 import type { TensorData } from "#graft/tensor-data";
@@ -45,7 +44,7 @@ function keyed(name: string, adapters: readonly string[]): string {
 
 const goldenKey = (base: PreTrainedModel, key: string): string => {
   const [adapter = "", ...rest] = key.split(".").slice(1);
-  return `${adapter}.${toV4Name(base.config.modelType, plainName(rest.join(".")))}`;
+  return `${adapter}.${base.network.names.toV4(plainName(rest.join(".")))}`;
 };
 
 const pairs = {

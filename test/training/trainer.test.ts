@@ -2,12 +2,12 @@ import { existsSync, readdirSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
+  AutoTokenizer,
   accuracy,
   argMax,
   EarlyStoppingCallback,
   PrinterCallback,
   type Progress,
-  Tokenizer,
   Trainer,
   type TrainerCallback,
   type TrainerOptions,
@@ -340,7 +340,7 @@ describe("training", () => {
 
   it("saves the processing class with the model and in checkpoints", async () => {
     const source = join(goldenFolder, "data", "tiny-wordpiece");
-    const processingClass = await Tokenizer.fromFolder(source);
+    const processingClass = await AutoTokenizer.fromPretrained(source);
     const options = { maxSteps: 1, saveStrategy: "steps" } as const;
     const { trainer, model, outputDir } = await tinyTrainer({ processingClass, options });
     await trainer.train();
@@ -348,7 +348,7 @@ describe("training", () => {
     for (const saved of [outputDir, join(outputDir, "checkpoint-1")]) {
       const files = readdirSync(saved);
       expect(files).toEqual(expect.arrayContaining(["adapter_config.json", "tokenizer.json", "tokenizer_config.json"]));
-      expect((await Tokenizer.fromFolder(saved)).encode("a day")).toEqual(processingClass.encode("a day"));
+      expect((await AutoTokenizer.fromPretrained(saved)).encode("a day")).toEqual(processingClass.encode("a day"));
     }
     await model.dispose();
   });

@@ -11,10 +11,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
+  AutoImageProcessor,
   AutoModelForImageClassification,
   accuracy,
   argMax,
-  ImageProcessor,
   imageDataset,
   splitDataset,
   Trainer,
@@ -59,7 +59,7 @@ async function saveWithoutHead(from: string, to: string): Promise<void> {
 const home = fileURLToPath(new URL("../model", import.meta.url));
 const output = process.argv[2] ?? home;
 const clothes = splitDataset(await readClothes(), { testSize: TEST_ROWS, seed: SEED });
-const processor = await ImageProcessor.fromFolder(home);
+const processor = await AutoImageProcessor.fromPretrained(home);
 const model = AutoModelForImageClassification.fromConfig(config, { id2label: clothesNames, seed: SEED });
 console.log(`${model.numParameters({ onlyTrainable: true })} parameters, all trained`);
 

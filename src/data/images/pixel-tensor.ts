@@ -31,3 +31,25 @@ export function perChannel(name: string, values: readonly number[], channels: nu
     `Give one value for each channel.`,
   );
 }
+
+/**
+ * Several pictures as one tensor.
+ * @param pictures at least one, float32 [channels, height, width] each
+ * @returns float32 [pictures, channels, height, width]
+ * @throws GraftError `shape-mismatch` if they have different sizes
+ */
+export function stackPixels(pictures: readonly PixelTensor[]): TensorData<"float32"> {
+  const { shape, data: first } = pictures[0] as PixelTensor;
+  const data = new Float32Array(pictures.length * first.length);
+  for (const [row, picture] of pictures.entries()) {
+    if (picture.shape.join() !== shape.join()) {
+      throw new GraftError(
+        "shape-mismatch",
+        `a batch holds pictures of shape [${shape}] and [${picture.shape}]`,
+        "Resize or crop all pictures to one height and width.",
+      );
+    }
+    data.set(picture.data, row * first.length);
+  }
+  return tensorData("float32", [pictures.length, ...shape], data);
+}

@@ -1,8 +1,7 @@
 import * as z from "zod";
-import { platform } from "#platform";
 import { checked } from "../../checked.js";
 import { GraftError } from "../../errors.js";
-import { readJsonObject } from "../../hub/json-file.js";
+import { resolveFiles } from "../../hub/index.js";
 import { type JsonObject, parseJsonObject, stringifyPython } from "../../json.js";
 import type { Size } from "./geometry.js";
 import { type Resample, resampleByNumber } from "./resample-filters.js";
@@ -107,25 +106,22 @@ export interface ProcessorFolder {
   readonly text: string;
 }
 
-/** Reads preprocessor_config.json, and the model's number of channels from config.json where it is there. */
-export async function readProcessorFolder(folder: string): Promise<ProcessorFolder> {
-  const path = platform.join(folder, "preprocessor_config.json");
-  if (!(await platform.exists(path))) {
-    throw new GraftError(
-      "file-not-found",
-      `${folder} holds no preprocessor_config.json`,
-      "Image models are published with that file: fetch it next to config.json.",
-    );
-  }
-  const text = await platform.readText(path);
+/**
+ * Reads preprocessor_config.json, and the model's number of channels from config.json where it is there.
+ * @throws GraftError as `resolveFiles`, `invalid-json`, `invalid-config`, `unsupported`
+ */
+export async function readProcessorFolder(reference: string): Promise<ProcessorFolder> {
+  const files = await resolveFiles(reference, "processor");
+  const path = files.place("preprocessor_config.json");
+  const text = await files.text("preprocessor_config.json", "preparing pictures");
   const config = parseProcessorConfig(parseJsonObject(text, path), path);
-  const modelPath = platform.join(folder, "config.json");
-  const model = (await platform.exists(modelPath)) ? await readJsonObject(modelPath, "the model's config") : {};
+  const hasModel = await files.has("config.json");
+  const model = hasModel ? await files.json("config.json", "the model's config") : {};
   const channels = model.num_channels ?? (config.imageMean.length === 1 ? 1 : 3);
   if (channels !== 1 && channels !== 3) {
     throw new GraftError(
       "unsupported",
-      `${modelPath} has num_channels ${String(channels)}`,
+      `${files.place("config.json")} has num_channels ${String(channels)}`,
       "Graft prepares pictures of 1 (grey) or 3 (RGB) channels.",
     );
   }

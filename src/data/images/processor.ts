@@ -1,8 +1,12 @@
 import { platform } from "#platform";
+import { Callable } from "../../callable.js";
+import { GraftError } from "../../errors.js";
+import { outputPath } from "../../hub/index.js";
 import { stringifyPython } from "../../json.js";
+import type { TensorData } from "../../tensor-data.js";
 import { cropImage, type Size, shortestEdgeSize } from "./geometry.js";
 import { loadImage } from "./load-image.js";
-import { type PixelTensor, perChannel, planesThroughTables } from "./pixel-tensor.js";
+import { type PixelTensor, perChannel, planesThroughTables, stackPixels } from "./pixel-tensor.js";
 import {
   type ImageProcessorConfig,
   parseProcessorConfig,
@@ -16,7 +20,7 @@ import { resizeImage } from "./resize.js";
  * Prepares pictures as transformers' ViTImageProcessorPil does, to the bit from the same decoded pixels: resize
  * (Pillow's), centre crop, rescale, normalise.
  */
-export class ImageProcessor {
+export class ImageProcessor extends Callable<[images: ImageSource | readonly ImageSource[]], Promise<ImageInputs>> {
   /** What preprocessor_config.json says. */
   readonly config: ImageProcessorConfig;
   /** 3: RGB, 1: grey, for models with num_channels 1. */
@@ -27,6 +31,7 @@ export class ImageProcessor {
 
   /** @throws GraftError `invalid-config` where image_mean or image_std do not fit the channels */
   constructor(config: ImageProcessorConfig, channels: 1 | 3 = 3) {
+    super();
     this.config = config;
     this.channels = channels;
     this.tables = pixelTables(config, channels);
@@ -34,10 +39,11 @@ export class ImageProcessor {
 
   /**
    * Reads preprocessor_config.json (and num_channels of config.json where it is there).
-   * @throws GraftError `file-not-found`, `invalid-json`, `invalid-config`, `unsupported`.
+   * @param reference folder of a model
+   * @throws GraftError `file-not-found`, `invalid-json`, `lfs-pointer`, `invalid-config`, `unsupported`.
    */
-  static async fromFolder(folder: string): Promise<ImageProcessor> {
-    const { config, channels, text } = await readProcessorFolder(folder);
+  static async fromPretrained(reference: string): Promise<ImageProcessor> {
+    const { config, channels, text } = await readProcessorFolder(reference);
     return new ImageProcessor(config, channels).withText(text);
   }
 
@@ -56,7 +62,7 @@ export class ImageProcessor {
   async savePretrained(folder: string): Promise<void> {
     await platform.makeDirectory(folder);
     const text = this.text ?? processorConfigText(this.config);
-    await platform.writeFileAtomic(platform.join(folder, "preprocessor_config.json"), text);
+    await platform.writeFileAtomic(outputPath(folder, "preprocessor_config.json"), text);
   }
 
   /** Mean of each channel, as `normalize` takes it. */
@@ -102,6 +108,17 @@ export class ImageProcessor {
     return planesThroughTables(image, this.tables);
   }
 
+  /**
+   * Decodes and prepares one picture or several, as a model takes them: `model(await processor(image))`.
+   * @returns pixelValues float32 [batch, channels, height, width]
+   * @throws GraftError `invalid-image`, `file-not-found`, `shape-mismatch` for pictures that stay of different sizes
+   */
+  async forward(images: ImageSource | readonly ImageSource[]): Promise<ImageInputs> {
+    const sources = Array.isArray(images) ? (images as readonly ImageSource[]) : [images as ImageSource];
+    if (sources.length === 0) throw noPictures();
+    return { pixelValues: stackPixels(await Promise.all(sources.map((source) => this.load(source)))) };
+  }
+
   private withText(text: string): this {
     this.text = text;
     return this;
@@ -112,6 +129,15 @@ export class ImageProcessor {
     return this.preprocess(await loadImage(source));
   }
 }
+
+/** What an image processor gives a model. */
+export type ImageInputs = {
+  /** float32 [batch, channels, height, width] */
+  readonly pixelValues: TensorData<"float32">;
+};
+
+const noPictures = (): GraftError =>
+  new GraftError("invalid-argument", "there is no picture to prepare", "Give one picture or more.");
 
 /** What each byte becomes, channel by channel, with NumPy's roundings: rescaled in f64 and stored as f32, then f32. */
 function pixelTables(config: ImageProcessorConfig, channels: 1 | 3): Float32Array[] {

@@ -1,10 +1,8 @@
-import { GraftError } from "../../errors.js";
 import { CounterRng } from "../../random.js";
-import { tensorData } from "../../tensor-data.js";
 import type { Dataset, ImageExample } from "../dataset.js";
 import { loadImage } from "../images/load-image.js";
-import type { PixelTensor } from "../images/pixel-tensor.js";
-import type { ImageProcessor } from "../images/processor.js";
+import { type PixelTensor, stackPixels } from "../images/pixel-tensor.js";
+import { ImageProcessor } from "../images/processor.js";
 import type { RawImage } from "../images/raw-image.js";
 import type { Transform } from "../images/transforms.js";
 import { type BatchTensors, labelTensor, type RowProblemType } from "./batch.js";
@@ -37,7 +35,7 @@ export function imageDataset(
     if (kept !== undefined) return kept;
     const loaded = await loadImage(examples[index]!.image);
     // The processor's resized bytes are smaller than the picture, and it makes the same ones every time.
-    const image = typeof prepare === "function" ? loaded : prepare.resizeAndCrop(loaded);
+    const image = prepare instanceof ImageProcessor ? prepare.resizeAndCrop(loaded) : loaded;
     if (!cache.has(index) && image.data.length <= room) {
       room -= image.data.length;
       cache.set(index, image);
@@ -50,9 +48,9 @@ export function imageDataset(
       const image = await decoded(index);
       const { label } = examples[index]!;
       const pixelValues =
-        typeof prepare === "function"
-          ? prepare(image, new CounterRng([seed, epoch, index, AUGMENT_STREAM]))
-          : prepare.toPixels(image);
+        prepare instanceof ImageProcessor
+          ? prepare.toPixels(image)
+          : prepare(image, new CounterRng([seed, epoch, index, AUGMENT_STREAM]));
       return { pixelValues, ...(label !== undefined && { label }) };
     },
   };
@@ -71,20 +69,7 @@ export function collateImages({
   problemType?: RowProblemType;
 } = {}): (rows: readonly PreparedImage[]) => BatchTensors {
   return (rows) => {
-    const shape = rows[0]?.pixelValues.shape ?? [];
-    const size = rows[0]?.pixelValues.data.length ?? 0;
-    const data = new Float32Array(rows.length * size);
-    rows.forEach(({ pixelValues }, row) => {
-      if (String(pixelValues.shape) !== String(shape)) {
-        throw new GraftError(
-          "shape-mismatch",
-          `a batch holds pictures of shape [${shape}] and [${pixelValues.shape}]`,
-          "Resize or crop all pictures to one height and width.",
-        );
-      }
-      data.set(pixelValues.data, row * size);
-    });
-    const pixelValues = tensorData("float32", [rows.length, ...shape], data);
+    const pixelValues = stackPixels(rows.map((row) => row.pixelValues));
     return { pixelValues, ...labelTensor(rows, problemType) };
   };
 }

@@ -15,9 +15,22 @@ import { classification } from "../heads/classification.js";
 import { firstPosition } from "../heads/first-position.js";
 import { type Head, withLoss } from "../heads/head.js";
 import { tokenClassification } from "../heads/token-classification.js";
+import { oneSpelling } from "../module-names.js";
 import { Network, requireInput } from "../network.js";
 import type { NetworkInputs, NetworkOutputs, Ports } from "../ports.js";
 import { BertEmbeddings, BertEncoder, bertLinear, type EncoderConfig } from "./encoder.js";
+
+/** The oldest files call LayerNorm's weight gamma and its bias beta. */
+function modernName(name: string): string {
+  return name
+    .replace(/(LayerNorm|layer_norm|layernorm)\.gamma$/, "$1.weight")
+    .replace(/(LayerNorm|layer_norm|layernorm)\.beta$/, "$1.bias");
+}
+
+/** BERT's and RoBERTa's names. Files before transformers 4.31 hold a buffer that counts from 0, which is never read. */
+export const bertNames = oneSpelling((name) =>
+  name.endsWith("embeddings.position_ids") ? undefined : modernName(name),
+);
 
 /** The fields that BERT and RoBERTa share; defaults are transformers'. */
 export const bertFields = {

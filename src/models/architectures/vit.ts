@@ -19,6 +19,7 @@ import { configError, fields, parseConfig, transformerFields } from "../config.j
 import { classification } from "../heads/classification.js";
 import { firstPosition } from "../heads/first-position.js";
 import { type Head, withLoss } from "../heads/head.js";
+import { twoSpellings } from "../module-names.js";
 import { Network, requireInput } from "../network.js";
 import type { NetworkInputs, NetworkOutputs, Ports } from "../ports.js";
 import { PatchEmbeddings } from "./patch-embeddings.js";
@@ -35,6 +36,19 @@ const schema = z.object({
   qkv_bias: z.boolean().default(true),
   pooler_output_size: fields.size(768).nullish(),
   pooler_act: fields.activation("tanh"),
+});
+
+/** transformers 5 renamed ViT's layers in memory; files keep the old names. */
+export const vitNames = twoSpellings({
+  layers: { v4: "encoder.layer", v5: "layers" },
+  inside: [
+    ["attention.attention.query", "attention.q_proj"],
+    ["attention.attention.key", "attention.k_proj"],
+    ["attention.attention.value", "attention.v_proj"],
+    ["attention.output.dense", "attention.o_proj"],
+    ["intermediate.dense", "mlp.fc1"],
+    ["output.dense", "mlp.fc2"],
+  ],
 });
 
 export type VitConfig = ReturnType<typeof parseVitConfig>;

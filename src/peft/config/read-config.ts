@@ -1,7 +1,4 @@
-import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { readJsonObject } from "../../hub/json-file.js";
-import { resolveModelFolder } from "../../hub/model-folder.js";
 import { requireTuner } from "../tuners/registry.js";
 import type { AdapterConfig, OnWarning } from "./config-class.js";
 
@@ -25,15 +22,4 @@ export function parseAdapterConfig(
     );
   }
   return requireTuner(type, where).Config.fromJson(raw, where, onWarning);
-}
-
-/**
- * Reads the adapter_config.json of a folder.
- * @param onWarning console.warn by default
- * @throws GraftError as `parseAdapterConfig`, and `file-not-found`, `invalid-json`, `pickle-refused` (weights as .bin)
- */
-export async function readAdapterConfig(folder: string, onWarning: OnWarning = console.warn): Promise<AdapterConfig> {
-  const { path } = await resolveModelFolder(folder, "adapter");
-  const file = platform.join(path, "adapter_config.json");
-  return parseAdapterConfig(await readJsonObject(file, "the adapter's config"), file, onWarning);
 }

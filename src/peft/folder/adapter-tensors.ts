@@ -1,7 +1,7 @@
 import { GraftError } from "../../errors.js";
 import { listSome, type Network } from "../../models/index.js";
 import type { Parameter } from "../../nn/index.js";
-import type { SafetensorsEntry } from "../../safetensors/header.js";
+import { unreadableTensor } from "../../safetensors/header.js";
 import { readTensor, type SafetensorsFile } from "../../safetensors/read.js";
 import { type TensorData, toFloat32 } from "../../tensor-data.js";
 import type { OnWarning } from "../config/config-class.js";
@@ -28,50 +28,51 @@ function treeKey(key: string, toV4: (name: string) => string): string {
   return toV4(key.replace(/^base_model\.(model\.)?/, "")).replace(".base_layer.", ".");
 }
 
-export interface ReadingContext {
-  readonly network: Network;
-  /** A name in transformers 4's spelling. */
-  readonly toV4: (name: string) => string;
-  readonly onWarning: OnWarning;
-}
-
 /** Of an adapter that trains biases PEFT also writes those of layers that only other adapters went around: the base's. */
 function isSpare(key: string, { copies }: Adapter, network: Network): boolean {
   if (!key.endsWith(".bias") || !copies.some(({ isPersistent }) => isPersistent)) return false;
   return [...network.parameters()].some(({ name }) => name === key);
 }
 
+/** What is known of a tensor before its elements are read. */
+interface Described {
+  readonly shape: readonly number[];
+}
+
 /**
- * Reads the tensors of an adapter's file, strictly: nothing may be missing, left over, there twice, or of another shape.
- * Both spellings of module names are read.
- * @returns float32 elements by parameter
+ * Finds an adapter's tensors among those of a file or of a state dict, strictly: nothing may be missing, left over, there
+ * twice, or of another shape. Both spellings of module names are read.
+ * @param onWarning told of tensors that are left out
+ * @param where names the tensors' place in messages
  * @throws GraftError `adapter-mismatch` naming the tensors that differ
  */
-export async function readAdapterTensors(
-  file: SafetensorsFile,
+export function matchAdapterTensors<T extends Described>(
+  tensors: Iterable<readonly [key: string, tensor: T]>,
+  where: string,
   adapter: Adapter,
-  { network, toV4, onWarning }: ReadingContext,
-): Promise<Map<Parameter, TensorData<"float32">>> {
+  network: Network,
+  onWarning: OnWarning,
+): Map<Parameter, T> {
   const expected = new Map(
     [...adapter.saved()].map(([key, parameter]) => [key.replace(".base_layer.", "."), parameter]),
   );
-  const found = new Map<string, SafetensorsEntry>();
+  const found = new Map<string, { readonly key: string; readonly tensor: T }>();
   const doubled: string[] = [];
-  for (const [key, entry] of file.entries) {
+  for (const [key, tensor] of tensors) {
     if (isRedundant(key)) continue;
-    const name = treeKey(key, toV4);
+    const name = treeKey(key, network.names.toV4);
     const other = found.get(name);
-    if (other) doubled.push(`${other.name} and ${key}`);
-    found.set(name, entry);
+    if (other) doubled.push(`${other.key} and ${key}`);
+    found.set(name, { key, tensor });
   }
   const missing = [...expected.keys()].filter((key) => !found.has(key));
-  const others = [...found].filter(([key]) => !expected.has(key));
-  const spare = others.filter(([key]) => isSpare(key, adapter, network)).map(([, entry]) => entry.name);
-  const unexpected = others.map(([, entry]) => entry.name).filter((name) => !spare.includes(name));
+  const others = [...found].filter(([name]) => !expected.has(name));
+  const spare = others.filter(([name]) => isSpare(name, adapter, network)).map(([, { key }]) => key);
+  const unexpected = others.map(([, { key }]) => key).filter((key) => !spare.includes(key));
   const mismatched = [...expected].flatMap(([key, { shape }]) => {
-    const entry = found.get(key);
-    const differs = entry && entry.shape.join() !== shape.join();
-    return differs ? [`${key} is [${entry.shape}] in the file, [${shape}] in the model`] : [];
+    const tensor = found.get(key)?.tensor;
+    const differs = tensor && tensor.shape.join() !== shape.join();
+    return differs ? [`${key} is [${tensor.shape}] in the file, [${shape}] in the model`] : [];
   });
   const faults = [
     ...(missing.length > 0 ? [`missing: ${listSome(missing)}`] : []),
@@ -82,17 +83,31 @@ export async function readAdapterTensors(
   if (faults.length > 0) {
     throw new GraftError(
       "adapter-mismatch",
-      `${file.files[0]} does not fit this model; tensors ${faults.join("; ")}`,
+      `${where} does not fit this model; tensors ${faults.join("; ")}`,
       "The adapter was made for another base, or its adapter_config.json is another adapter's. Load the base model " +
         "that the config names, with the same number of labels.",
     );
   }
-  if (spare.length > 0)
-    onWarning(`${file.files[0]}: biases that the adapter does not train are left out: ${listSome(spare)}`);
+  if (spare.length > 0) onWarning(`${where}: biases that the adapter does not train are left out: ${listSome(spare)}`);
+  return new Map([...expected].map(([key, parameter]) => [parameter, found.get(key)?.tensor as T]));
+}
+
+/**
+ * Reads the tensors of an adapter's file, as strictly as `matchAdapterTensors`.
+ * @returns float32 elements by parameter
+ * @throws GraftError `adapter-mismatch`, `unsupported` for a tensor of a dtype that Graft does not read
+ */
+export async function readAdapterTensors(
+  file: SafetensorsFile,
+  adapter: Adapter,
+  network: Network,
+  onWarning: OnWarning,
+): Promise<Map<Parameter, TensorData<"float32">>> {
+  const path = file.files[0] as string;
+  for (const [key, dtype] of file.unreadable) throw unreadableTensor(key, dtype, path);
   const tensors = new Map<Parameter, TensorData<"float32">>();
-  for (const [key, parameter] of expected) {
-    const data = toFloat32(await readTensor(found.get(key) as SafetensorsEntry));
-    tensors.set(parameter, { dtype: "float32", shape: parameter.shape, data });
+  for (const [parameter, entry] of matchAdapterTensors(file.entries, path, adapter, network, onWarning)) {
+    tensors.set(parameter, { dtype: "float32", shape: parameter.shape, data: toFloat32(await readTensor(entry)) });
   }
   return tensors;
 }

@@ -1,8 +1,11 @@
 import { platform } from "#platform";
-import { modulePaths, type NameVersion, type PreTrainedModel, readParameter, toV5Name } from "../../models/index.js";
-import { type TensorSource, writeSafetensors } from "../../safetensors/write.js";
+import { outputPath } from "../../hub/index.js";
+import { type NameVersion, type PreTrainedModel, readParameter } from "../../models/index.js";
+import { writeSafetensors } from "../../safetensors/write.js";
+import type { TensorData } from "../../tensor-data.js";
 import type { AdapterConfig } from "../config/config-class.js";
 import type { AdaptedNetwork } from "../host/adapted-network.js";
+import type { Adapter } from "../host/adapter.js";
 import type { NamedModule } from "../matching/named-module.js";
 import type { TargetSelection } from "../matching/select.js";
 import { writtenTargets } from "../matching/written-targets.js";
@@ -23,8 +26,8 @@ export interface SaveOptions {
 type Model = Pick<PreTrainedModel, "config" | "network" | "nameOrPath">;
 
 /** The name of a module or parameter in a spelling. */
-function speller(model: Model, moduleNames: NameVersion): (name: string) => string {
-  return moduleNames === "v4" ? (name) => name : (name) => toV5Name(model.config.modelType, name);
+function speller({ network }: Model, moduleNames: NameVersion): (name: string) => string {
+  return moduleNames === "v4" ? (name) => name : network.names.toV5;
 }
 
 /** Names of saved modules as the written spelling has them; a name that picks something there stays. */
@@ -44,7 +47,7 @@ function writtenConfig(network: AdaptedNetwork, name: string, model: Model, modu
   const { config, injection, tuner } = network.get(name);
   const spell = speller(model, moduleNames);
   const { modelType } = model.config;
-  const modules = network.modules((path) => (moduleNames === "v4" ? [path] : modulePaths(modelType, path).slice(1)));
+  const modules = network.modules((path) => (moduleNames === "v4" ? [path] : model.network.names.paths(path).slice(1)));
   const modulesToSave = config.modulesToSave && writtenSavedModules(modules, config.modulesToSave);
   const spelled = tuner.writtenConfig?.(config, injection, spell, modelType) ?? config;
   const saving = spelled.with({ modulesToSave });
@@ -63,6 +66,23 @@ function writtenConfig(network: AdaptedNetwork, name: string, model: Model, modu
 }
 
 /**
+ * An adapter's tensors by their keys in adapter_model.safetensors.
+ * @throws GraftError `missing-tensor` for a model without weights
+ */
+export async function adapterStateDict(
+  adapter: Adapter,
+  model: Model,
+  moduleNames: NameVersion,
+): Promise<Map<string, TensorData<"float32">>> {
+  const spell = speller(model, moduleNames);
+  const tensors = new Map<string, TensorData<"float32">>();
+  for (const [key, parameter] of adapter.saved()) {
+    tensors.set(fileKey(adapter, key, spell), await readParameter(parameter));
+  }
+  return tensors;
+}
+
+/**
  * Writes one adapter's folder: adapter_model.safetensors, adapter_config.json and a model card, each whole or not at
  * all, as PEFT 0.21 lays them out.
  * @throws GraftError `missing-tensor` for a model without weights, `file-access`, `disk-full`
@@ -74,18 +94,14 @@ export async function saveAdapter(
   model: Model,
   moduleNames: NameVersion,
 ): Promise<void> {
-  const spell = speller(model, moduleNames);
   const adapter = network.get(name);
-  const tensors = new Map<string, TensorSource>();
-  for (const [key, parameter] of adapter.saved()) {
-    tensors.set(fileKey(adapter, key, spell), await readParameter(parameter));
-  }
+  const tensors = await adapterStateDict(adapter, model, moduleNames);
   const config = writtenConfig(network, name, model, moduleNames);
   await platform.makeDirectory(folder);
-  await writeSafetensors(platform.join(folder, "adapter_model.safetensors"), tensors, { format: "pt" });
+  await writeSafetensors(outputPath(folder, "adapter_model.safetensors"), tensors, { format: "pt" });
   const json = JSON.stringify(config.toJson(), null, 2);
-  await platform.writeFileAtomic(platform.join(folder, "adapter_config.json"), json);
+  await platform.writeFileAtomic(outputPath(folder, "adapter_config.json"), json);
   const base = config.baseModelNameOrPath;
   const tags = [...(base === null ? [] : [`base_model:adapter:${base}`]), adapter.tuner.name, "transformers"];
-  await platform.writeFileAtomic(platform.join(folder, "README.md"), modelCard(base, tags, adapter.tuner));
+  await platform.writeFileAtomic(outputPath(folder, "README.md"), modelCard(base, tags, adapter.tuner));
 }

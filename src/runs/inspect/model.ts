@@ -1,7 +1,7 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
 import { AutoModel, type PreTrainedModel } from "../../models/index.js";
-import { getPeftModel, readAdapterConfig } from "../../peft/index.js";
+import { getPeftModel, PeftConfig } from "../../peft/index.js";
 import { requireTuner } from "../../peft/tuners/registry.js";
 import type { Run } from "../definition/run.js";
 import { labelsOfHead } from "../models/labels.js";
@@ -113,7 +113,7 @@ export async function summarizeAdapter(
   folder: string,
   { onWarning = console.warn }: Pick<Notices, "onWarning"> = {},
 ): Promise<Readonly<Record<string, unknown>>> {
-  const config = (await readAdapterConfig(folder, onWarning)).toJson();
+  const config = (await PeftConfig.fromPretrained(folder, { onWarning })).toJson();
   const { unbuilt } = requireTuner(String(config.peft_type), folder).Config;
   const always = ["peft_type", "task_type", "base_model_name_or_path", "target_modules"];
   const set = Object.entries(config).filter(([key, value]) => {

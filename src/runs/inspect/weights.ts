@@ -1,6 +1,6 @@
 import { platform } from "#platform";
-import type { ModelFolder } from "../../hub/model-folder.js";
-import { openCheckpoint } from "../../safetensors/sharded.js";
+import { type ModelFiles, openWeights, openWeightsFile } from "../../hub/index.js";
+import { openSafetensors, type SafetensorsFile } from "../../safetensors/read.js";
 import type { DType } from "../../tensor-data.js";
 import { stateFromJson } from "../../training/checkpoints/state.js";
 
@@ -11,20 +11,26 @@ export interface TensorLine {
   readonly shape: readonly number[];
 }
 
+const linesOf = ({ entries }: SafetensorsFile): TensorLine[] => {
+  const tensors = [...entries.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape }));
+  return tensors.sort((a, b) => (a.name < b.name ? -1 : 1));
+};
+
 /** Tensors of a safetensors file or an index of shards, by name. @throws GraftError `invalid-safetensors`, ... */
 export async function tensorsOfFile(
   path: string,
 ): Promise<{ tensors: TensorLine[]; metadata: Readonly<Record<string, string>> }> {
-  const { entries, metadata } = await openCheckpoint(path);
-  const tensors = [...entries.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape }));
-  return { tensors: tensors.sort((a, b) => (a.name < b.name ? -1 : 1)), metadata };
+  const file = await openWeightsFile(path);
+  return { tensors: linesOf(file), metadata: file.metadata };
 }
 
 /** Tensors of whatever weights a folder holds; undefined where it holds none. */
-export async function tensorsOfFolder({ files }: ModelFolder): Promise<TensorLine[] | undefined> {
-  const path =
-    files["adapter_model.safetensors"] ?? files["model.safetensors"] ?? files["model.safetensors.index.json"];
-  return path === undefined ? undefined : (await tensorsOfFile(path)).tensors;
+export async function tensorsOfFolder(files: ModelFiles): Promise<TensorLine[] | undefined> {
+  if (await files.has("adapter_model.safetensors")) {
+    return linesOf(await openSafetensors(await files.path("adapter_model.safetensors", "the adapter's weights")));
+  }
+  const hasWeights = (await files.has("model.safetensors")) || (await files.has("model.safetensors.index.json"));
+  return hasWeights ? linesOf(await openWeights(files)) : undefined;
 }
 
 /** The trainer's notes in a checkpoint folder: step, epoch, best metric. */

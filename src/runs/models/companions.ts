@@ -1,4 +1,4 @@
-import { copyCompanions } from "../../hub/companions.js";
+import { copyCompanions } from "../../hub/index.js";
 import { type Settings, writeSettings } from "./settings.js";
 
 /** What the Trainer saves beside each adapter: tokenizer, image processor and graft.json. */

@@ -1,6 +1,5 @@
-import { platform } from "#platform";
 import type { Label2Id } from "../../data/index.js";
-import { readJsonObject } from "../../hub/json-file.js";
+import { resolveFiles } from "../../hub/index.js";
 import { type HeadName, headOfClass } from "../../models/index.js";
 import { type LabelMaps, labelMaps } from "../../models/labels.js";
 
@@ -8,7 +7,7 @@ const isGeneric = (name: string): boolean => /^LABEL_\d+$/.test(name);
 
 /** The labels of the model's own head; undefined for a model that was saved without one, or with another than `wanted`. */
 export async function labelsOfHead(folder: string, wanted?: HeadName): Promise<LabelMaps | undefined> {
-  const raw = await readJsonObject(platform.join(folder, "config.json"), "the model's config");
+  const raw = await (await resolveFiles(folder, "model")).json("config.json", "the model's config");
   const head = Array.isArray(raw.architectures) ? headOfClass(String(raw.architectures[0])) : undefined;
   const isOther = head === undefined || head === "base" || (wanted !== undefined && head !== wanted);
   if (isOther || typeof raw.id2label !== "object") return undefined;

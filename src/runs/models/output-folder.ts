@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { companionFiles } from "../../hub/companions.js";
+import { companionFiles } from "../../hub/index.js";
 import { shownFiles } from "./source.js";
 
 /** What `merge` and `export` write: the whole output folder is replaced only where it holds nothing else. */

@@ -1,7 +1,6 @@
 import * as z from "zod";
-import { platform } from "#platform";
 import { checked } from "../../checked.js";
-import { readJsonObject, writeJson } from "../../hub/json-file.js";
+import { outputPath, resolveFiles, writeJson } from "../../hub/index.js";
 import { type LabelMaps, labelMaps } from "../../models/labels.js";
 import { type ProblemType, problemTypes } from "../../problem-type.js";
 import { type TaskName, taskNames } from "../../tasks/index.js";
@@ -31,7 +30,7 @@ const schema = z.object({
 /** Writes graft.json into a folder. id2label and label2id are written as in config.json. */
 export async function writeSettings(folder: string, settings: Settings): Promise<void> {
   const { task, problemType, labels, maxLength, transforms } = settings;
-  await writeJson(platform.join(folder, SETTINGS_FILE), {
+  await writeJson(outputPath(folder, SETTINGS_FILE), {
     task,
     problem_type: problemType,
     ...(labels && { id2label: labels.id2label, label2id: labels.label2id }),
@@ -42,10 +41,11 @@ export async function writeSettings(folder: string, settings: Settings): Promise
 
 /** Reads graft.json; undefined where the folder has none. @throws GraftError `invalid-json`, `invalid-config` */
 export async function readSettings(folder: string): Promise<Settings | undefined> {
-  const path = platform.join(folder, SETTINGS_FILE);
-  if (!(await platform.exists(path))) return undefined;
+  const files = await resolveFiles(folder);
+  if (!(await files.has(SETTINGS_FILE))) return undefined;
+  const path = files.place(SETTINGS_FILE);
   const hint = "Restore the file that graft train wrote, or remove it and name the labels with --labels.";
-  const raw = checked(schema, await readJsonObject(path, "settings of the training run"), path, hint);
+  const raw = checked(schema, await files.json(SETTINGS_FILE, "settings of the training run"), path, hint);
   const { task, problem_type: problemType, id2label, label2id, max_length: maxLength, transforms } = raw;
   const maps = { ...(id2label && { id2label }), ...(label2id && { label2id }) };
   const labels = labelMaps(maps, path);

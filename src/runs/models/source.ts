@@ -1,10 +1,8 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { readJsonObject } from "../../hub/json-file.js";
-import { requireFile, resolveModelFolder } from "../../hub/model-folder.js";
+import { holds, resolveFiles } from "../../hub/index.js";
 import { architectures, headOfClass, modelTypes } from "../../models/index.js";
-import { findBaseModel, readAdapterConfig } from "../../peft/index.js";
-import { openSafetensors } from "../../safetensors/read.js";
+import { AdapterFolder } from "../../peft/index.js";
 import { type TaskName, taskNames, taskOfHead, tasks } from "../../tasks/index.js";
 import { readSettings, type Settings } from "./settings.js";
 
@@ -20,12 +18,9 @@ export interface Source {
   readonly processing: string;
 }
 
-/** The file that makes a folder an adapter's. */
-export const ADAPTER_CONFIG = "adapter_config.json";
-
 /** Whether a folder holds an adapter rather than a model. */
 export async function isAdapterFolder(path: string): Promise<boolean> {
-  return platform.exists(platform.join(path, ADAPTER_CONFIG));
+  return holds(path, "adapter_config.json");
 }
 
 /** Names that a message has room for. */
@@ -36,14 +31,14 @@ export function shownFiles(names: readonly string[]): string {
   return names.slice(0, SHOWN_FILES).join(", ") + (names.length > SHOWN_FILES ? ", ..." : "");
 }
 
-/** A folder without an adapter must hold a model. @throws GraftError `file-not-found`, and as `resolveModelFolder` */
+/** A folder without an adapter must hold a model. @throws GraftError `file-not-found`, and as `resolveFiles` */
 export async function requireModel(folder: string): Promise<void> {
   const isFolder = await platform.isDirectory(folder);
-  if (!isFolder || (await platform.exists(platform.join(folder, "config.json")))) {
-    await resolveModelFolder(folder);
+  if (!isFolder || (await holds(folder, "config.json"))) {
+    await resolveFiles(folder, "model");
     return;
   }
-  const names = (await platform.listDirectory(folder)).map(({ name }) => name).sort();
+  const names = await (await resolveFiles(folder)).list();
   throw new GraftError(
     "file-not-found",
     `${folder} holds neither config.json nor adapter_config.json; it holds ${shownFiles(names) || "nothing"}`,
@@ -60,8 +55,8 @@ export interface ModelTasks {
 
 /** The tasks of a model folder, by its type and the head that it was saved with. @throws GraftError `file-not-found`, `invalid-json` */
 export async function tasksOfModel(folder: string): Promise<ModelTasks> {
-  const path = requireFile(await resolveModelFolder(folder), "config.json", "the model's structure");
-  const { model_type: type, architectures: classes } = await readJsonObject(path, "the model's config");
+  const files = await resolveFiles(folder, "model");
+  const { model_type: type, architectures: classes } = await files.json("config.json", "the model's config");
   const known = modelTypes.find((name) => name === type);
   const heads = known === undefined ? [] : architectures[known].heads;
   const possible = taskNames.filter((name) => heads.includes(tasks[name].head));
@@ -71,30 +66,19 @@ export async function tasksOfModel(folder: string): Promise<ModelTasks> {
 }
 
 /** The task that an adapter was trained for: graft.json's, or by PEFT's task type. */
-async function taskOfAdapter(
-  adapter: string,
+function taskOfAdapter(
+  adapter: AdapterFolder,
   settings: Settings | undefined,
   { usual, possible }: ModelTasks,
-): Promise<TaskName> {
+): TaskName {
   // On a base of another kind the adapter is refused where its tensors find no place, which says more.
   if (settings && possible.includes(settings.task)) return settings.task;
-  const { task_type: type } = (await readAdapterConfig(adapter, () => {})).toJson();
+  const { task_type: type } = adapter.config(() => {}).toJson();
   return possible.find((name) => type && tasks[name].adapterDefaults.task_type === type) ?? usual;
 }
 
-/** Rows of the classifier in an adapter's file. */
-async function labelsInAdapter(adapter: string): Promise<number | undefined> {
-  const folder = await resolveModelFolder(adapter, "adapter");
-  const file = await openSafetensors(requireFile(folder, "adapter_model.safetensors", "the adapter's weights"));
-  const head = [...file.entries.values()].find(({ name }) =>
-    /(^|\.)(classifier|score)(\.out_proj)?\.weight$/.test(name),
-  );
-  return head?.shape[0];
-}
-
 async function processingFolder(base: string, adapter: string | undefined, task: TaskName): Promise<string> {
-  const needed = tasks[task].processingFile;
-  const hasOwn = adapter !== undefined && (await platform.exists(platform.join(adapter, needed)));
+  const hasOwn = adapter !== undefined && (await holds(adapter, tasks[task].processingFile));
   return hasOwn ? adapter : base;
 }
 
@@ -117,15 +101,16 @@ export async function resolveSource(folder: string, base?: string): Promise<Sour
     const settings = await readSettings(folder);
     return { base: folder, adapter: undefined, task, settings, adapterLabels: undefined, processing: folder };
   }
-  const found = base ?? (await findBaseModel(folder));
+  const opened = await AdapterFolder.open(folder);
+  const found = base ?? (await opened.baseModel());
   const settings = await readSettings(folder);
-  const task = await taskOfAdapter(folder, settings, await tasksOfModel(found));
+  const task = taskOfAdapter(opened, settings, await tasksOfModel(found));
   return {
     base: found,
     adapter: folder,
     task,
     settings,
-    adapterLabels: await labelsInAdapter(folder),
+    adapterLabels: await opened.headSize(),
     processing: await processingFolder(found, folder, task),
   };
 }

@@ -2,7 +2,7 @@ import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
 import { keyOf } from "../../options/option-table.js";
 import { commonOptions } from "../../peft/config/common-options.js";
-import { type PeftModel, readAdapterConfig, tuners } from "../../peft/index.js";
+import { PeftConfig, type PeftModel, tuners } from "../../peft/index.js";
 import type { CompleteRun } from "../definition/run.js";
 import { readSettings, type Settings } from "../models/settings.js";
 import { isAdapterFolder } from "../models/source.js";
@@ -57,7 +57,7 @@ export async function checkResumed(
       "Resume with the labels of the interrupted run, in its order, or begin a new run in another folder.",
     );
   }
-  const oldConfig = (await readAdapterConfig(checkpoint, () => {})).toJson();
+  const oldConfig = (await PeftConfig.fromPretrained(checkpoint, { onWarning: () => {} })).toJson();
   const config = Object.values(model.peftConfig)[0]?.toJson() ?? {};
   const keys = decisiveKeys(String(config.peft_type));
   const old = comparable(oldConfig, oldSettings, oldConfig.base_model_name_or_path, keys);

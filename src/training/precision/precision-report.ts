@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { platform } from "#platform";
 import { checked } from "../../checked.js";
-import { readJsonObject, writeJson } from "../../hub/json-file.js";
+import { readJsonObject, writeJson } from "../../hub/index.js";
 import type { ProductDecision } from "./int8-guard.js";
 
 /** What was asked for, what is used, and why. */

@@ -1,0 +1,35 @@
+import { platform } from "#platform";
+import { openSafetensors, type SafetensorsFile } from "../safetensors/read.js";
+import { openShardedSafetensors } from "../safetensors/sharded.js";
+import type { ShardName } from "./file-names.js";
+import { ModelFiles, refusePointer } from "./model-files.js";
+
+/**
+ * Opens a model's checkpoint: model.safetensors, or the shards that its index names where there is no single file. No
+ * element is read.
+ * @throws GraftError `file-not-found` where there are no weights, `lfs-pointer`, `invalid-safetensors`, `invalid-json`
+ */
+export async function openWeights(files: ModelFiles): Promise<SafetensorsFile> {
+  const purpose = "the model's weights";
+  const isSharded = !(await files.has("model.safetensors")) && (await files.has("model.safetensors.index.json"));
+  if (!isSharded) return openSafetensors(await files.path("model.safetensors", purpose));
+  const text = await files.text("model.safetensors.index.json", purpose);
+  return openShards(text, files, files.place("model.safetensors.index.json"));
+}
+
+function openShards(text: string, files: ModelFiles, where: string): Promise<SafetensorsFile> {
+  return openShardedSafetensors(text, where, async (shard) => {
+    const name = shard as ShardName;
+    return (await files.has(name)) ? files.path(name, "the model's weights") : undefined;
+  });
+}
+
+/**
+ * Opens a safetensors file, or the shards beside an index (`*.index.json`), by its path.
+ * @throws GraftError as `openWeights`
+ */
+export async function openWeightsFile(path: string): Promise<SafetensorsFile> {
+  await refusePointer(path);
+  if (!path.endsWith(".index.json")) return openSafetensors(path);
+  return openShards(await platform.readText(path), new ModelFiles(platform.dirname(path)), path);
+}
