@@ -1,5 +1,4 @@
 import { type Command, Option } from "commander";
-import { camelCase } from "../../case.js";
 import { keyOf } from "../../options/option-table.js";
 import { defaultMethod, methodOf } from "../../runs/definition/method.js";
 import { readRunFile } from "../../runs/definition/read.js";
@@ -8,7 +7,7 @@ import { type Section, sections, settingField } from "../../runs/definition/sect
 import { flagOf } from "../spelling/spelling.js";
 import { UsageError } from "../spelling/usage-error.js";
 import { settingsOfLines } from "./method-lines.js";
-import { helpOf, isRepeated, optionValue, valueName } from "./values.js";
+import { attributeOf, helpOf, isRepeated, optionValue, valueName } from "./values.js";
 
 /** Sections whose options have flags of their own: all but those of the methods beside the default one. */
 export function plainSections(): Section[] {
@@ -70,14 +69,14 @@ export function settingsOfFlags(options: Readonly<Record<string, unknown>>, name
     if (!names.includes(section.name)) return [];
     const plain = Object.entries(section.options).flatMap(([field, option]): Setting[] => {
       const key = keyOf(section.options, field);
-      const given = options[camelCase(key)];
+      const given = options[attributeOf(flagOf(key))];
       if (given === undefined) return [];
       const texts = Array.isArray(given) ? (given as string[]) : [String(given)];
       const value = typeof given === "boolean" ? given : optionValue(option, texts, flagOf(key));
       return [{ section: section.name, field, value }];
     });
     const old = section.oldKeys.flatMap((key): Setting[] => {
-      const given = options[camelCase(key)];
+      const given = options[attributeOf(flagOf(key))];
       const field = settingField(section, key);
       return given === undefined || field === undefined
         ? []

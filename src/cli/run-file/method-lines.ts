@@ -1,5 +1,4 @@
 import { type Command, Option } from "commander";
-import { camelCase } from "../../case.js";
 import { nearest } from "../../nearest.js";
 import { fieldOf, keyOf, type OptionTable } from "../../options/option-table.js";
 import { tuners } from "../../peft/index.js";
@@ -8,12 +7,9 @@ import type { Setting } from "../../runs/definition/run.js";
 import { keysOf, type Section, sections } from "../../runs/definition/sections.js";
 import { flagOf } from "../spelling/spelling.js";
 import { UsageError } from "../spelling/usage-error.js";
-import { helpOf, optionValue } from "./values.js";
+import { attributeOf, helpOf, optionValue } from "./values.js";
 
 const methodSections = (): Section[] => sections().filter(({ isMethod }) => isMethod);
-
-/** What commander calls the value of a method's flag. */
-const attributeOf = (method: string): string => camelCase(method.replaceAll("-", "_"));
 
 /** Adds one flag for each tuning method: all its options on one line. */
 export function addMethodLines(command: Command): void {
@@ -89,7 +85,7 @@ export function settingsOfLine(method: string, line: string): Setting[] {
  */
 export function settingsOfLines(options: Readonly<Record<string, unknown>>): Setting[] {
   const given = methodSections().flatMap(({ name }) => {
-    const line = options[attributeOf(name)];
+    const line = options[attributeOf(flagOf(name))];
     return typeof line === "string" ? [{ name, line }] : [];
   });
   const [first, second] = given;

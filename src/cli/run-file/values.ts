@@ -1,3 +1,4 @@
+import { Option as Flag } from "commander";
 import { shown } from "../../json.js";
 import { type Option, type OptionKind, wordsOf } from "../../options/option-table.js";
 import { UsageError } from "../spelling/usage-error.js";
@@ -48,6 +49,11 @@ export function optionValue(option: Option, given: readonly string[], flag: stri
   const result = read.success || option.kind !== "mixed" ? read : option.schema.safeParse(texts[0]);
   if (result.success) return result.data;
   throw new UsageError(`${flag} ${texts.join(" ")}: it must be ${option.expected}`, `${flag}: ${option.help}.`);
+}
+
+/** What commander calls the value of a flag: --text-column as textColumn. */
+export function attributeOf(flag: string): string {
+  return new Flag(`${flag} <value>`).attributeName();
 }
 
 /** Whether a flag may be given several times, each adding to the list. */
