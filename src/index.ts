@@ -19,11 +19,14 @@ export {
 } from "./models/index.js";
 export {
   type AdapterConfig,
+  AdapterDropConfig,
   BitFitConfig,
   exportOnnx,
   findBaseModel,
   getPeftModel,
+  HoulsbyConfig,
   IA3Config,
+  LinConfig,
   type LoadAdapterOptions,
   LoraConfig,
   type LoraConfigOptions,

@@ -16,8 +16,11 @@ export type LoraConfigOptions = NonNullable<ConstructorParameters<typeof LoraCon
 export type { Host, Injection, TrainedGroup, Tuner } from "./tuner.js";
 export { TunerLayer } from "./tuner-layer.js";
 export {
+  AdapterDropConfig,
   BitFitConfig,
+  HoulsbyConfig,
   IA3Config,
+  LinConfig,
   LoraConfig,
   PfeifferConfig,
   PromptTuningConfig,
