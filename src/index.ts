@@ -35,6 +35,8 @@ export {
   PeftModel,
   type PeftOptions,
   PfeifferConfig,
+  PreEmbedConfig,
+  PreLayerConfig,
   PromptTuningConfig,
   readAdapterConfig,
   registerTuner,

@@ -23,6 +23,8 @@ export {
   LinConfig,
   LoraConfig,
   PfeifferConfig,
+  PreEmbedConfig,
+  PreLayerConfig,
   PromptTuningConfig,
   registerTuner,
   tuners,
