@@ -1,6 +1,6 @@
-"""Writes test/golden/together-next/<name>/: LoRA with PreEmbed, PreLayer or PEFT's prompt tuning, in plain PyTorch.
+"""Writes test/golden/together/<name>/: LoRA with PreEmbed, PreLayer or PEFT's prompt tuning, in plain PyTorch.
 
-    python reference/make_combined_golden.py --out test/golden/together-next --models test/golden/models
+    python reference/make_combined_golden.py --out test/golden/together --models test/golden/models [NAME ...]
 
 `lora/` is PEFT's folder, with the head; `preembed/` and `prelayer/` are Graft's own, `prompt/` is PEFT's. Trained tensors are
 "<adapter>.<name in its file>". io.safetensors: logits and gradients of both, `<adapter>.logits` of each alone (the head is the
@@ -8,6 +8,7 @@ trained one in both), `disabled_logits`. updates.safetensors: five AdamW updates
 """
 
 import argparse
+import json
 from pathlib import Path
 
 import torch
@@ -49,7 +50,7 @@ def own_config(family: str, other: str, models: Path) -> dict:
         "peft_type": other.upper(),
         "peft_version": None,
         "revision": None,
-        "task_type": None if family == "vit" else "SEQ_CLS",
+        "task_type": None,
     }
 
 
@@ -59,8 +60,12 @@ def write_other(folder: Path, family: str, other: str, models: Path, seed: int) 
     if other == "prompt":
         config = PromptTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=PREFIX, prompt_tuning_init="RANDOM")
         save_adapter(combine(BASES[family], {"default": config}, models, seed), folder)
+        path = folder / "adapter_config.json"
+        # With a task type the adapter would have a head of its own beside LoRA's.
+        write_json(path, json.loads(path.read_text()) | {"modules_to_save": None, "task_type": None})
         key = "prompt_embeddings"
-        save_tensors(folder / "adapter_model.safetensors", {key: load_file(folder / "adapter_model.safetensors")[key]})
+        shape = load_file(folder / "adapter_model.safetensors")[key].shape
+        save_tensors(folder / "adapter_model.safetensors", {key: 0.2 * torch.randn(shape, generator=generator)})
         return
     folder.mkdir()
     trained = OTHERS[other](base_model(BASES[family], models, seed), PREFIX, infix_of(family, other))
@@ -117,13 +122,14 @@ def write(name: str, out: Path, models: Path, seed: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("test/golden/together-next"))
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--out", type=Path, default=Path("test/golden/together"))
     parser.add_argument("--models", type=Path, default=Path("test/golden/models"))
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     silence_transformers(errors_only=True)
     torch.set_num_threads(1)
-    for name in NAMES:
+    for name in arguments.names or NAMES:
         write(name, arguments.out, arguments.models, arguments.seed)
 
 

@@ -101,6 +101,7 @@ export {
   PreTrainedModel,
 } from "./models/index.js";
 export {
+  AdapterDropConfig,
   AutoPeftModel,
   AutoPeftModelForFeatureExtraction,
   AutoPeftModelForImageClassification,
@@ -111,7 +112,9 @@ export {
   exportOnnx,
   getPeftModel,
   getPeftModelStateDict,
+  HoulsbyConfig,
   IA3Config,
+  LinConfig,
   type LoadAdapterOptions,
   LoraConfig,
   type LoraConfigOptions,
@@ -122,6 +125,8 @@ export {
   type PeftOptions,
   type PeftStateDict,
   PfeifferConfig,
+  PreEmbedConfig,
+  PreLayerConfig,
   PromptTuningConfig,
   registerTuner,
   type SaveOptions,

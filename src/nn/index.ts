@@ -28,8 +28,10 @@ export {
   type Attachment,
   type Embedded,
   type HalfOutput,
+  insertTokens,
   type KeysValues,
   layerSites,
+  placesIn,
   prependKeysValues,
   prependTokens,
   type SiteName,
@@ -39,4 +41,5 @@ export {
 } from "./sites.js";
 export { type LayerPast, Past, Stream } from "./stream.js";
 export { type MaskSite, type Mode, Trace } from "./trace.js";
+export { type OwnTokens, ownTokens, type VirtualPlaces } from "./virtual-tokens.js";
 export { innermost, Wrapper } from "./wrapper.js";

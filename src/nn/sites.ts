@@ -1,7 +1,8 @@
-import { concat, type Dim, expand, scalar, type Tensor } from "../graph/index.js";
+import { concat, type Dim, expand, type Tensor } from "../graph/index.js";
 import type { AttentionMask } from "./attention-mask.js";
 import type { Stream } from "./stream.js";
 import type { Trace } from "./trace.js";
+import { type OwnTokens, type VirtualPlaces, type VirtualPlacesOptions, virtualPlaces } from "./virtual-tokens.js";
 
 /** Vectors on their way into the first layer. */
 export interface Embedded {
@@ -18,6 +19,8 @@ export interface Embedded {
   readonly inputIds: Tensor | null;
   /** Whether `hidden` is no longer one vector per id: positions are then counted over all of it, padding included. */
   readonly lengthened: boolean;
+  /** Where the tokens that were given stand among the vectors. Default null: the vectors are theirs alone. */
+  readonly own?: OwnTokens | null;
 }
 
 /** Keys and values of one layer's attention, heads apart, as they meet the queries. */
@@ -140,23 +143,38 @@ export interface TransformerLayer {
   readonly sites: Sites;
 }
 
+/** Where a prefix and an infix go among embedded vectors. */
+export function placesIn(
+  { hidden, attentionMask }: Embedded,
+  counts: Pick<VirtualPlacesOptions, "prefix" | "infix" | "leading">,
+): VirtualPlaces {
+  const [batch, length] = hidden.shape as [Dim, Dim];
+  return virtualPlaces({ ...counts, batch, length, mask: attentionMask });
+}
+
 /**
- * Tokens before all others, as PEFT's prompt tuning has them: seen by every token, of type 0.
- * @param vectors float32 [tokens, features] or [batch, tokens, features]
+ * Vectors at virtual places: seen by every token, of type 0.
+ * @param vectors float32 [places, features]
  */
-export function prependTokens(embedded: Embedded, vectors: Tensor): Embedded {
-  const { hidden, attentionMask, tokenTypeIds } = embedded;
-  const [batch, , features] = hidden.shape as [Dim, Dim, Dim];
-  const tokens = vectors.shape.at(-2) as Dim;
-  const before = (ids: Tensor | null, value: number): Tensor | null =>
-    ids && concat([expand(scalar(value, "int32"), [batch, tokens]), ids], 1);
+export function insertTokens(embedded: Embedded, places: VirtualPlaces, vectors: Tensor): Embedded {
+  const { hidden, attentionMask, tokenTypeIds, own } = embedded;
   return {
     ...embedded,
-    hidden: concat([expand(vectors, [batch, tokens, features]), hidden], 1),
-    attentionMask: before(attentionMask, 1),
-    tokenTypeIds: before(tokenTypeIds, 0),
+    hidden: places.insert(hidden, vectors),
+    attentionMask: attentionMask && places.spread(attentionMask, 1),
+    tokenTypeIds: tokenTypeIds && places.spread(tokenTypeIds, 0),
     lengthened: true,
+    own: places.move(own ?? { places: 0, length: hidden.shape[1] as Dim }),
   };
+}
+
+/**
+ * Tokens before all others, as PEFT's prompt tuning has them: seen by every token, of type 0.
+ * @param vectors float32 [tokens, features]
+ */
+export function prependTokens(embedded: Embedded, vectors: Tensor): Embedded {
+  const prefix = vectors.shape[0] as number;
+  return insertTokens(embedded, placesIn(embedded, { prefix, infix: 0 }), vectors);
 }
 
 /**

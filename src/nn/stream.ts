@@ -1,5 +1,6 @@
 import { concat, type Dim, type Tensor } from "../graph/index.js";
 import type { AttentionMask } from "./attention-mask.js";
+import type { OwnTokens } from "./virtual-tokens.js";
 
 /** What a layer's attention remembers of earlier tokens: float32 [batch, heads, past, size] each. */
 export interface LayerPast {
@@ -44,17 +45,27 @@ export class Stream {
   readonly positions: Tensor | null;
   /** Null where earlier tokens are neither given nor kept. */
   readonly past: Past | null;
+  /** Where the tokens that were given stand; null where the sequence holds them alone. */
+  readonly own: OwnTokens | null;
 
   constructor({
     hidden,
     mask,
     positions = null,
     past = null,
-  }: { hidden: Tensor; mask: AttentionMask; positions?: Tensor | null; past?: Past | null }) {
+    own = null,
+  }: {
+    hidden: Tensor;
+    mask: AttentionMask;
+    positions?: Tensor | null;
+    past?: Past | null;
+    own?: OwnTokens | null;
+  }) {
     this.hidden = hidden;
     this.mask = mask;
     this.positions = positions;
     this.past = past;
+    this.own = own;
   }
 
   /** The same stream with other hidden states. */

@@ -31,10 +31,15 @@ export {
 export type { Host, Injection, TrainedGroup, Tuner } from "./tuner.js";
 export { TunerLayer } from "./tuner-layer.js";
 export {
+  AdapterDropConfig,
   BitFitConfig,
+  HoulsbyConfig,
   IA3Config,
+  LinConfig,
   LoraConfig,
   PfeifferConfig,
+  PreEmbedConfig,
+  PreLayerConfig,
   PromptTuningConfig,
   registerTuner,
   tuners,

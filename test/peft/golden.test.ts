@@ -52,8 +52,8 @@ describe.each(folders)("adapter %s", (folder) => {
   afterAll(() => base.dispose());
 
   test("adapts the same modules and counts the same parameters", () => {
-    const wanted = meta.adaptedModules.map((path: string) => base.network.names.toV4(path));
-    expect(model.targetedModuleNames.sort()).toEqual(wanted.sort());
+    const wanted = meta.adaptedModules?.map((path: string) => base.network.names.toV4(path));
+    if (wanted) expect(model.targetedModuleNames.sort()).toEqual(wanted.sort());
     expect(model.getNbTrainableParameters()).toEqual([meta.trainableParameters, meta.allParameters]);
     expect(model.trainableParametersLine()).toBe(meta.printTrainableParameters);
   });
@@ -135,7 +135,7 @@ describe.each(namesIn("methods"))("five AdamW updates of %s", (name) => {
     const model = await PeftModel.fromPretrained(base, goldenPath(folder), { isTrainable: true });
     const { tensors: io } = await readGolden(`${folder}/io.safetensors`);
     const { tensors: updates } = await readGolden(`${folder}/updates.safetensors`);
-    const losses = await fiveUpdates(model, io);
+    const losses = await fiveUpdates(model, io, meta);
     const least = Math.max(1e-5, 5 * (meta.updatesDifferenceFromFloat64 ?? 0));
     for (const [step, loss] of [...(updates.get("losses")?.data ?? [])].entries()) {
       expect(Math.abs((losses[step] as number) - Number(loss)) / Math.abs(Number(loss))).toBeLessThan(least);

@@ -9,7 +9,8 @@ import { goldenPath } from "./numbers.js";
 /** What meta.json of a golden adapter holds. */
 export interface AdapterMeta {
   readonly base: string;
-  readonly adaptedModules: readonly string[];
+  /** Not there where a method changes every layer. */
+  readonly adaptedModules?: readonly string[];
   readonly trainableParameters: number;
   readonly allParameters: number;
   readonly printTrainableParameters: string;
@@ -19,6 +20,8 @@ export interface AdapterMeta {
   readonly gradientIsRounding?: readonly string[];
   /** Of the updates: the least tolerance that a comparison in float32 needs. */
   readonly updatesDifferenceFromFloat64?: number;
+  /** How many of the first layers go without their bottleneck in each of the five updates. */
+  readonly skippedLayers?: readonly number[];
 }
 
 export const namesIn = (folder: string): string[] => readdirSync(goldenPath(folder));
@@ -48,19 +51,45 @@ export async function gradientsOf(model: PeftModel, tensors: Tensors) {
   return { loss, gradients: await program.gradients(bind) };
 }
 
+/** The training program with the coins that decide which layers act as inputs, where the worker would throw them. */
+async function programWithCoins(model: PeftModel, rules: ReturnType<PeftModel["prepareInputs"]>["rules"]) {
+  const { trace, outputs } = traceNetwork(model.network, "train", rules, false);
+  const engine = await model.runner.engine();
+  const definition = defineProgram({ trace, outputs, loss: "loss", purpose: "training", backend: engine.backend });
+  const program = await engine.compile({ ...definition, masks: [] });
+  const fed = [...trace.parameters.keys()].filter((parameter) => trace.isFed(parameter));
+  const bind = Object.fromEntries(fed.map(({ inputName, name }) => [inputName, name]));
+  return { accumulate: (inputs: Record<string, TensorData>) => program.accumulate(inputs, { bind }) };
+}
+
+/** Coins of which the first that falls lets the layers from there on act; none falls where all are skipped. */
+const coinsFor = (skipped: number, layers: number): Record<string, TensorData> =>
+  Object.fromEntries(
+    Array.from({ length: layers }, (_, layer) => [
+      `dropout.${layer}`,
+      { dtype: "uint8", shape: [1], data: Uint8Array.of(Number(layer === skipped)) },
+    ]),
+  );
+
 /**
  * Five AdamW updates on one batch as the goldens' `updates.safetensors` have them: rate and decay 0.01 on every trained
  * tensor, whatever its name. The model's dropout must be 0.
  * @returns the loss before each
  */
-export async function fiveUpdates(model: PeftModel, tensors: Tensors): Promise<number[]> {
+export async function fiveUpdates(
+  model: PeftModel,
+  tensors: Tensors,
+  { skippedLayers }: Pick<AdapterMeta, "skippedLayers"> = {},
+): Promise<number[]> {
   const { feeds, rules } = model.prepareInputs(inputsFor(model.getBaseModel(), tensors, true));
-  const program = await model.runner.trainingProgram(rules);
+  const training = await model.runner.trainingProgram(rules);
+  const program = skippedLayers ? await programWithCoins(model, rules) : training;
   const parameters = model.runner.trainedParameters().map(({ name }) => ({ name, weightDecay: 0.01 }));
   const optimizer = await (await model.runner.engine()).createOptimizer({ optimizer: "adamw", parameters });
   const losses: number[] = [];
   for (let step = 0; step < 5; step++) {
-    losses.push((await program.accumulate(feeds)).loss);
+    const coins = skippedLayers ? coinsFor(skippedLayers[step] as number, model.network.layers.length) : {};
+    losses.push((await program.accumulate({ ...feeds, ...coins })).loss);
     await optimizer.step({ learningRate: 0.01 });
   }
   await model.runner.syncFromEngine();

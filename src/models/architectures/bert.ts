@@ -5,6 +5,7 @@ import {
   arange,
   type LinearLike,
   Module,
+  ownTokens,
   type Sites,
   Stream,
   type Trace,
@@ -133,18 +134,24 @@ export class BertModel extends Network {
   }
 
   forward(trace: Trace, inputs: NetworkInputs): { lastHiddenState: Tensor; poolerOutput?: Tensor } {
+    const lastHiddenState = this.encode(trace, inputs).hidden;
+    if (!this.pooler) return { lastHiddenState };
+    const { pooler } = this;
+    return { lastHiddenState, poolerOutput: this.scoped(() => pooler.forward(trace, lastHiddenState)) };
+  }
+
+  /** What the last layer gives. */
+  encode(trace: Trace, inputs: NetworkInputs): Stream {
     return this.scoped(() => {
       const { positionEmbeddings } = this.embeddings;
       const text = { ...inputs, inputIds: requireInput(inputs, "inputIds") };
-      const { hidden, attentionMask } = this.embeddings.forward(trace, text, (embedded) => {
+      const { hidden, attentionMask, own } = this.embeddings.forward(trace, text, (embedded) => {
         const sequence = embedded.hidden.shape[1] as Dim;
         if (this.prefixLength === 0) return positionEmbeddings.firstRows(trace, sequence);
         return positionEmbeddings.forward(trace, add(arange(sequence), this.prefixLength));
       });
       const mask = new AttentionMask({ padding: attentionMask, scope: this.path });
-      const lastHiddenState = this.encoder.forward(trace, new Stream({ hidden, mask })).hidden;
-      if (!this.pooler) return { lastHiddenState };
-      return { lastHiddenState, poolerOutput: this.pooler.forward(trace, lastHiddenState) };
+      return this.encoder.forward(trace, new Stream({ hidden, mask, own }));
     });
   }
 }
@@ -192,10 +199,10 @@ export class BertForTokenClassification extends Network {
   }
 
   forward(trace: Trace, inputs: NetworkInputs): NetworkOutputs {
-    const { lastHiddenState } = this.bert.forward(trace, inputs);
+    const { hidden, own } = this.bert.encode(trace, inputs);
     return this.scoped(() => {
       const dropout = this.config.classifierDropout ?? this.config.hiddenDropoutProb;
-      const logits = this.classifier.forward(trace, trace.dropout(lastHiddenState, dropout));
+      const logits = this.classifier.forward(trace, trace.dropout(ownTokens(hidden, own), dropout));
       return withLoss(this.head, { logits }, inputs);
     });
   }

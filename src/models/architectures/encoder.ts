@@ -10,6 +10,7 @@ import {
   Module,
   ModuleList,
   normal,
+  type OwnTokens,
   Sites,
   type Stream,
   type Trace,
@@ -77,13 +78,13 @@ export class BertEmbeddings extends Module {
   /**
    * @param positionsOf vectors of the positions, which broadcast to [batch, sequence, hiddenSize]
    * @returns hidden states [batch, sequence, hiddenSize], longer than the ids where a tuning method puts tokens before
-   *   them, and the mask of that sequence
+   *   them, the mask of that sequence, and where the ids' own tokens stand in it
    */
   forward(
     trace: Trace,
     { inputIds, attentionMask, tokenTypeIds }: TextTensors,
     positionsOf: (embedded: Embedded) => Tensor,
-  ): { hidden: Tensor; attentionMask: Tensor | null } {
+  ): { hidden: Tensor; attentionMask: Tensor | null; own: OwnTokens | null } {
     return this.scoped(() => {
       const words = this.wordEmbeddings.forward(trace, inputIds);
       const embedded = this.sites.apply("embeddings", trace, {
@@ -98,7 +99,7 @@ export class BertEmbeddings extends Module {
         : this.tokenTypeEmbeddings.firstRows(trace, 1);
       const sum = add(add(embedded.hidden, segments), positionsOf(embedded));
       const hidden = trace.dropout(this.layerNorm.forward(trace, sum), this.config.hiddenDropoutProb);
-      return { hidden, attentionMask: embedded.attentionMask };
+      return { hidden, attentionMask: embedded.attentionMask, own: embedded.own ?? null };
     });
   }
 }

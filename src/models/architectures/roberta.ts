@@ -6,6 +6,7 @@ import {
   type Embedded,
   type LinearLike,
   Module,
+  ownTokens,
   type Sites,
   Stream,
   type Trace,
@@ -69,16 +70,22 @@ export class RobertaModel extends Network {
   }
 
   forward(trace: Trace, inputs: NetworkInputs): { lastHiddenState: Tensor; poolerOutput?: Tensor } {
+    const lastHiddenState = this.encode(trace, inputs).hidden;
+    if (!this.pooler) return { lastHiddenState };
+    const { pooler } = this;
+    return { lastHiddenState, poolerOutput: this.scoped(() => pooler.forward(trace, lastHiddenState)) };
+  }
+
+  /** What the last layer gives. */
+  encode(trace: Trace, inputs: NetworkInputs): Stream {
     return this.scoped(() => {
       const inputIds = requireInput(inputs, "inputIds");
-      const { hidden, attentionMask } = this.embeddings.forward(trace, { ...inputs, inputIds }, (embedded) => {
+      const { hidden, attentionMask, own } = this.embeddings.forward(trace, { ...inputs, inputIds }, (embedded) => {
         const ids = this.scoped(() => this.positionIds(inputIds, embedded));
         return this.embeddings.positionEmbeddings.forward(trace, ids);
       });
       const mask = new AttentionMask({ padding: attentionMask, scope: this.path });
-      const lastHiddenState = this.encoder.forward(trace, new Stream({ hidden, mask })).hidden;
-      if (!this.pooler) return { lastHiddenState };
-      return { lastHiddenState, poolerOutput: this.pooler.forward(trace, lastHiddenState) };
+      return this.encoder.forward(trace, new Stream({ hidden, mask, own }));
     });
   }
 
@@ -155,10 +162,10 @@ export class RobertaForTokenClassification extends Network {
   }
 
   forward(trace: Trace, inputs: NetworkInputs): NetworkOutputs {
-    const { lastHiddenState } = this.roberta.forward(trace, inputs);
+    const { hidden, own } = this.roberta.encode(trace, inputs);
     return this.scoped(() => {
       const dropout = this.config.classifierDropout ?? this.config.hiddenDropoutProb;
-      const logits = this.classifier.forward(trace, trace.dropout(lastHiddenState, dropout));
+      const logits = this.classifier.forward(trace, trace.dropout(ownTokens(hidden, own), dropout));
       return withLoss(this.head, { logits }, inputs);
     });
   }

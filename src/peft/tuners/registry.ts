@@ -1,16 +1,27 @@
 import { GraftError } from "../../errors.js";
 import type { Tuner } from "../tuner.js";
 import { bitFit } from "./bitfit.js";
+import { adapterDrop } from "./bottlenecks/adapter-drop.js";
+import { houlsby } from "./bottlenecks/houlsby.js";
+import { lin } from "./bottlenecks/lin.js";
+import { pfeiffer } from "./bottlenecks/pfeiffer.js";
 import { ia3 } from "./ia3.js";
 import { lora } from "./lora/index.js";
-import { pfeiffer } from "./pfeiffer.js";
-import { promptTuning } from "./prompt-tuning.js";
+
+import { preEmbed } from "./prompts/preembed.js";
+import { preLayer } from "./prompts/prelayer.js";
+import { promptTuning } from "./prompts/prompt-tuning.js";
 
 export { BitFitConfig } from "./bitfit.js";
+export { AdapterDropConfig } from "./bottlenecks/adapter-drop.js";
+export { HoulsbyConfig } from "./bottlenecks/houlsby.js";
+export { LinConfig } from "./bottlenecks/lin.js";
+export { PfeifferConfig } from "./bottlenecks/pfeiffer.js";
 export { IA3Config } from "./ia3.js";
 export { LoraConfig } from "./lora/config.js";
-export { PfeifferConfig } from "./pfeiffer.js";
-export { PromptTuningConfig } from "./prompt-tuning.js";
+export { PreEmbedConfig } from "./prompts/preembed.js";
+export { PreLayerConfig } from "./prompts/prelayer.js";
+export { PromptTuningConfig } from "./prompts/prompt-tuning.js";
 
 const registry = new Map<string, Tuner>();
 
@@ -30,7 +41,8 @@ export function registerTuner(tuner: Tuner): void {
   registry.set(tuner.type, tuner);
 }
 
-for (const tuner of [lora, ia3, bitFit, pfeiffer, promptTuning]) registerTuner(tuner);
+for (const tuner of [lora, ia3, bitFit, pfeiffer, houlsby, lin, adapterDrop, promptTuning, preEmbed, preLayer])
+  registerTuner(tuner);
 
 /** All tuning methods, in the order in which they were registered. */
 export function tuners(): readonly Tuner[] {

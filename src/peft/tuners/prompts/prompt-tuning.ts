@@ -1,10 +1,10 @@
 import * as z from "zod";
-import { GraftError } from "../../errors.js";
-import type { Network } from "../../models/index.js";
-import { normal, prependTokens } from "../../nn/index.js";
-import { option } from "../../options/option-table.js";
-import { configClass } from "../config/config-class.js";
-import type { Host, Injection, Tuner } from "../tuner.js";
+import { GraftError } from "../../../errors.js";
+import type { Network } from "../../../models/index.js";
+import { normal, prependTokens } from "../../../nn/index.js";
+import { option } from "../../../options/option-table.js";
+import { configClass } from "../../config/config-class.js";
+import type { Host, Injection, Tuner } from "../../tuner.js";
 
 const count = z.int().positive().nullable();
 const followsFromModel = (what: string) => ({ help: what, expected: "null or a whole number from 1" });
