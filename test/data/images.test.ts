@@ -68,7 +68,7 @@ describe("ImageProcessor", () => {
     expect(() => ImageProcessor.fromJson({ size: { height: -3, width: 4 } })).toThrow(/size/);
     expect(() => ImageProcessor.fromJson({ resample: "cubic" })).toThrow(/resample/);
     expect(() => ImageProcessor.fromJson({ image_mean: [0.1, 0.2] })).toThrow(/image_mean has 2 values/);
-    expect(() => ImageProcessor.fromJson({ image_std: [0, 1, 1] })).toThrow(/divided by 0\s.*image_std/);
+    expect(() => ImageProcessor.fromJson({ image_std: [0, 1, 1] })).toThrow(/image_std: pixels cannot be divided by 0/);
   });
 });
 

@@ -131,10 +131,10 @@ export class ImageProcessor extends Callable<[images: ImageSource | readonly Ima
 }
 
 /** What an image processor gives a model. */
-export interface ImageInputs {
+export type ImageInputs = {
   /** float32 [batch, channels, height, width] */
   readonly pixelValues: TensorData<"float32">;
-}
+};
 
 const noPictures = (): GraftError =>
   new GraftError("invalid-argument", "there is no picture to prepare", "Give one picture or more.");
