@@ -38,6 +38,15 @@ export {
   type SaveOptions,
   type Tuner,
 } from "./peft/index.js";
+export {
+  type FrozenPrecision,
+  type FrozenPrecisionName,
+  type FrozenPrecisionReport,
+  Int8Precision,
+  type Int8PrecisionOptions,
+  precisionFile,
+  readPrecisionReport,
+} from "./precision/index.js";
 export type { Platform } from "./platform/types.js";
 export type { CounterRng } from "./random.js";
 export {
@@ -54,5 +63,6 @@ export {
   runOf,
   type Setting,
 } from "./runs/index.js";
+export { Engine, type EngineOptions } from "./runtime/index.js";
 export type { TensorData } from "./tensor-data.js";
 export * from "./training/index.js";

@@ -8,7 +8,7 @@ import { type ModelSummary, requireExisting, summarizeAdapter, summarizeModel } 
 import { checkpointState, type TensorLine, tensorsOfFile, tensorsOfFolder } from "../runs/inspect/weights.js";
 import { readSettings } from "../runs/models/settings.js";
 import { isAdapterFolder, requireModel } from "../runs/models/source.js";
-import { type FrozenPrecisionReport, readPrecisionReport } from "../training/index.js";
+import { type FrozenPrecisionReport, readPrecisionReport } from "../precision/index.js";
 import { addRunFlags, readRun, settingsOfLoraLine } from "./run-file/flags.js";
 import { withExamples } from "./shell/examples.js";
 import { formatCount } from "./shell/format.js";

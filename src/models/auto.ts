@@ -2,7 +2,7 @@ import { GraftError } from "../errors.js";
 import { readJsonObject } from "../hub/json-file.js";
 import { requireFile, resolveModelFolder } from "../hub/model-folder.js";
 import { shown } from "../json.js";
-import type { EngineOptions } from "../runtime/index.js";
+import { type ScopeOptions, scopeOptions } from "../runtime/index.js";
 import { type Architecture, architecture, type ConfigOptions, type HeadName } from "./architecture.js";
 import {
   BertForSequenceClassification,
@@ -49,7 +49,7 @@ export const architectures: { readonly [K in ModelType]: Architecture } = {
 };
 
 /** Options of `fromConfig`. */
-export interface FromConfigOptions extends ConfigOptions, EngineOptions {
+export interface FromConfigOptions extends ConfigOptions, ScopeOptions {
   /** Seed of fresh values. Default 0. */
   readonly seed?: number;
   /** false: shapes only, enough to count parameters and to estimate. Default true. */
@@ -99,12 +99,13 @@ export class AutoClass<Outputs extends ModelOutputs> {
     const path = requireFile(files, "config.json", "the model's structure");
     const raw = await readJsonObject(path, "the model's config");
     const { basePrefix, create } = architectureOf(raw, path);
+    const scope = scopeOptions(options);
     const network = create(this.head, raw, path, options);
-    if (options.withWeights === false) return new PreTrainedModel(network, undefined, options, folder);
+    if (options.withWeights === false) return new PreTrainedModel(network, undefined, scope, folder);
     const report = await loadWeights(network, files, basePrefix, options);
     const tell = options.onReport ?? warn;
     tell(report, formatLoadingReport(report, network.className, folder));
-    return new PreTrainedModel(network, report, options, folder);
+    return new PreTrainedModel(network, report, scope, folder);
   }
 
   /**
@@ -116,7 +117,7 @@ export class AutoClass<Outputs extends ModelOutputs> {
     const what = "the given config";
     const network = architectureOf(config, what).create(this.head, config, what, options);
     if (options.withWeights !== false) initializeAll(network.parameters(), options.seed ?? 0);
-    return new PreTrainedModel(network, undefined, options);
+    return new PreTrainedModel(network, undefined, scopeOptions(options));
   }
 }
 

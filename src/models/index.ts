@@ -31,6 +31,9 @@ export {
   namedOutputs,
   PreTrainedModel,
 } from "./pretrained-model.js";
-export { BoundProgram, type ProductProbe, Runner } from "./runner.js";
+export { BoundProgram } from "./bound-program.js";
+export { Runner } from "./runner.js";
+/** Parameters as those above models see them: what is trained, by name. */
+export type { Parameter } from "../nn/index.js";
 export { readParameter, readSource, saveNetwork } from "./saving.js";
 export { traceNetwork } from "./trace-network.js";

@@ -30,7 +30,6 @@ export {
   pearson,
 } from "./metrics/index.js";
 export type { TrainableModel } from "./model.js";
-export { type FrozenPrecisionReport, precisionFile, readPrecisionReport } from "./precision/precision-report.js";
 export type { DataCollator, DatasetLike } from "./run/batches.js";
 export type { EvalPrediction } from "./run/evaluation-loop.js";
 export type { StopReason, TrainOutput } from "./run/training-run.js";

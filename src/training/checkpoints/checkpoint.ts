@@ -7,7 +7,7 @@ import { openSafetensors, readAllTensors } from "../../safetensors/read.js";
 import { writeSafetensors } from "../../safetensors/write.js";
 import type { TensorData } from "../../tensor-data.js";
 import type { TrainingArgumentName, TrainingArguments } from "../arguments/index.js";
-import { type FrozenPrecisionReport, writePrecisionReport } from "../precision/precision-report.js";
+import { type FrozenPrecisionReport, writePrecisionReport } from "../../precision/index.js";
 import { stateFromJson, stateToJson, type TrainerState } from "./state.js";
 
 const OPTIMIZER = "optimizer.safetensors";

@@ -1,6 +1,12 @@
 import { platform } from "#platform";
 import { type Dataset, dataLoader } from "../../data/index.js";
 import { GraftError } from "../../errors.js";
+import {
+  type FrozenPrecision,
+  frozenPrecisions,
+  readPrecisionReport,
+  writePrecisionReport,
+} from "../../precision/index.js";
 import { later } from "../../turn.js";
 import type { TrainingArguments } from "../arguments/index.js";
 import {
@@ -16,11 +22,6 @@ import { changedArguments, type ResumePoint, type Savable } from "../checkpoints
 import { CheckpointKeeper } from "../checkpoints/checkpoint-keeper.js";
 import type { LogEntry, TrainerState } from "../checkpoints/state.js";
 import { restoreWeights, type TrainableModel } from "../model.js";
-import {
-  type FrozenPrecisionReport,
-  readPrecisionReport,
-  writePrecisionReport,
-} from "../precision/precision-report.js";
 import { requireWritable } from "../writable.js";
 import type { DataCollator } from "./batches.js";
 import { noteBest } from "./best-model.js";
@@ -76,24 +77,23 @@ export class TrainingRun<Row> {
   private hasBegun = false;
   private told: Promise<void> = Promise.resolve();
   private last: UpdateResult | undefined;
-  /** What was decided about int8, by the run that this one goes on from or by this one. */
-  private precision: FrozenPrecisionReport | undefined;
+  /** How products with frozen weights are computed; decided by the run that this one goes on from, or by this one. */
+  private readonly precision: FrozenPrecision;
 
   constructor(private readonly setup: TrainingRunSetup<Row>) {
     const { args, dataset, model, state, resume } = setup;
     const { perDeviceTrainBatchSize: batchSize, dataloaderDropLast } = args;
     const batches = dataset.length / batchSize;
     this.plan = planRun(args, dataset.length, dataloaderDropLast ? Math.floor(batches) : Math.ceil(batches));
-    this.updater = new Updater(model, args, this.plan.maxSteps, () => this.call("onSubstepEnd"), {
-      knownPrecision: async () => this.precision,
-      onPrecision: async (report) => {
-        this.precision = report;
+    this.precision = frozenPrecisions[args.frozenPrecision]({
+      onReport: async (report) => {
         if (report.used === "int8") setup.inform(report.reason);
         else setup.warn(report.reason);
         await writePrecisionReport(args.outputDir, report);
       },
       onQuantize: (progress) => this.tell(quantizeProgress(progress, state.epoch)),
     });
+    this.updater = new Updater(model, args, this.plan.maxSteps, () => this.call("onSubstepEnd"), this.precision);
     const { maxSteps, numTrainEpochs } = this.plan;
     if (resume && resume.state.maxSteps !== maxSteps && changedArguments(resume, args).length === 0) {
       setup.warn(
@@ -164,8 +164,9 @@ export class TrainingRun<Row> {
   private async takeUpPrecision(checkpoint: string): Promise<void> {
     const { frozenPrecision, outputDir } = this.setup.args;
     if (frozenPrecision === "f32") return;
-    this.precision = await readPrecisionReport(checkpoint);
-    if (this.precision) await writePrecisionReport(outputDir, this.precision);
+    const report = await readPrecisionReport(checkpoint);
+    this.precision.report = report;
+    if (report) await writePrecisionReport(outputDir, report);
   }
 
   /** @param doneUpdates of this epoch, before the run was resumed */
@@ -271,7 +272,7 @@ export class TrainingRun<Row> {
         RunRecord: this.record.state(),
         ...(isInterrupted && { TrainerControl: pendingState(control, state) }),
       };
-      return { saved, optimizer: await this.updater.session.state(), precision: this.precision };
+      return { saved, optimizer: await this.updater.session.state(), precision: this.precision.report };
     }, isInterrupted);
     if (checkpoint !== undefined) await handler.call("onSave", this.setup, { checkpoint });
   }

@@ -1,5 +1,6 @@
 import type { Batch } from "../../data/index.js";
 import { GraftError } from "../../errors.js";
+import { type FrozenPrecision, frozenPrecisions } from "../../precision/index.js";
 import type { TrainingArguments } from "../arguments/index.js";
 import type { TrainableModel } from "../model.js";
 import { resolvedWarmup, schedules } from "../schedules/index.js";
@@ -19,13 +20,10 @@ export interface UpdateResult {
   readonly compileMs: number;
 }
 
-/** Where decisions about int8 come from and go to. */
-export type PrecisionHooks = Pick<TrainingSessionOptions, "knownPrecision" | "onPrecision" | "onQuantize">;
-
 /** The optimiser that the arguments name. */
-function sessionOptions(args: TrainingArguments, precision: PrecisionHooks): TrainingSessionOptions {
-  const { weightDecay, seed, frozenPrecision } = args;
-  const common = { weightDecay, seed, frozenPrecision, ...precision };
+function sessionOptions(args: TrainingArguments, frozenPrecision: FrozenPrecision): TrainingSessionOptions {
+  const { weightDecay, seed } = args;
+  const common = { weightDecay, seed, frozenPrecision };
   if (args.optim === "sgd") return { optimizer: "sgd", ...common };
   return { optimizer: "adamw", betas: [args.adamBeta1, args.adamBeta2], epsilon: args.adamEpsilon, ...common };
 }
@@ -50,14 +48,14 @@ export class Updater {
   /**
    * @param maxSteps updates of the whole run
    * @param onSubstepEnd called after each batch of an update but the last
-   * @param precision where decisions about int8 come from and go to
+   * @param precision how products with frozen weights are computed
    */
   constructor(
     private readonly model: TrainableModel,
     private readonly args: TrainingArguments,
     private readonly maxSteps: number,
     private readonly onSubstepEnd: () => Promise<void>,
-    precision: PrecisionHooks = {},
+    precision: FrozenPrecision = frozenPrecisions.f32(),
   ) {
     this.session = createTrainingSession(model, sessionOptions(args, precision));
     this.warmupSteps = resolvedWarmup(args.warmupSteps, maxSteps);
