@@ -14,8 +14,11 @@ const base = [
 ];
 const files = [...base, "platform", "safetensors", "hub"];
 const engine = [...base, "graph", "autodiff", "onnx", "optim"];
-const models = [...new Set([...files, ...engine, "options", "runtime", "nn", "compile"])];
-const training = [...models, "models", "peft", "data"];
+// Models and what stands on them write graphs; only compile/ and precision/ know how ONNX is written.
+const models = [...new Set([...files, "graph", "autodiff", "optim", "options", "runtime", "nn", "compile"])];
+const precision = [...models, "onnx", "models"];
+// Training knows modules and their parameters through models alone.
+const training = [...models.filter((room) => room !== "nn"), "models", "peft", "data", "precision"];
 const runs = [...training, "training", "tasks"];
 
 const allowed = {
@@ -40,6 +43,7 @@ const allowed = {
   nn: [...base, "graph"],
   compile: [...engine, "runtime", "nn"],
   models,
+  precision,
   peft: [...models, "models"],
   data: files,
   training,

@@ -1,6 +1,12 @@
 // How far int8's gradients are from float32's, tensor by tensor, on batches of a folder that reference/train_curve.py
 // --export wrote, with the guard's decisions on the run's first batch and after a few float32 steps.
-import { createTrainingSession, type FrozenPrecisionReport, type PeftModel, type TensorData } from "graft-peft";
+import {
+  createTrainingSession,
+  type FrozenPrecisionReport,
+  Int8Precision,
+  type PeftModel,
+  type TensorData,
+} from "graft-peft";
 import { type Curve, curveBatch, curveModel, readCurve } from "./curve-data.js";
 import { mean } from "./statistics.js";
 
@@ -13,19 +19,15 @@ type Gradients = Readonly<Record<string, TensorData>>;
 
 /** What a run that begins with the first batch decides. */
 async function decisions(model: PeftModel, folder: string): Promise<FrozenPrecisionReport> {
-  let report: FrozenPrecisionReport | undefined;
-  const onPrecision = (decided: FrozenPrecisionReport) => {
-    report = decided;
-  };
-  const session = createTrainingSession(model, { optimizer: "adamw", frozenPrecision: "int8", onPrecision });
+  const frozenPrecision = new Int8Precision();
+  const session = createTrainingSession(model, { optimizer: "adamw", frozenPrecision });
   await session.forwardBackward(await curveBatch(folder, 0));
   await session.dispose();
-  if (!report) throw new Error("the session told nothing of its precision");
-  return report;
+  if (!frozenPrecision.report) throw new Error("the session decided nothing of its precision");
+  return frozenPrecision.report;
 }
 
 async function warmUp(model: PeftModel, folder: string, { learningRate, maxGradNorm }: Curve): Promise<void> {
-  await model.runner.setFrozenPrecision(undefined);
   const session = createTrainingSession(model, { optimizer: "adamw" });
   for (let step = 1; step <= WARM_UP; step++) {
     await session.forwardBackward(await curveBatch(folder, step));
@@ -35,7 +37,7 @@ async function warmUp(model: PeftModel, folder: string, { learningRate, maxGradN
 }
 
 async function gradients(model: PeftModel, folder: string, report?: FrozenPrecisionReport): Promise<Gradients[]> {
-  const frozen = report ? ({ frozenPrecision: "int8", knownPrecision: async () => report } as const) : {};
+  const frozen = report ? { frozenPrecision: new Int8Precision({ report }) } : {};
   const session = createTrainingSession(model, { optimizer: "adamw", ...frozen });
   const results: Gradients[] = [];
   for (const step of COMPARED) {

@@ -136,6 +136,15 @@ export {
   type Tuner,
 } from "./peft/index.js";
 export type { Platform } from "./platform/types.js";
+export {
+  type FrozenPrecision,
+  type FrozenPrecisionName,
+  type FrozenPrecisionReport,
+  Int8Precision,
+  type Int8PrecisionOptions,
+  precisionFile,
+  readPrecisionReport,
+} from "./precision/index.js";
 export type { CounterRng } from "./random.js";
 export {
   type CompleteRun,
@@ -151,6 +160,7 @@ export {
   runOf,
   type Setting,
 } from "./runs/index.js";
+export { Engine, type EngineOptions } from "./runtime/index.js";
 export type { TensorData } from "./tensor-data.js";
 export {
   accuracy,
@@ -169,7 +179,6 @@ export {
   type F1Average,
   type ForwardBackwardOptions,
   type ForwardBackwardResult,
-  type FrozenPrecisionReport,
   f1,
   type LogEntry,
   lastCheckpoint,
@@ -182,7 +191,6 @@ export {
   PrinterCallback,
   type Progress,
   pearson,
-  readPrecisionReport,
   type Savable,
   type ScheduleName,
   type StopReason,

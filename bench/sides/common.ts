@@ -2,6 +2,7 @@ import {
   createTrainingSession,
   type FrozenPrecisionReport,
   GraftError,
+  Int8Precision,
   type PeftModel,
   type PreTrainedModel,
   type TrainingSession,
@@ -55,18 +56,16 @@ export function loadBase({
   });
 }
 
-/** AdamW without decay, as on the Python side. `onPrecision` is told what came of int8, unless it is known. */
+/** AdamW without decay, as on the Python side. `onReport` is told what came of int8, unless it is known. */
 export function openSession(
   model: PeftModel,
   { precision, knownPrecision }: GraftSideOptions,
-  onPrecision: (report: FrozenPrecisionReport) => void = () => {},
+  onReport: (report: FrozenPrecisionReport) => void = () => {},
 ): TrainingSession {
   return createTrainingSession(model, {
     optimizer: "adamw",
     weightDecay: 0,
-    frozenPrecision: precision,
-    knownPrecision: async () => knownPrecision,
-    onPrecision,
+    frozenPrecision: precision === "int8" ? new Int8Precision({ report: knownPrecision, onReport }) : "f32",
   });
 }
 

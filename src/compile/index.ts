@@ -1,9 +1,3 @@
-export type { OutliersByProduct } from "./int8-weights.js";
-export {
-  defineExport,
-  defineProgram,
-  type ExportRequest,
-  type FrozenPrecision,
-  measuredOutputs,
-  type ProgramRequest,
-} from "./program.js";
+export { type ExportRequest, encodeExport } from "./export.js";
+export { type FrozenLowering, type FrozenProducts, float32Products } from "./frozen-products.js";
+export { defineProgram, measuredOutputs, type ProgramRequest } from "./program.js";

@@ -7,20 +7,16 @@ import {
   applyPeepholes,
   cpuLowering,
   encodeModel,
-  int8Lowering,
-  int8ProbeLowering,
   type LoweringTable,
   lowerGraph,
-  type ModelProto,
   modelOf,
   type ProductMeasurement,
   standardLowering,
-  type WeightType,
   webgpuLowering,
 } from "../onnx/index.js";
 import type { BackendName, ProgramDefinition, Purpose } from "../runtime/definition.js";
 import { ExternalData } from "./external-data.js";
-import { FrozenWeights, type OutliersByProduct } from "./int8-weights.js";
+import { type FrozenProducts, float32Products } from "./frozen-products.js";
 
 /** What is to be compiled: the tensors that a traced module tree returned, and what for. */
 export interface ProgramRequest {
@@ -33,19 +29,8 @@ export interface ProgramRequest {
   /** Outputs that stay in the engine for the next run; the inputs that their slots name are fed from there. */
   readonly state?: NonNullable<ProgramDefinition["state"]>;
   readonly backend: BackendName;
-  /** How products with frozen weights are computed; float32 by default. */
-  readonly frozenPrecision?: FrozenPrecision;
-}
-
-/** int8: see `int8Lowering`. A probe computes in float32 and measures what int8 would get wrong. */
-export interface FrozenPrecision {
-  readonly kind: "int8" | "int8-probe";
-  /** Products that stay float32, by the names of the probe's report. */
-  readonly keepFloat32: ReadonlySet<string>;
-  /** Large features of the left operands, by product. */
-  readonly outliers?: OutliersByProduct;
-  /** What the CPU multiplies exactly; int8 by default. */
-  readonly weightType?: WeightType;
+  /** How products with frozen weights are kept and multiplied; float32 by default. */
+  readonly frozen?: FrozenProducts;
 }
 
 const lowerings: { readonly [B in BackendName]: LoweringTable } = {
@@ -53,17 +38,6 @@ const lowerings: { readonly [B in BackendName]: LoweringTable } = {
   wasm: cpuLowering,
   cuda: standardLowering,
   webgpu: webgpuLowering,
-};
-
-const frozenLowerings: {
-  readonly [K in FrozenPrecision["kind"]]: (
-    base: LoweringTable,
-    weights: FrozenWeights,
-    measured: (measurement: ProductMeasurement) => void,
-  ) => LoweringTable;
-} = {
-  int8: (base, weights) => int8Lowering(base, weights),
-  "int8-probe": int8ProbeLowering,
 };
 
 /** Writes a trace's graph, its gradients where a loss is named, and lowers both for a backend. */
@@ -78,17 +52,12 @@ export function defineProgram(request: ProgramRequest): ProgramDefinition {
   }
   const names = Object.keys(outputs);
   const tensors = applyPeepholes(Object.values(outputs));
-  const frozen = request.frozenPrecision;
-  const external = new ExternalData(filesOf(trace), frozen?.kind === "int8");
-  const weights = new FrozenWeights(frozen?.keepFloat32 ?? new Set(), frozen?.outliers, frozen?.weightType);
-  const probes: ProductMeasurement[] = [];
-  const table = frozen
-    ? frozenLowerings[frozen.kind](lowerings[backend], weights, (probe) => probes.push(probe))
-    : lowerings[backend];
+  const frozen = (request.frozen ?? float32Products).lowering(lowerings[backend]);
+  const external = new ExternalData(filesOf(trace), frozen.weights !== undefined);
   const graph = lowerGraph({
     name: purpose,
     outputs: Object.fromEntries(names.map((name, position) => [name, tensors[position] as Tensor])),
-    table,
+    table: frozen.table,
     writeInitializer: external.write,
     inputs: [...trace.inputs.values()],
   });
@@ -101,41 +70,16 @@ export function defineProgram(request: ProgramRequest): ProgramDefinition {
     model: encodeModel(modelOf(graph)),
     ...(external.folder === undefined ? {} : { externalFolder: external.folder }),
     externalData: external.mounts,
-    ...(weights.quantized.length === 0 ? {} : { quantizedData: weights.quantized }),
-    ...(frozen?.kind === "int8-probe" ? { probes } : {}),
+    ...(frozen.weights?.length ? { quantizedData: frozen.weights } : {}),
+    ...(frozen.probes && { probes: frozen.probes }),
     purpose,
     inputs: graph.input,
-    outputs: [...names, ...measuredOutputs(probes)],
+    outputs: [...names, ...measuredOutputs(frozen.probes ?? [])],
     resident,
     masks: trace.masks.filter((mask) => declared.has(mask.name)),
     ...(request.state && { state: request.state }),
     ...(loss === undefined ? {} : { loss, gradients: gradientOutputs }),
   };
-}
-
-export interface ExportRequest {
-  readonly trace: Trace;
-  readonly outputs: Readonly<Record<string, Tensor>>;
-  /** Bytes of the initialisers that lie in files. */
-  readonly read: (parameter: Parameter) => Uint8Array;
-}
-
-/** The trace's graph in operators of the ONNX standard, all weights inline. */
-export function defineExport(request: ExportRequest): ModelProto {
-  const parameterOf = new Map([...request.trace.parameters].map(([parameter, tensor]) => [tensor, parameter]));
-  const inline = new ExternalData([]);
-  const graph = lowerGraph({
-    name: "model",
-    outputs: request.outputs,
-    table: standardLowering,
-    inputs: [...request.trace.inputs.values()],
-    writeInitializer: (tensor, name) => {
-      const parameter = parameterOf.get(tensor);
-      if (!parameter) return inline.write(tensor, name);
-      return { name, dtype: tensor.dtype, dims: tensor.shape.map(Number), rawData: request.read(parameter) };
-    },
-  });
-  return modelOf(graph);
 }
 
 /** The graph outputs that a probe's measurements are read from. */

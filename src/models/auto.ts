@@ -1,7 +1,7 @@
 import { GraftError } from "../errors.js";
 import { resolveFiles } from "../hub/index.js";
 import { shown } from "../json.js";
-import type { EngineOptions } from "../runtime/index.js";
+import { type ScopeOptions, scopeOptions } from "../runtime/index.js";
 import { type Architecture, architecture, type ConfigOptions, type HeadName } from "./architecture.js";
 import {
   BertForSequenceClassification,
@@ -50,7 +50,7 @@ export const architectures: { readonly [K in ModelType]: Architecture } = {
 };
 
 /** Options of `fromConfig`. */
-export interface FromConfigOptions extends ConfigOptions, EngineOptions {
+export interface FromConfigOptions extends ConfigOptions, ScopeOptions {
   /** Seed of fresh values. Default 0. */
   readonly seed?: number;
   /** false: shapes only, enough to count parameters and to estimate. Default true. */
@@ -115,12 +115,13 @@ export class AutoClass<Outputs extends ModelOutputs> {
     const raw = await files.json("config.json", "the model's config");
     const path = files.place("config.json");
     const { basePrefix, create } = architectureOf(raw, path);
+    const scope = scopeOptions(options);
     const network = create(this.head, raw, path, options);
-    if (options.withWeights === false) return new PreTrainedModel(network, undefined, options, folder);
+    if (options.withWeights === false) return new PreTrainedModel(network, undefined, scope, folder);
     const report = await loadWeights(network, files, basePrefix, options);
     const tell = options.onReport ?? warn;
     tell(report, formatLoadingReport(report, network.className, folder));
-    return new PreTrainedModel(network, report, options, folder);
+    return new PreTrainedModel(network, report, scope, folder);
   }
 
   /**
@@ -132,7 +133,7 @@ export class AutoClass<Outputs extends ModelOutputs> {
     const what = "the given config";
     const network = architectureOf(config, what).create(this.head, config, what, options);
     if (options.withWeights !== false) initializeAll(network.parameters(), options.seed ?? 0);
-    return new PreTrainedModel(network, undefined, options);
+    return new PreTrainedModel(network, undefined, scopeOptions(options));
   }
 }
 

@@ -1,11 +1,10 @@
 import { platform } from "#platform";
 import { snakeCase } from "../case.js";
-import { defineExport } from "../compile/index.js";
+import { encodeExport } from "../compile/index.js";
 import { GraftError } from "../errors.js";
 import { cast, type Tensor } from "../graph/index.js";
 import { copyCompanions, outputPath, writeJson } from "../hub/index.js";
 import { type Parameter, Trace } from "../nn/index.js";
-import { encodeModel } from "../onnx/index.js";
 import { bytesOf } from "../tensor-data.js";
 import { configToWrite, floatKeys } from "./config.js";
 import type { Network } from "./network.js";
@@ -64,7 +63,7 @@ async function encodeNetwork(network: Network): Promise<Uint8Array> {
   checkPlain(trace);
   const weights = new Map<Parameter, Uint8Array>();
   for (const parameter of trace.parameters.keys()) weights.set(parameter, bytesOf(await readParameter(parameter)));
-  return encodeModel(defineExport({ trace, outputs, read: (parameter) => weights.get(parameter) as Uint8Array }));
+  return encodeExport({ trace, outputs, read: (parameter) => weights.get(parameter) as Uint8Array });
 }
 
 /**

@@ -1,3 +1,5 @@
+/** Parameters as those above models see them: what is trained, by name. */
+export type { Parameter } from "../nn/index.js";
 export { type Architecture, type ConfigOptions, type HeadName, headNames, headOfClass, heads } from "./architecture.js";
 export {
   AutoClass,
@@ -13,6 +15,7 @@ export {
   type ModelType,
   modelTypes,
 } from "./auto.js";
+export { BoundProgram } from "./bound-program.js";
 export { configToWrite, type ModelConfig } from "./config.js";
 export { exportModel } from "./export.js";
 export { resolveProblemType } from "./heads/classification.js";
@@ -32,6 +35,6 @@ export {
   namedOutputs,
   PreTrainedModel,
 } from "./pretrained-model.js";
-export { BoundProgram, type ProductProbe, Runner } from "./runner.js";
+export { Runner } from "./runner.js";
 export { readParameter, readSource, saveNetwork } from "./saving.js";
 export { traceNetwork } from "./trace-network.js";

@@ -1,5 +1,5 @@
 import type { Parameter } from "../nn/index.js";
-import type { Engine } from "../runtime/index.js";
+import type { EngineScope } from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
 import type { Network } from "./network.js";
 import { readParameter } from "./saving.js";
@@ -73,7 +73,7 @@ export class NetworkResidents {
   }
 
   /** Sends what has changed. @throws what kept something from being sent, by whichever call */
-  async send(engine: Promise<Engine>, { needed, changes }: ResidentState): Promise<void> {
+  async send(engine: Promise<EngineScope>, { needed, changes }: ResidentState): Promise<void> {
     try {
       const tensors: Record<string, TensorData> = {};
       for (const { name, load } of changes) tensors[name] = await load();
@@ -89,7 +89,7 @@ export class NetworkResidents {
   }
 
   /** Copies elements of held parameters back into them, as they are now. @returns what is to be done in turn */
-  copyBack(parameters: readonly Parameter[]): (engine: Engine) => Promise<void> {
+  copyBack(parameters: readonly Parameter[]): (engine: EngineScope) => Promise<void> {
     const held = parameters.map((parameter) => [parameter, this.residents.get(parameter.name) as Resident] as const);
     return async (engine) => {
       // What could not be sent keeps nothing else from being copied.

@@ -1,7 +1,7 @@
 import { Callable } from "../callable.js";
 import { camelCase } from "../case.js";
 import type { Parameter } from "../nn/index.js";
-import type { EngineOptions } from "../runtime/index.js";
+import type { ScopeOptions } from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
 import type { ModelConfig } from "./config.js";
 import type { ModelInputs } from "./inputs.js";
@@ -52,13 +52,13 @@ export function namedOutputs(tensors: Readonly<Record<string, TensorData>>): Mod
 
 /**
  * A model that can be called: `const { logits } = await model({ inputIds, attentionMask })`.
- * It starts its engine (a worker) with the first call; `dispose` ends it.
+ * It starts its engine (a worker) with the first call, unless it was given one to share; `dispose` ends it.
  */
 export class PreTrainedModel<Outputs extends ModelOutputs = ModelOutputs> extends Callable<
   [inputs: ModelInputs, options?: ForwardOptions],
   Promise<Outputs>
 > {
-  /** Compiles and runs the network's programs; owns the engine. @internal */
+  /** Compiles and runs the network's programs. @internal */
   readonly runner: Runner;
 
   /**
@@ -68,11 +68,11 @@ export class PreTrainedModel<Outputs extends ModelOutputs = ModelOutputs> extend
   constructor(
     readonly network: Network,
     readonly loadingReport: LoadingReport = emptyReport,
-    engineOptions: EngineOptions = {},
+    scope: ScopeOptions = {},
     readonly nameOrPath: string | null = null,
   ) {
     super();
-    this.runner = new Runner(network, engineOptions);
+    this.runner = new Runner(network, scope);
   }
 
   /** config.json as it was read, with the labels and problem type in force. */
@@ -120,7 +120,10 @@ export class PreTrainedModel<Outputs extends ModelOutputs = ModelOutputs> extend
     await saveNetwork(this.network, folder);
   }
 
-  /** Ends the engine and frees its memory. The model keeps what was trained, and the next call starts another engine. */
+  /**
+   * Frees what the model holds in its engine, and ends an engine of its own. The model keeps what was trained, and may
+   * be called again.
+   */
   dispose(): Promise<void> {
     return this.runner.dispose();
   }

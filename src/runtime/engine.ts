@@ -95,19 +95,28 @@ export interface ScopeOptions extends EngineOptions {
 }
 
 /**
+ * What of some options is about an engine.
+ * @throws GraftError `invalid-argument` for options of an engine beside an engine
+ */
+export function scopeOptions(options: ScopeOptions): ScopeOptions {
+  const { engine, backend, threads, workerUrl, wasmPaths, profileFolder } = options;
+  const own = { backend, threads, workerUrl, wasmPaths, profileFolder };
+  const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+  if (engine === undefined) return given;
+  if (Object.keys(given).length === 0) return { engine };
+  throw new GraftError(
+    "invalid-argument",
+    `an engine was given together with options for making one: ${Object.keys(given).join(", ")}`,
+    "Give them to Engine.create, where the shared engine is made.",
+  );
+}
+
+/**
  * A place for one model: a scope of the engine that is given, or an engine of its own. Disposing it ends what was made
  * here and nothing else.
  * @throws GraftError `invalid-argument` for options of an engine beside an engine, and as `Engine.create`
  */
-export async function openScope({ engine, ...options }: ScopeOptions = {}): Promise<EngineScope> {
-  if (engine === undefined) return Engine.create(options);
-  const given = Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [name]));
-  if (given.length > 0) {
-    throw new GraftError(
-      "invalid-argument",
-      `an engine was given together with options for making one: ${given.join(", ")}`,
-      "Give them to Engine.create, where the shared engine is made.",
-    );
-  }
-  return engine.scope();
+export async function openScope(options: ScopeOptions = {}): Promise<EngineScope> {
+  const { engine, ...own } = scopeOptions(options);
+  return engine ? engine.scope() : Engine.create(own);
 }

@@ -42,7 +42,6 @@ export {
   type TagSequences,
 } from "./metrics/index.js";
 export type { TrainableModel } from "./model.js";
-export { type FrozenPrecisionReport, precisionFile, readPrecisionReport } from "./precision/precision-report.js";
 export type { DataCollator, DatasetLike } from "./run/batches.js";
 export type { EvalPrediction } from "./run/evaluation-loop.js";
 export type { StopReason, TrainOutput } from "./run/setup.js";

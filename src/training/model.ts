@@ -1,7 +1,6 @@
 import { GraftError } from "../errors.js";
 import { resolveFiles } from "../hub/index.js";
-import type { ModelConfig, ModelInputs, Network, PreparedInputs, Runner } from "../models/index.js";
-import type { Parameter } from "../nn/index.js";
+import type { ModelConfig, ModelInputs, Network, Parameter, PreparedInputs, Runner } from "../models/index.js";
 import type { TrainedGroup } from "../peft/index.js";
 import { openSafetensors, readTensor } from "../safetensors/read.js";
 import { toFloat32 } from "../tensor-data.js";

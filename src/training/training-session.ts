@@ -2,12 +2,11 @@ import { platform } from "#platform";
 import { GraftError } from "../errors.js";
 import type { BoundProgram, ModelInputs, PreparedInputs } from "../models/index.js";
 import type { OptimizerName, OptimizerSettings } from "../optim/index.js";
-import type { Engine, OptimizerHandle, OptimizerOptions, OptimizerState, QuantizeProgress } from "../runtime/index.js";
+import { type FrozenPrecision, type FrozenPrecisionName, frozenPrecisions } from "../precision/index.js";
+import type { EngineScope, OptimizerHandle, OptimizerOptions, OptimizerState } from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
 import { Turn } from "../turn.js";
 import type { TrainableModel } from "./model.js";
-import { reusePrecision, useInt8 } from "./precision/frozen-precision.js";
-import type { FrozenPrecisionReport } from "./precision/precision-report.js";
 import { isDecayed } from "./run/weight-decay.js";
 
 /** An optimiser with settings of its own; those left out are PyTorch's defaults. */
@@ -22,14 +21,11 @@ export interface TrainingSessionOptions {
   readonly weightDecay?: number;
   /** Decides the dropout masks. Default 42. */
   readonly seed?: number;
-  /** Products with frozen weights; "int8" is decided product by product on the first batch. Default "f32". */
-  readonly frozenPrecision?: "f32" | "int8";
-  /** Decisions of the run that is resumed; they are taken again instead of measured anew. */
-  readonly knownPrecision?: () => Promise<FrozenPrecisionReport | undefined>;
-  /** Told once what came of `frozenPrecision: "int8"`. */
-  readonly onPrecision?: (report: FrozenPrecisionReport) => void | Promise<void>;
-  /** Told about every half second how many frozen matrices are rounded to int8, where that takes a while. */
-  readonly onQuantize?: (progress: QuantizeProgress) => void;
+  /**
+   * Products with frozen weights; int8 is decided product by product on the first batch. `new Int8Precision({ ... })`
+   * tells what was decided and follows earlier decisions. Default "f32".
+   */
+  readonly frozenPrecision?: FrozenPrecisionName | FrozenPrecision;
 }
 
 export interface ForwardBackwardOptions {
@@ -198,16 +194,12 @@ export class TrainingSession {
   /** Before the first program: the model may have been trained otherwise before. */
   private async choosePrecision(batch: PreparedInputs): Promise<void> {
     if (this.program !== undefined) return;
-    const { frozenPrecision = "f32", seed = 42, onPrecision, onQuantize } = this.options;
-    this.model.runner.onQuantize = onQuantize;
-    await this.model.runner.setFrozenPrecision(undefined);
-    if (frozenPrecision === "f32") return;
-    const known = await this.options.knownPrecision?.();
-    if (known) return reusePrecision(this.model, known);
-    await onPrecision?.(await useInt8(this.model, batch, { seed, step: 0, microStep: 0 }));
+    const { frozenPrecision: asked = "f32", seed = 42 } = this.options;
+    const precision = typeof asked === "string" ? frozenPrecisions[asked]() : asked;
+    await precision.prepare(this.model, batch, { seed, step: 0, microStep: 0 });
   }
 
-  private async createOptimizer(engine: Engine): Promise<OptimizerHandle> {
+  private async createOptimizer(engine: EngineScope): Promise<OptimizerHandle> {
     const { weightDecay = 0, optimizer = "adamw" } = this.options;
     const { name, ...settings } = typeof optimizer === "string" ? { name: optimizer } : optimizer;
     const groupOf = new Map(

@@ -3,6 +3,7 @@ import { defineProgram } from "#graft/compile/index";
 import { matMul } from "#graft/graph/index";
 import { Parameter, Trace } from "#graft/nn/index";
 import { platform } from "#graft/platform/node";
+import { int8Products } from "#graft/precision/int8/products";
 import { EngineCore } from "#graft/runtime/core/engine-core";
 import type { QuantizeProgress } from "#graft/runtime/index";
 
@@ -20,8 +21,7 @@ function definition() {
     weight.initialize(1);
     y = matMul(y, trace.parameter(weight), { transposeB: true });
   }
-  const frozenPrecision = { kind: "int8", keepFloat32: new Set<string>() } as const;
-  return defineProgram({ trace, outputs: { y }, purpose: "training", backend: "cpu", frozenPrecision });
+  return defineProgram({ trace, outputs: { y }, purpose: "training", backend: "cpu", frozen: int8Products() });
 }
 
 /** What is told while the program is compiled twice, on a clock that each look at it moves on. */

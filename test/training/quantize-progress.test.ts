@@ -1,29 +1,42 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Progress, Trainer, type TrainerCallback, TrainingArguments } from "graft-peft";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { frozenPrecisions, type Int8PrecisionOptions } from "#graft/precision/index";
 import { collateTiny, type TinyRow, temporaryFolder, tinyPeftModel, tinyTextDataset } from "./tiny.js";
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeAll(async () => {
   folder = await temporaryFolder();
 });
+afterEach(() => vi.restoreAllMocks());
 afterAll(() => folder.remove());
 
 /** Two updates; the engine's word about int8 weights comes between them, as it would within one. */
 async function run(callback: TrainerCallback): Promise<string> {
   const outputDir = join(folder.path, `run-${Math.random()}`);
   const model = await tinyPeftModel(folder.path, { base: "bert_seqcls", adapter: "bert_default", dropout: 0 });
+  let tell: Int8PrecisionOptions["onQuantize"];
+  vi.spyOn(frozenPrecisions, "int8").mockImplementation((options) => {
+    tell = options?.onQuantize;
+    return { report: undefined, prepare: async () => {} };
+  });
   const engineTells: TrainerCallback = {
     onStepEnd: ({ state }) => {
       if (state.globalStep !== 1) return;
-      model.runner.onQuantize?.({ done: 30, total: 72, seconds: 0.6 });
-      model.runner.onQuantize?.({ done: 72, total: 72, seconds: 1.44 });
+      tell?.({ done: 30, total: 72, seconds: 0.6 });
+      tell?.({ done: 72, total: 72, seconds: 1.44 });
     },
   };
   const trainer = new Trainer<TinyRow>({
     model,
-    args: new TrainingArguments({ outputDir, perDeviceTrainBatchSize: 4, maxSteps: 2, saveStrategy: "no" }),
+    args: new TrainingArguments({
+      outputDir,
+      perDeviceTrainBatchSize: 4,
+      maxSteps: 2,
+      saveStrategy: "no",
+      frozenPrecision: "int8",
+    }),
     trainDataset: tinyTextDataset(8),
     dataCollator: collateTiny,
     callbacks: [engineTells, callback],

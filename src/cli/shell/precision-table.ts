@@ -1,5 +1,4 @@
-import { largestError, type ProductDecision } from "../../training/precision/int8-guard.js";
-import type { FrozenPrecisionReport } from "../../training/precision/precision-report.js";
+import { type FrozenPrecisionReport, largestError, type ProductDecision } from "../../precision/index.js";
 import { formatCount, formatShare } from "./format.js";
 import { type Column, renderTable } from "./table.js";
 

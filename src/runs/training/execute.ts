@@ -1,5 +1,6 @@
 import { platform } from "#platform";
-import { type LogEntry, precisionFile, Trainer, type TrainerCallback, type TrainOutput } from "../../training/index.js";
+import { precisionFile } from "../../precision/index.js";
+import { type LogEntry, Trainer, type TrainerCallback, type TrainOutput } from "../../training/index.js";
 import { computeMetricsOf } from "../data/metrics.js";
 import { Companions } from "../models/companions.js";
 import { heard } from "../notices.js";
@@ -80,7 +81,7 @@ export async function executeRun(prepared: PreparedRun, options: ExecuteOptions 
   const tests = testData && (await trainer.predict(testData, signal)).metrics;
   const compared = evaluation ? undefined : testData;
   const int8Scores =
-    (evaluation ?? test) && model.runner.trainsInInt8
+    (evaluation ?? test) && !model.runner.trainsInFloat32
       ? await model.runner.withTrainingPrecision(() =>
           trainer.evaluate(compared, { ...signal, metricKeyPrefix: "int8" }),
         )

@@ -13,7 +13,7 @@ import { requireWritable } from "../writable.js";
 import { doWhatIsDue } from "./due.js";
 import { finish } from "./finish.js";
 import { takeUpPending } from "./pending.js";
-import { RunPrecision } from "./run-precision.js";
+import { runPrecision } from "./run-precision.js";
 import { RunRecord } from "./run-record.js";
 import type { RunParts, RunSetup, TrainOutput } from "./setup.js";
 import { isAborted } from "./setup.js";
@@ -28,13 +28,9 @@ import { makeUpdate, openSession, updateBatches } from "./updates.js";
 export async function trainingLoop<Row>(setup: RunSetup<Row>): Promise<TrainOutput> {
   const { args, control, state, handler } = setup;
   const plan = startState(setup);
-  const precision = new RunPrecision(args, setup);
   const within = new ProgressWithin(setup);
-  const session = openSession(setup, {
-    knownPrecision: async () => precision.report,
-    onPrecision: (report) => precision.decide(report),
-    onQuantize: (progress) => within.tell(quantizeProgress(progress, state.epoch)),
-  });
+  const precision = runPrecision(args, setup, (progress) => within.tell(quantizeProgress(progress, state.epoch)));
+  const session = openSession(setup, precision);
   const record = new RunRecord();
   const run: RunParts<Row> = { setup, plan, session, record, keeper: new CheckpointKeeper(args, state), precision };
   const meter = new ProgressMeter("train", plan.maxSteps, state.globalStep);

@@ -1,32 +1,36 @@
-import type { TrainingArguments } from "../arguments/index.js";
 import {
-  type FrozenPrecisionReport,
+  type FrozenPrecision,
+  frozenPrecisions,
   readPrecisionReport,
   writePrecisionReport,
-} from "../precision/precision-report.js";
+} from "../../precision/index.js";
+import type { QuantizeProgress } from "../../runtime/index.js";
+import type { TrainingArguments } from "../arguments/index.js";
 
-/** What was decided about int8: by the run that this one goes on from, or by this one. */
-export class RunPrecision {
-  report: FrozenPrecisionReport | undefined;
+/** How a run has frozen weights multiplied: what is decided is told, and written into the run's folder. */
+export function runPrecision(
+  { frozenPrecision, outputDir }: TrainingArguments,
+  told: Readonly<Record<"warn" | "inform", (message: string) => void>>,
+  onQuantize: (progress: QuantizeProgress) => void,
+): FrozenPrecision {
+  return frozenPrecisions[frozenPrecision]({
+    onReport: async (report) => {
+      if (report.used === "int8") told.inform(report.reason);
+      else told.warn(report.reason);
+      await writePrecisionReport(outputDir, report);
+    },
+    onQuantize,
+  });
+}
 
-  constructor(
-    private readonly args: TrainingArguments,
-    private readonly told: Readonly<Record<"warn" | "inform", (message: string) => void>>,
-  ) {}
-
-  /** Takes a decision that was just made. */
-  async decide(report: FrozenPrecisionReport): Promise<void> {
-    this.report = report;
-    if (report.used === "int8") this.told.inform(report.reason);
-    else this.told.warn(report.reason);
-    await writePrecisionReport(this.args.outputDir, report);
-  }
-
-  /** Takes the decision that a checkpoint holds. */
-  async takeUp(checkpoint: string): Promise<void> {
-    const { frozenPrecision, outputDir } = this.args;
-    if (frozenPrecision === "f32") return;
-    this.report = await readPrecisionReport(checkpoint);
-    if (this.report) await writePrecisionReport(outputDir, this.report);
-  }
+/** Takes the decision that a checkpoint holds. */
+export async function takeUpPrecision(
+  precision: FrozenPrecision,
+  { frozenPrecision, outputDir }: TrainingArguments,
+  checkpoint: string,
+): Promise<void> {
+  if (frozenPrecision === "f32") return;
+  const report = await readPrecisionReport(checkpoint);
+  precision.report = report;
+  if (report) await writePrecisionReport(outputDir, report);
 }

@@ -1,4 +1,5 @@
 import type { Dataset } from "../../data/index.js";
+import type { FrozenPrecision } from "../../precision/index.js";
 import type { TrainingArguments } from "../arguments/index.js";
 import type { CallbackHandler, TrainerControl } from "../callbacks/index.js";
 import type { ResumePoint, Savable } from "../checkpoints/checkpoint.js";
@@ -8,7 +9,6 @@ import type { TrainableModel } from "../model.js";
 import type { TrainingSession } from "../training-session.js";
 import type { DataCollator } from "./batches.js";
 import type { RunPlan } from "./plan.js";
-import type { RunPrecision } from "./run-precision.js";
 import type { RunRecord } from "./run-record.js";
 
 /** Why a run ended: all updates made, a callback asked for it, or its AbortSignal fired. */
@@ -56,7 +56,7 @@ export interface RunParts<Row = unknown> {
   readonly session: TrainingSession;
   readonly record: RunRecord;
   readonly keeper: CheckpointKeeper;
-  readonly precision: RunPrecision;
+  readonly precision: FrozenPrecision;
 }
 
 export function isAborted({ signal }: Pick<RunSetup<unknown>, "signal">): boolean {

@@ -1,6 +1,7 @@
 import { changedArguments } from "../checkpoints/checkpoint.js";
 import { restoreWeights } from "../model.js";
 import { planRun, type RunPlan, resolvedInterval } from "./plan.js";
+import { takeUpPrecision } from "./run-precision.js";
 import type { RunParts, RunSetup } from "./setup.js";
 
 /**
@@ -36,7 +37,7 @@ export async function takeUp<Row>({ setup, session, keeper, precision, record }:
   await restoreWeights(model, resume.folder);
   await session.loadState(resume.optimizer);
   await keeper.takeUp(resume);
-  await precision.takeUp(resume.folder);
+  await takeUpPrecision(precision, setup.args, resume.folder);
   handler.restore(state.statefulCallbacks);
   record.restore(state.statefulCallbacks.RunRecord, state.globalStep);
 }

@@ -1,28 +1,21 @@
 import type { Batch } from "../../data/index.js";
 import { GraftError } from "../../errors.js";
+import type { FrozenPrecision } from "../../precision/index.js";
 import type { TrainerState } from "../checkpoints/state.js";
 import { resolvedWarmup, schedules } from "../schedules/index.js";
-import {
-  createTrainingSession,
-  type OptimizerChoice,
-  type TrainingSession,
-  type TrainingSessionOptions,
-} from "../training-session.js";
+import { createTrainingSession, type OptimizerChoice, type TrainingSession } from "../training-session.js";
 import { itemsOf } from "./batches.js";
 import type { RunParts, RunSetup } from "./setup.js";
 import type { UpdateResult } from "./update-result.js";
 
-/** Where decisions about int8 come from and go to. */
-export type PrecisionHooks = Pick<TrainingSessionOptions, "knownPrecision" | "onPrecision" | "onQuantize">;
-
 /** The session of a run, with the optimiser that its arguments name. */
-export function openSession<Row>({ model, args }: RunSetup<Row>, precision: PrecisionHooks): TrainingSession {
-  const { weightDecay, seed, frozenPrecision } = args;
+export function openSession<Row>({ model, args }: RunSetup<Row>, frozenPrecision: FrozenPrecision): TrainingSession {
+  const { weightDecay, seed } = args;
   const optimizer: OptimizerChoice =
     args.optim === "sgd"
       ? { name: "sgd" }
       : { name: "adamw", betas: [args.adamBeta1, args.adamBeta2], epsilon: args.adamEpsilon };
-  return createTrainingSession(model, { optimizer, weightDecay, seed, frozenPrecision, ...precision });
+  return createTrainingSession(model, { optimizer, weightDecay, seed, frozenPrecision });
 }
 
 /** The batches of each update. */

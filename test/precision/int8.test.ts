@@ -5,12 +5,15 @@ import {
   type FrozenPrecisionReport,
   GraftError,
   getPeftModel,
+  Int8Precision,
   LoraConfig,
 } from "graft-peft";
 import { describe, expect, it } from "vitest";
+import type { PreparedInputs } from "#graft/models/index";
 import { outlierFeatures } from "#graft/onnx/index";
-import { reusePrecision, useInt8 } from "#graft/training/precision/frozen-precision";
-import { judgeProducts } from "#graft/training/precision/int8-guard";
+import type { PreparedModel } from "#graft/precision/index";
+import { judgeProducts } from "#graft/precision/int8/guard";
+import { probeProducts } from "#graft/precision/int8/probe";
 
 const config = {
   model_type: "bert",
@@ -42,6 +45,15 @@ function model() {
   );
 }
 
+const masks = { seed: 0, step: 0, microStep: 0 };
+
+/** What the first batch decides. */
+async function decided(model: PreparedModel, inputs: PreparedInputs): Promise<FrozenPrecisionReport> {
+  const precision = new Int8Precision();
+  await precision.prepare(model, inputs, masks);
+  return precision.report!;
+}
+
 async function gradientsOf(precision: "f32" | "int8", kept: readonly string[] = []) {
   const peft = model();
   const report: FrozenPrecisionReport = {
@@ -51,8 +63,7 @@ async function gradientsOf(precision: "f32" | "int8", kept: readonly string[] = 
   };
   const session = createTrainingSession(peft, {
     optimizer: "sgd",
-    frozenPrecision: precision,
-    knownPrecision: async () => report,
+    frozenPrecision: precision === "int8" ? new Int8Precision({ report }) : "f32",
   });
   const { loss } = await session.forwardBackward(batch);
   const gradients = await session.gradients();
@@ -87,7 +98,7 @@ describe("frozenPrecision int8", () => {
   it("measures every frozen product on the first batch, in both directions where there is a gradient", async () => {
     const peft = model();
     const prepared = peft.prepareInputs(batch);
-    const probes = await peft.runner.probeFrozenProducts(prepared, { seed: 0, step: 0, microStep: 0 });
+    const probes = await probeProducts(peft.runner, prepared, masks);
     const named = probes.map(({ product }) => product);
     expect(named).toContain("bert.encoder.layer.0.intermediate.dense.weight (forward)");
     expect(named).toContain("bert.encoder.layer.1.attention.self.key.weight (backward)");
@@ -102,7 +113,7 @@ describe("frozenPrecision int8", () => {
 
   it("keeps the products that the guard names in float32: all of them kept, the numbers are float32's", async () => {
     const peft = model();
-    const probes = await peft.runner.probeFrozenProducts(peft.prepareInputs(batch), { seed: 0, step: 0, microStep: 0 });
+    const probes = await probeProducts(peft.runner, peft.prepareInputs(batch), masks);
     await peft.dispose();
     const exact = await gradientsOf("f32");
     const kept = await gradientsOf(
@@ -115,7 +126,7 @@ describe("frozenPrecision int8", () => {
 
   it("keeps the first layer's forward products in float32, and no other products of the layers of this model", async () => {
     const peft = model();
-    const decisions = await judgeProducts(peft, peft.prepareInputs(batch), { seed: 0, step: 0, microStep: 0 });
+    const decisions = await judgeProducts(peft.runner, peft.prepareInputs(batch), masks);
     await peft.dispose();
     const kept = decisions.filter(({ place }) => place === "first layer");
     expect(kept.every(({ product, keptFloat32 }) => keptFloat32 && /layer\.0\..*forward/.test(product))).toBe(true);
@@ -127,7 +138,7 @@ describe("frozenPrecision int8", () => {
   it("keeps heads and poolers in float32, however large", async () => {
     const base = AutoModelForSequenceClassification.fromConfig(config, { numLabels: 70, seed: 3, threads: 1 });
     const peft = getPeftModel(base, new LoraConfig({ r: 4, targetModules: ["query", "value"] }), { seed: 5 });
-    const decisions = await judgeProducts(peft, peft.prepareInputs(batch), { seed: 0, step: 0, microStep: 0 });
+    const decisions = await judgeProducts(peft.runner, peft.prepareInputs(batch), masks);
     await peft.dispose();
     const outside = decisions.filter(({ place }) => place === "outside the layers");
     expect(outside.map(({ product }) => product.split(" ")[0])).toContain("classifier.weight");
@@ -146,8 +157,7 @@ describe("frozenPrecision int8", () => {
       (_, at) => (at % 64 === 0 ? 1e4 : 1) * (((at * 7919) % 13) - 6),
     );
     weight.setData({ dtype: "float32", shape: [64, 64], data });
-    const masks = { seed: 0, step: 0, microStep: 0 };
-    const decisions = await judgeProducts(peft, peft.prepareInputs(batch), masks);
+    const decisions = await judgeProducts(peft.runner, peft.prepareInputs(batch), masks);
     const decision = decisions.find(({ product }) => product === `${weight.name} (backward)`)!;
     expect(decision.error).toBeGreaterThan(0.05);
     expect(decision).toMatchObject({ keptFloat32: true });
@@ -165,7 +175,7 @@ describe("frozenPrecision int8", () => {
       shape: [64, 64],
       data: new Float32Array(64 * 64).fill(1).fill(Number.NaN, 9, 10),
     });
-    const decisions = await judgeProducts(peft, peft.prepareInputs(batch), { seed: 0, step: 0, microStep: 0 });
+    const decisions = await judgeProducts(peft.runner, peft.prepareInputs(batch), masks);
     const decision = decisions.find(({ product }) => product === `${weight.name} (forward)`)!;
     expect(decision.error).toBeNaN();
     expect(decision.keptFloat32).toBe(true);
@@ -176,7 +186,7 @@ describe("frozenPrecision int8", () => {
     const small = { ...config, hidden_size: 32, intermediate_size: 48 };
     const base = AutoModelForSequenceClassification.fromConfig(small, { numLabels: 2, seed: 3, threads: 1 });
     const peft = getPeftModel(base, new LoraConfig({ taskType: "SEQ_CLS", r: 4, targetModules: ["query"] }));
-    const report = await useInt8(peft, peft.prepareInputs(batch), { seed: 0, step: 0, microStep: 0 });
+    const report = await decided(peft, peft.prepareInputs(batch));
     await peft.dispose();
     expect(report.used).toBe("f32");
     expect(report.reason).toMatch(/too small|hardly faster/);
@@ -189,7 +199,7 @@ describe("frozenPrecision int8", () => {
     );
     // Feature 7 becomes forty times as large as the others.
     scale?.setData({ dtype: "float32", shape: [64], data: new Float32Array(64).fill(1).fill(40, 7, 8) });
-    const decisions = await judgeProducts(peft, peft.prepareInputs(batch), { seed: 0, step: 0, microStep: 0 });
+    const decisions = await judgeProducts(peft.runner, peft.prepareInputs(batch), masks);
     await peft.dispose();
     const apart = decisions.filter(({ outliers }) => outliers);
     expect(apart.map(({ product }) => product)).toContain("bert.encoder.layer.1.intermediate.dense.weight (forward)");
@@ -211,21 +221,22 @@ describe("frozenPrecision int8", () => {
   it("evaluates against the float32 base", async () => {
     const peft = model();
     const before = await peft(batch);
-    await reusePrecision(peft, { used: "int8", reason: "", products: [] });
+    const precision = new Int8Precision({ report: { used: "int8", reason: "", products: [] } });
+    await precision.prepare(peft, peft.prepareInputs(batch), masks);
     expect(await peft(batch)).toEqual(before);
     await peft.dispose();
   });
 
   it("is refused where nothing is frozen", async () => {
     const base = AutoModelForSequenceClassification.fromConfig(config, { numLabels: 2, seed: 3 });
-    const attempt = useInt8(base, base.prepareInputs(batch), { seed: 0, step: 0, microStep: 0 });
+    const attempt = decided(base, base.prepareInputs(batch));
     await expect(attempt).rejects.toThrow(GraftError);
     await expect(attempt).rejects.toMatchObject({ code: "unsupported" });
     await base.dispose();
   });
 
   it("reads decisions that a run left behind", async () => {
-    const { readPrecisionReport, writePrecisionReport } = await import("#graft/training/precision/precision-report");
+    const { readPrecisionReport, writePrecisionReport } = await import("#graft/precision/index");
     const { mkdtemp, rm, writeFile } = await import("node:fs/promises");
     const { tmpdir } = await import("node:os");
     const folder = await mkdtemp(join(tmpdir(), "graft-int8-"));

@@ -1,6 +1,6 @@
-import type { Node, Tensor, TensorSource } from "../graph/index.js";
-import type { FrozenProduct, Int8Weights, OutlierFeature, QuantizedWeight, WeightType } from "../onnx/index.js";
-import type { QuantizedData, QuantizedForm } from "../runtime/definition.js";
+import type { Node, Tensor, TensorSource } from "../../graph/index.js";
+import type { FrozenProduct, Int8Weights, OutlierFeature, QuantizedWeight, WeightType } from "../../onnx/index.js";
+import type { QuantizedData, QuantizedForm } from "../../runtime/index.js";
 
 /** Large features of the left operands, by product. */
 export type OutliersByProduct = ReadonlyMap<string, readonly OutlierFeature[]>;
@@ -22,7 +22,7 @@ export class FrozenWeights implements Int8Weights {
 
   /** @param keepFloat32 products (as named in the guard's report) that stay float32 */
   constructor(
-    private readonly keepFloat32: ReadonlySet<string>,
+    private readonly keepFloat32: ReadonlySet<string> = new Set(),
     private readonly outliers: OutliersByProduct = new Map(),
     private readonly dtype: WeightType = "int8",
   ) {}

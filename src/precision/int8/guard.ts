@@ -1,8 +1,8 @@
-import type { PreparedInputs } from "../../models/index.js";
-import type { OutlierFeature, WeightType } from "../../onnx/index.js";
+import type { PreparedInputs, Runner } from "../../models/index.js";
+import type { OutlierFeature } from "../../onnx/index.js";
 import type { MaskKey } from "../../runtime/index.js";
 import { type TensorData, tensorData } from "../../tensor-data.js";
-import type { TrainableModel } from "../model.js";
+import { probeProducts } from "./probe.js";
 
 /** Products with a larger relative error stay float32. Ordinary products are near 1 %. */
 export const largestError = 0.05;
@@ -36,12 +36,8 @@ export interface ProductDecision {
  * Compares each int8 product with its float32 form on the first rows of a batch: a few rows say as much as a whole
  * batch, and a probe needs both kinds of weights beside its activations.
  */
-export async function judgeProducts(
-  model: TrainableModel,
-  batch: PreparedInputs,
-  masks: MaskKey,
-): Promise<ProductDecision[]> {
-  const probes = await model.runner.probeFrozenProducts(firstRows(batch), masks);
+export async function judgeProducts(runner: Runner, batch: PreparedInputs, masks: MaskKey): Promise<ProductDecision[]> {
+  const probes = await probeProducts(runner, firstRows(batch), masks);
   const firstLayer = probes.map(({ product }) => layerOf(product)).find((layer) => layer !== undefined);
   return probes.map(({ product, error, outliers: found }) => {
     const apart = found && found.error <= worthwhile * error ? found : undefined;
@@ -61,17 +57,6 @@ export async function judgeProducts(
 
 /** The path of the layer of a stack that a product belongs to, `encoder.layer.0.`. */
 const layerOf = (product: string): string | undefined => /^.*?\.\d+\./.exec(product)?.[0];
-
-/** Lets the model's training programs follow decisions. */
-export async function applyDecisions(
-  model: TrainableModel,
-  decisions: readonly ProductDecision[],
-  weightType: WeightType,
-): Promise<void> {
-  const kept = decisions.filter(({ keptFloat32 }) => keptFloat32).map(({ product }) => product);
-  const outliers = new Map(decisions.flatMap(({ product, outliers }) => (outliers ? [[product, outliers]] : [])));
-  await model.runner.setFrozenPrecision({ kind: "int8", keepFloat32: new Set(kept), outliers, weightType });
-}
 
 function firstRows({ feeds, rules }: PreparedInputs): PreparedInputs {
   const wanted = Math.ceil(probedTokens / (feeds.input_ids?.shape[1] ?? probedTokens));

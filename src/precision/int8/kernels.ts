@@ -1,20 +1,19 @@
 import { platform } from "#platform";
-import { defineProgram, type FrozenPrecision } from "../../compile/index.js";
+import { defineProgram, type FrozenProducts } from "../../compile/index.js";
 import { matMul, reduceSum } from "../../graph/index.js";
 import { Parameter, Trace } from "../../nn/index.js";
 import type { WeightType } from "../../onnx/index.js";
-import type { Engine, Program } from "../../runtime/index.js";
-
-const int8 = (weightType: WeightType): FrozenPrecision => ({ kind: "int8", keepFloat32: new Set(), weightType });
+import type { EngineScope, Program } from "../../runtime/index.js";
+import { int8Products } from "./products.js";
 
 /**
  * The weights that this CPU multiplies exactly. x86 without VNNI adds neighbouring products of uint8 and int8 in 16 bits
  * and cuts off what does not fit; its products of uint8 and uint8 are exact, and a little slower.
  */
-export async function exactWeightType(engine: Engine): Promise<WeightType> {
+export async function exactWeightType(engine: EngineScope): Promise<WeightType> {
   const [rows, side] = [8, 64];
   // All operands are the largest that there are, so every pair overflows where one can.
-  const program = await product(engine, filled("x", [rows, side]), filled("weight", [side, side]), int8("int8"));
+  const program = await product(engine, filled("x", [rows, side]), filled("weight", [side, side]), int8Products());
   const { sum } = await program.run({});
   await program.dispose();
   const exact = rows * side * side * value ** 2;
@@ -34,7 +33,7 @@ const [rounds, mostRounds] = [9, 36];
  * @param shape [outputs, inputs] of the frozen weight
  */
 export async function int8Speedup(
-  engine: Engine,
+  engine: EngineScope,
   rows: number,
   shape: readonly [number, number],
   weightType: WeightType,
@@ -42,7 +41,7 @@ export async function int8Speedup(
   const [outputs, inputs] = shape;
   const [x, weight] = [filled("x", [rows, inputs]), filled("weight", [outputs, inputs])];
   const exact = await product(engine, x, weight);
-  const rounded = await product(engine, x, weight, int8(weightType));
+  const rounded = await product(engine, x, weight, int8Products({ weightType }));
   const time = async (program: Program): Promise<number> => {
     // The other session's threads go on spinning for a moment after their run, and would share the cores with this one.
     await program.run({});
@@ -70,7 +69,7 @@ function filled(name: string, shape: readonly [number, number]): Parameter {
 }
 
 /** The sum of x W': one number, so that copies of operands and result do not count. */
-function product(engine: Engine, x: Parameter, weight: Parameter, frozenPrecision?: FrozenPrecision): Promise<Program> {
+function product(engine: EngineScope, x: Parameter, weight: Parameter, frozen?: FrozenProducts): Promise<Program> {
   const trace = new Trace("eval", true);
   const y = matMul(trace.parameter(x), trace.parameter(weight), { transposeB: true });
   return engine.compile(
@@ -79,7 +78,7 @@ function product(engine: Engine, x: Parameter, weight: Parameter, frozenPrecisio
       outputs: { sum: reduceSum(y) },
       purpose: "prediction",
       backend: engine.backend,
-      ...(frozenPrecision && { frozenPrecision }),
+      ...(frozen && { frozen }),
     }),
   );
 }

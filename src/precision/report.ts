@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { platform } from "#platform";
-import { checked } from "../../checked.js";
-import { readJsonObject, writeJson } from "../../hub/index.js";
-import type { ProductDecision } from "./int8-guard.js";
+import { checked } from "../checked.js";
+import { readJsonObject, writeJson } from "../hub/index.js";
+import type { ProductDecision } from "./int8/guard.js";
 
 /** What was asked for, what is used, and why. */
 export interface FrozenPrecisionReport {
