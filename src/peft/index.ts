@@ -18,6 +18,9 @@ export { TunerLayer } from "./tuner-layer.js";
 export {
   BitFitConfig,
   IA3Config,
+  LNTuningConfig,
+  LoHaConfig,
+  LoKrConfig,
   LoraConfig,
   PfeifferConfig,
   PromptTuningConfig,

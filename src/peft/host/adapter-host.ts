@@ -120,7 +120,7 @@ export class AdapterHost implements Host {
         residency: "slot",
         owner: this.adapter,
       });
-      copy.name = nameOf(original.name, this.adapter);
+      copy.name = nameOf(key(original), this.adapter);
       copy.slot = `${original.name}#copy`;
       copy.source = original.source;
       copy.storage = original.storage;

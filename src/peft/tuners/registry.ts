@@ -2,13 +2,19 @@ import { GraftError } from "../../errors.js";
 import type { Tuner } from "../tuner.js";
 import { bitFit } from "./bitfit.js";
 import { ia3 } from "./ia3.js";
+import { lnTuning } from "./ln-tuning.js";
 import { lora } from "./lora/index.js";
+import { loha } from "./lycoris/loha.js";
+import { lokr } from "./lycoris/lokr.js";
 import { pfeiffer } from "./pfeiffer.js";
 import { promptTuning } from "./prompt-tuning.js";
 
 export { BitFitConfig } from "./bitfit.js";
 export { IA3Config } from "./ia3.js";
+export { LNTuningConfig } from "./ln-tuning.js";
 export { LoraConfig } from "./lora/config.js";
+export { LoHaConfig } from "./lycoris/loha.js";
+export { LoKrConfig } from "./lycoris/lokr.js";
 export { PfeifferConfig } from "./pfeiffer.js";
 export { PromptTuningConfig } from "./prompt-tuning.js";
 
@@ -30,7 +36,8 @@ export function registerTuner(tuner: Tuner): void {
   registry.set(tuner.type, tuner);
 }
 
-for (const tuner of [lora, ia3, bitFit, pfeiffer, promptTuning]) registerTuner(tuner);
+const builtIn: readonly Tuner[] = [lora, ia3, bitFit, pfeiffer, promptTuning, lnTuning, loha, lokr];
+for (const tuner of builtIn) registerTuner(tuner);
 
 /** All tuning methods, in the order in which they were registered. */
 export function tuners(): readonly Tuner[] {
