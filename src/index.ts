@@ -40,6 +40,7 @@ export {
   registerTuner,
   type SaveOptions,
   type Tuner,
+  VeraConfig,
 } from "./peft/index.js";
 export type { Platform } from "./platform/types.js";
 export type { CounterRng } from "./random.js";

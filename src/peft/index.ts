@@ -26,4 +26,5 @@ export {
   PromptTuningConfig,
   registerTuner,
   tuners,
+  VeraConfig,
 } from "./tuners/registry.js";

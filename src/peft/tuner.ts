@@ -125,6 +125,8 @@ export interface Host {
 
 export interface OwnedOptions extends Omit<ParameterOptions, "owner" | "residency" | "symbolicShape"> {
   readonly isSaved?: boolean;
+  /** Whether it counts as a parameter. Default true, but for settings; PEFT counts no buffers. */
+  readonly isCounted?: boolean;
   /**
    * The shape in graphs, where it has named dimensions: adapters that act together at other positions need other names.
    * @param slot text that tells the positions apart

@@ -8,6 +8,7 @@ import { loha } from "./lycoris/loha.js";
 import { lokr } from "./lycoris/lokr.js";
 import { pfeiffer } from "./pfeiffer.js";
 import { promptTuning } from "./prompt-tuning.js";
+import { vera } from "./vera.js";
 
 export { BitFitConfig } from "./bitfit.js";
 export { IA3Config } from "./ia3.js";
@@ -17,6 +18,7 @@ export { LoHaConfig } from "./lycoris/loha.js";
 export { LoKrConfig } from "./lycoris/lokr.js";
 export { PfeifferConfig } from "./pfeiffer.js";
 export { PromptTuningConfig } from "./prompt-tuning.js";
+export { VeraConfig } from "./vera.js";
 
 const registry = new Map<string, Tuner>();
 
@@ -36,7 +38,7 @@ export function registerTuner(tuner: Tuner): void {
   registry.set(tuner.type, tuner);
 }
 
-const builtIn: readonly Tuner[] = [lora, ia3, bitFit, pfeiffer, promptTuning, lnTuning, loha, lokr];
+const builtIn: readonly Tuner[] = [lora, ia3, bitFit, pfeiffer, promptTuning, lnTuning, loha, lokr, vera];
 for (const tuner of builtIn) registerTuner(tuner);
 
 /** All tuning methods, in the order in which they were registered. */
