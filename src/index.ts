@@ -21,6 +21,8 @@ export {
   type AdapterConfig,
   BitFitConfig,
   exportOnnx,
+  FullConfig,
+  FullTopConfig,
   findBaseModel,
   getPeftModel,
   IA3Config,

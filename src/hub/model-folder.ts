@@ -88,15 +88,20 @@ function pickleRefused(path: string, pickle: string): GraftError {
   );
 }
 
+/** Where the folder holds the other kind. */
+const hintFor: { readonly [K in FolderKind]: string } = {
+  model: "Load the base model that its adapter_config.json names, then the adapter on top of it.",
+  adapter:
+    "Load it as a model; what was fine-tuned whole needs no adapter. Else name the folder that holds adapter_config.json.",
+};
+
 function missingConfig(path: string, kind: FolderKind, files: ModelFolder["files"]): GraftError {
   const other: FolderKind = kind === "model" ? "adapter" : "model";
   const holdsOther = files[configOf[other]] !== undefined;
   return new GraftError(
     "file-not-found",
     `${path} has no ${configOf[kind]}${holdsOther ? `: it is ${other === "adapter" ? "an adapter" : "a model"}, not ${kind === "adapter" ? "an adapter" : "a model"}` : ""}`,
-    holdsOther && kind === "model"
-      ? "Load the base model that its adapter_config.json names, then the adapter on top of it."
-      : `Name the folder that holds ${configOf[kind]}.`,
+    holdsOther ? hintFor[kind] : `Name the folder that holds ${configOf[kind]}.`,
   );
 }
 

@@ -32,5 +32,5 @@ export {
   PreTrainedModel,
 } from "./pretrained-model.js";
 export { BoundProgram, type ProductProbe, Runner } from "./runner.js";
-export { readParameter, readSource, saveNetwork } from "./saving.js";
+export { readParameter, readSource, saveNetwork, saveNetworkWith } from "./saving.js";
 export { traceNetwork } from "./trace-network.js";

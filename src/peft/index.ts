@@ -17,6 +17,8 @@ export type { Host, Injection, TrainedGroup, Tuner } from "./tuner.js";
 export { TunerLayer } from "./tuner-layer.js";
 export {
   BitFitConfig,
+  FullConfig,
+  FullTopConfig,
   IA3Config,
   LNTuningConfig,
   LoHaConfig,

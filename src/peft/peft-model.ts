@@ -19,7 +19,7 @@ import { openSafetensors, type SafetensorsFile } from "../safetensors/read.js";
 import type { AdapterConfig, OnWarning } from "./config/config-class.js";
 import { readAdapterConfig } from "./config/read-config.js";
 import { type CountOptions, countParameters, trainableLine } from "./counts.js";
-import { readAdapterTensors } from "./folder/adapter-tensors.js";
+import { readAdapterTensors, readWholeModel } from "./folder/adapter-tensors.js";
 import { type SaveOptions, saveAdapter } from "./folder/save-adapter.js";
 import { AdaptedNetwork } from "./host/adapted-network.js";
 import { type MergeOptions, mergeActing } from "./host/merging.js";
@@ -237,6 +237,11 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   async loadWeights(folder: string): Promise<void> {
     for (const name of this.adapted.requireNames()) {
       const path = name === DEFAULT_ADAPTER ? folder : platform.join(folder, name);
+      const adapter = this.adapted.get(name);
+      if (adapter.tuner.isWholeModel) {
+        await readWholeModel(path, adapter);
+        continue;
+      }
       const files = await resolveModelFolder(path, "adapter");
       const file = requireFile(files, "adapter_model.safetensors", "the adapter's weights");
       await this.readWeights(name, await openSafetensors(file), console.warn);

@@ -18,6 +18,11 @@ export interface Tuner<C extends AdapterConfig = AdapterConfig> {
   /** One line for people who choose a method. */
   readonly help: string;
   readonly Config: AnyConfigClass;
+  /**
+   * Whether it trains the base's own weights, so that what is saved is a Hugging Face model folder and no adapter's, and
+   * copies of saved modules are the model's own. It is loaded as a model is.
+   */
+  readonly isWholeModel?: boolean;
   /** Where `targetModules` may lead, for methods that have it. */
   readonly targets?: TargetKind;
   /** The config as it suits a network, where it asks for what follows from the network. Told remarks by `onWarning`. */

@@ -1,8 +1,16 @@
 import { platform } from "#platform";
-import { modulePaths, type NameVersion, type PreTrainedModel, readParameter, toV5Name } from "../../models/index.js";
+import {
+  modulePaths,
+  type NameVersion,
+  type PreTrainedModel,
+  readParameter,
+  saveNetworkWith,
+  toV5Name,
+} from "../../models/index.js";
 import { type TensorSource, writeSafetensors } from "../../safetensors/write.js";
 import type { AdapterConfig } from "../config/config-class.js";
 import type { AdaptedNetwork } from "../host/adapted-network.js";
+import type { Adapter } from "../host/adapter.js";
 import type { NamedModule } from "../matching/named-module.js";
 import type { TargetKind, TargetSelection } from "../matching/select.js";
 import { writtenTargets } from "../matching/written-targets.js";
@@ -78,9 +86,15 @@ function writtenConfig(network: AdaptedNetwork, name: string, model: Model, modu
   );
 }
 
+/** The base model with an adapter's copies in their places, as a model's folder. */
+function saveWhole({ copies }: Adapter, { network }: Model, folder: string): Promise<void> {
+  const copyOf = new Map(copies.map(({ original, copy }) => [original, copy]));
+  return saveNetworkWith(network, folder, (parameter) => copyOf.get(parameter) ?? parameter);
+}
+
 /**
  * Writes one adapter's folder: adapter_model.safetensors, adapter_config.json and a model card, each whole or not at
- * all, as PEFT 0.21 lays them out.
+ * all, as PEFT 0.21 lays them out. Of a method that trains the model itself: a model's folder.
  * @throws GraftError `missing-tensor` for a model without weights, `file-access`, `disk-full`
  */
 export async function saveAdapter(
@@ -92,6 +106,7 @@ export async function saveAdapter(
 ): Promise<void> {
   const spell = speller(model, moduleNames);
   const adapter = network.get(name);
+  if (adapter.tuner.isWholeModel) return saveWhole(adapter, model, folder);
   const tensors = new Map<string, TensorSource>();
   for (const [key, parameter] of adapter.saved()) {
     tensors.set(fileKey(adapter, key, spell), await readParameter(parameter));

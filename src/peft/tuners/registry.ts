@@ -1,6 +1,7 @@
 import { GraftError } from "../../errors.js";
 import type { Tuner } from "../tuner.js";
 import { bitFit } from "./bitfit.js";
+import { full, fullTop } from "./full.js";
 import { ia3 } from "./ia3.js";
 import { lnTuning } from "./ln-tuning.js";
 import { lora } from "./lora/index.js";
@@ -11,6 +12,7 @@ import { promptTuning } from "./prompt-tuning.js";
 import { vera } from "./vera.js";
 
 export { BitFitConfig } from "./bitfit.js";
+export { FullConfig, FullTopConfig } from "./full.js";
 export { IA3Config } from "./ia3.js";
 export { LNTuningConfig } from "./ln-tuning.js";
 export { LoraConfig } from "./lora/config.js";
@@ -38,7 +40,19 @@ export function registerTuner(tuner: Tuner): void {
   registry.set(tuner.type, tuner);
 }
 
-const builtIn: readonly Tuner[] = [lora, ia3, bitFit, pfeiffer, promptTuning, lnTuning, loha, lokr, vera];
+const builtIn: readonly Tuner[] = [
+  lora,
+  ia3,
+  bitFit,
+  pfeiffer,
+  promptTuning,
+  lnTuning,
+  loha,
+  lokr,
+  vera,
+  full,
+  fullTop,
+];
 for (const tuner of builtIn) registerTuner(tuner);
 
 /** All tuning methods, in the order in which they were registered. */
