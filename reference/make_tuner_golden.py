@@ -34,7 +34,7 @@ CASES = [
     Case("gpt2_ia3", IA3Config, {"fan_in_fan_out": True}),
     Case("llama_ia3", IA3Config),
     Case("bert_ln", LNTuningConfig, {"target_modules": ["LayerNorm"]}, notes=LN_FORMULA),
-    Case("roberta_ln", LNTuningConfig, {"target_modules": ["output.LayerNorm"]}, notes=LN_FORMULA),
+    Case("roberta_ln", LNTuningConfig, {"target_modules": ["output.LayerNorm"]}, notes=LN_FORMULA, redraw=1),
     Case("vit_ln", LNTuningConfig, HEAD | {"target_modules": ["layernorm_before", "layernorm"]}, notes=LN_FORMULA),
     Case("gpt2_ln", LNTuningConfig, {"target_modules": ["ln_1", "ln_f"]}, notes=LN_FORMULA),
     Case("llama_ln", LNTuningConfig, notes=LN_FORMULA),

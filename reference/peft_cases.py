@@ -62,7 +62,8 @@ class Case:
     """One adapter: its folder ("<family>_<method>"), PEFT config and what is recorded besides the usual.
 
     `notes`, and what `describe` says of the model, go into meta.json. `initial` also writes init.safetensors: the factors and the base weights as PEFT's
-    initialisation left them. `run` makes the updates; `untrained` says what the file holds that is not trained.
+    initialisation left them. `run` makes the updates; `untrained` says what the file holds that is not trained. `redraw` is added to
+    the seed of the adapter's elements where a draw gives one element a gradient near AdamW's epsilon: its step is rounding then.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Case:
     mergeable: bool = True
     untrained: tuple[str, ...] = ()
     describe: Callable[[Adapted], dict] | None = None
+    redraw: int = 0
 
     @property
     def family(self) -> str:
@@ -121,7 +123,7 @@ def adapt(case: Case, models: Path, seed: int) -> tuple[PeftModel, Adapted]:
     base = base_model(case.base, models, seed)
     torch.manual_seed(seed + 7)
     model = get_peft_model(base, case.make(task_type=TASKS[case.family], **case.config)).eval()
-    case.moves(model, noise_for(case.base, seed))
+    case.moves(model, noise_for(case.base, seed + case.redraw))
     trained = trained_parameters(model)
     return model, Adapted(base, model, trained, lambda batch: outputs(case, model, batch))
 

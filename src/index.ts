@@ -110,12 +110,17 @@ export {
   type AutoPeftOptions,
   BitFitConfig,
   exportOnnx,
+  FullConfig,
+  FullTopConfig,
   getPeftModel,
   getPeftModelStateDict,
   HoulsbyConfig,
   IA3Config,
   LinConfig,
+  LNTuningConfig,
   type LoadAdapterOptions,
+  LoHaConfig,
+  LoKrConfig,
   LoraConfig,
   type LoraConfigOptions,
   lora,
@@ -134,6 +139,7 @@ export {
   setPeftModelStateDict,
   type TaskType,
   type Tuner,
+  VeraConfig,
 } from "./peft/index.js";
 export type { Platform } from "./platform/types.js";
 export {

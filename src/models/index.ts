@@ -36,5 +36,5 @@ export {
   PreTrainedModel,
 } from "./pretrained-model.js";
 export { Runner } from "./runner.js";
-export { readParameter, readSource, saveNetwork } from "./saving.js";
+export { readParameter, readSource, saveNetwork, saveNetworkWith } from "./saving.js";
 export { traceNetwork } from "./trace-network.js";

@@ -74,16 +74,51 @@ function refuseAdapters({ guests }: Network): void {
  * @throws GraftError `invalid-argument` for a network with an adapter, `missing-tensor`, `file-access`, `disk-full`
  */
 export async function saveNetwork(network: Network, folder: string): Promise<void> {
-  const parameters = [...network.parameters()];
   refuseAdapters(network);
+  const path = await writeNetwork(network, folder, (parameter) => parameter);
+  const parameters = [...network.parameters()];
+  if (parameters.some(({ source }) => source.kind === "file")) await followFile(parameters, path);
+}
+
+/**
+ * Writes the model that a network is with other elements in the places of some parameters, as `saveNetwork` does.
+ * @param chosen the parameter whose elements stand in one's place
+ * @throws GraftError `invalid-argument` for the folder that the network's own weights lie in, which stay as they are;
+ *   `missing-tensor`, `file-access`, `disk-full`
+ */
+export async function saveNetworkWith(
+  network: Network,
+  folder: string,
+  chosen: (parameter: Parameter) => Parameter,
+): Promise<void> {
+  const path = platform.resolve(outputPath(folder, "model.safetensors"));
+  const own = [...network.parameters()].some(
+    ({ source }) => source.kind === "file" && platform.resolve(source.path) === path,
+  );
+  if (own) {
+    throw new GraftError(
+      "invalid-argument",
+      `the weights from before training lie in ${folder}, and are still read`,
+      "Save the trained model into another folder.",
+    );
+  }
+  await writeNetwork(network, folder, chosen);
+}
+
+/** @returns the path of model.safetensors */
+async function writeNetwork(
+  network: Network,
+  folder: string,
+  chosen: (parameter: Parameter) => Parameter,
+): Promise<string> {
   const tensors = new Map<string, TensorSource>();
-  for (const parameter of parameters) {
+  for (const parameter of network.parameters()) {
     const { name, shape } = parameter;
-    tensors.set(name, { dtype: "float32", shape, load: () => readParameter(parameter) });
+    tensors.set(name, { dtype: "float32", shape, load: () => readParameter(chosen(parameter)) });
   }
   await platform.makeDirectory(folder);
   const path = outputPath(folder, "model.safetensors");
   await writeSafetensors(path, tensors, { format: "pt" });
   await writeJson(outputPath(folder, "config.json"), configToWrite(network.config, network.className), floatKeys);
-  if (parameters.some(({ source }) => source.kind === "file")) await followFile(parameters, path);
+  return path;
 }

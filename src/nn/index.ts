@@ -14,7 +14,8 @@ export {
   zeros,
 } from "./init.js";
 export { LayerNorm } from "./layer-norm.js";
-export { Linear, type LinearLike, type LinearOptions } from "./linear.js";
+export { Linear, type LinearOptions } from "./linear.js";
+export { type LinearLike, MatrixLayer } from "./matrix-layer.js";
 export { Module } from "./module.js";
 export { ModuleList } from "./module-list.js";
 export {

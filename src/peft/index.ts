@@ -33,9 +33,14 @@ export { TunerLayer } from "./tuner-layer.js";
 export {
   AdapterDropConfig,
   BitFitConfig,
+  FullConfig,
+  FullTopConfig,
   HoulsbyConfig,
   IA3Config,
   LinConfig,
+  LNTuningConfig,
+  LoHaConfig,
+  LoKrConfig,
   LoraConfig,
   PfeifferConfig,
   PreEmbedConfig,
@@ -43,4 +48,5 @@ export {
   PromptTuningConfig,
   registerTuner,
   tuners,
+  VeraConfig,
 } from "./tuners/registry.js";

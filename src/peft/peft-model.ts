@@ -19,7 +19,7 @@ import { type TensorData, toFloat32 } from "../tensor-data.js";
 import type { AdapterConfig, OnWarning } from "./config/config-class.js";
 import { type CountOptions, countParameters, trainableLine } from "./counts.js";
 import { AdapterFolder } from "./folder/adapter-folder.js";
-import { matchAdapterTensors, readAdapterTensors } from "./folder/adapter-tensors.js";
+import { matchAdapterTensors, readAdapterTensors, readWholeModel } from "./folder/adapter-tensors.js";
 import { adapterStateDict, type SaveOptions, saveAdapter } from "./folder/save-adapter.js";
 import { AdaptedNetwork } from "./host/adapted-network.js";
 import { type MergeOptions, mergeActing } from "./host/merging.js";
@@ -290,7 +290,9 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   async loadWeights(folder: string): Promise<void> {
     for (const name of this.adapted.requireNames()) {
       const path = name === DEFAULT_ADAPTER ? folder : subfolder(folder, name);
-      await this.readWeights(name, await (await AdapterFolder.open(path)).tensors(), console.warn);
+      const adapter = this.adapted.get(name);
+      if (adapter.tuner.isWholeModel) await readWholeModel(path, adapter);
+      else await this.readWeights(name, await (await AdapterFolder.open(path)).tensors(), console.warn);
     }
   }
 

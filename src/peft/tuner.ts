@@ -18,6 +18,11 @@ export interface Tuner<C extends AdapterConfig = AdapterConfig> {
   /** One line for people who choose a method. */
   readonly help: string;
   readonly Config: AnyConfigClass;
+  /**
+   * Whether it trains the base's own weights, so that what is saved is a Hugging Face model folder and no adapter's, and
+   * copies of saved modules are the model's own. It is loaded as a model is.
+   */
+  readonly isWholeModel?: boolean;
   /** Where `targetModules` may lead, for methods that have it. */
   readonly targets?: TargetKind;
   /** The config as it suits a network, where it asks for what follows from the network. Told remarks by `onWarning`. */
@@ -125,6 +130,8 @@ export interface Host {
 
 export interface OwnedOptions extends Omit<ParameterOptions, "owner" | "residency" | "symbolicShape"> {
   readonly isSaved?: boolean;
+  /** Whether it counts as a parameter. Default true, but for settings; PEFT counts no buffers. */
+  readonly isCounted?: boolean;
   /**
    * The shape in graphs, where it has named dimensions: adapters that act together at other positions need other names.
    * @param slot text that tells the positions apart

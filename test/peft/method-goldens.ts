@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { defineProgram } from "#graft/compile/index";
-import { readParameter, traceNetwork } from "#graft/models/index";
-import type { PeftModel } from "#graft/peft/index";
+import { type PreTrainedModel, readParameter, traceNetwork } from "#graft/models/index";
+import { getPeftModel, PeftConfig, PeftModel } from "#graft/peft/index";
 import type { TensorData } from "#graft/tensor-data";
 import { inputsFor } from "./models.js";
 import { goldenPath } from "./numbers.js";
@@ -28,6 +28,17 @@ export const namesIn = (folder: string): string[] => readdirSync(goldenPath(fold
 
 export const metaOf = (folder: string): AdapterMeta =>
   JSON.parse(readFileSync(goldenPath(`${folder}/meta.json`), "utf8"));
+
+/** Whether a golden has an adapter's file: a model that is fine-tuned whole begins as the base. */
+export const hasAdapterFile = (folder: string): boolean =>
+  existsSync(goldenPath(`${folder}/adapter_model.safetensors`));
+
+/** A golden's adapter on its base, to be trained. */
+export async function loadGoldenAdapter(base: PreTrainedModel, folder: string): Promise<PeftModel> {
+  const path = goldenPath(folder);
+  if (hasAdapterFile(folder)) return PeftModel.fromPretrained(base, path, { isTrainable: true });
+  return getPeftModel(base, (await PeftConfig.fromPretrained(path)).with({ inferenceMode: false }));
+}
 
 type Tensors = ReadonlyMap<string, TensorData>;
 

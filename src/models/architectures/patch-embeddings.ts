@@ -1,5 +1,5 @@
-import { add, matMul, reshape, slice, type Tensor, transpose } from "../../graph/index.js";
-import { Module, Parameter, type Trace, truncatedNormal, zeros } from "../../nn/index.js";
+import { reshape, slice, type Tensor, transpose } from "../../graph/index.js";
+import { MatrixLayer, Module, Parameter, type Trace, truncatedNormal, zeros } from "../../nn/index.js";
 
 export interface PatchConfig {
   readonly hiddenSize: number;
@@ -9,28 +9,20 @@ export interface PatchConfig {
   readonly initializerRange: number;
 }
 
-/** The convolution whose stride is its kernel: one product of all patches with the kernel as a matrix. */
-class PatchProjection extends Module {
+/**
+ * The convolution whose stride is its kernel: one product of all patches with the kernel as a matrix.
+ * Takes patches [batch, count, channels * height * width], and returns [batch, count, hiddenSize].
+ */
+class PatchProjection extends MatrixLayer {
   readonly weight: Parameter;
   readonly bias: Parameter;
 
   constructor({ hiddenSize, numChannels, patchSize, initializerRange }: PatchConfig) {
-    super();
+    super(numChannels * patchSize[0] * patchSize[1], hiddenSize);
     this.weight = this.parameter("weight", new Parameter([hiddenSize, numChannels, ...patchSize]));
     this.weight.initializer = truncatedNormal(initializerRange);
     this.bias = this.parameter("bias", new Parameter([hiddenSize]));
     this.bias.initializer = zeros;
-  }
-
-  /** patches: [batch, count, channels * height * width]; returns [batch, count, hiddenSize]. */
-  forward(trace: Trace, patches: Tensor): Tensor {
-    return this.scoped(() => {
-      const kernel = reshape(trace.parameter(this.weight), [
-        this.weight.shape[0] as number,
-        patches.shape[2] as number,
-      ]);
-      return add(matMul(patches, kernel, { transposeB: true }), trace.parameter(this.bias));
-    });
   }
 }
 

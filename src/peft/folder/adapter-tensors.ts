@@ -1,8 +1,9 @@
 import { GraftError } from "../../errors.js";
+import { resolveFiles } from "../../hub/index.js";
 import { listSome, type Network } from "../../models/index.js";
 import type { Parameter } from "../../nn/index.js";
-import { unreadableTensor } from "../../safetensors/header.js";
-import { readTensor, type SafetensorsFile } from "../../safetensors/read.js";
+import { type SafetensorsEntry, unreadableTensor } from "../../safetensors/header.js";
+import { openSafetensors, readTensor, type SafetensorsFile } from "../../safetensors/read.js";
 import { type TensorData, toFloat32 } from "../../tensor-data.js";
 import type { OnWarning } from "../config/config-class.js";
 import type { Adapter } from "../host/adapter.js";
@@ -110,4 +111,25 @@ export async function readAdapterTensors(
     tensors.set(parameter, { dtype: "float32", shape: parameter.shape, data: toFloat32(await readTensor(entry)) });
   }
   return tensors;
+}
+
+/**
+ * Gives an adapter that trains the model itself the weights of a model folder that it was saved as.
+ * @throws GraftError `adapter-mismatch` naming the tensors that are missing or of another shape, `file-not-found`
+ */
+export async function readWholeModel(folder: string, { copies }: Adapter): Promise<void> {
+  const files = await resolveFiles(folder, "model");
+  const { entries } = await openSafetensors(await files.path("model.safetensors", "the model's weights"));
+  const wrong = copies.filter(({ original: { name, shape } }) => entries.get(name)?.shape.join() !== shape.join());
+  if (wrong.length > 0) {
+    throw new GraftError(
+      "adapter-mismatch",
+      `${folder} does not fit this model; tensors missing or of another shape: ${listSome(wrong.map(({ original }) => original.name))}`,
+      "Name a folder that savePretrained wrote of the same model.",
+    );
+  }
+  for (const { original, copy } of copies) {
+    const data = toFloat32(await readTensor(entries.get(original.name) as SafetensorsEntry));
+    copy.setData({ dtype: "float32", shape: copy.shape, data });
+  }
 }

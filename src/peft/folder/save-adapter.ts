@@ -1,13 +1,13 @@
 import { platform } from "#platform";
 import { outputPath } from "../../hub/index.js";
-import { type NameVersion, type PreTrainedModel, readParameter } from "../../models/index.js";
+import { type NameVersion, type PreTrainedModel, readParameter, saveNetworkWith } from "../../models/index.js";
 import { writeSafetensors } from "../../safetensors/write.js";
 import type { TensorData } from "../../tensor-data.js";
 import type { AdapterConfig } from "../config/config-class.js";
 import type { AdaptedNetwork } from "../host/adapted-network.js";
 import type { Adapter } from "../host/adapter.js";
 import type { NamedModule } from "../matching/named-module.js";
-import type { TargetSelection } from "../matching/select.js";
+import type { TargetKind, TargetSelection } from "../matching/select.js";
 import { writtenTargets } from "../matching/written-targets.js";
 import { fileKey } from "./adapter-tensors.js";
 import { modelCard } from "./model-card.js";
@@ -40,7 +40,23 @@ function writtenSavedModules(modules: readonly NamedModule[], names: readonly st
   });
 }
 
-const hasTargets = (config: AdapterConfig): config is AdapterConfig & TargetSelection => "targetModules" in config;
+type Targeted = AdapterConfig & Pick<TargetSelection, "targetModules"> & Partial<TargetSelection>;
+
+const hasTargets = (config: AdapterConfig): config is Targeted => "targetModules" in config;
+
+/** What a config writes of where its method goes; not every method can leave modules out. */
+function targetsOf(
+  modules: readonly NamedModule[],
+  adapted: readonly string[],
+  config: Targeted,
+  kind: TargetKind,
+  modelType: string,
+): Partial<TargetSelection> {
+  const { targetModules, modulesToSave, taskType, excludeModules = null } = config;
+  const selection = { targetModules, modulesToSave, taskType, excludeModules };
+  const written = writtenTargets(modules, adapted, selection, kind, modelType);
+  return config.excludeModules === undefined ? { targetModules: written.targetModules } : written;
+}
 
 /** The config that describes an adapter to PEFT. */
 function writtenConfig(network: AdaptedNetwork, name: string, model: Model, moduleNames: NameVersion): AdapterConfig {
@@ -53,7 +69,7 @@ function writtenConfig(network: AdaptedNetwork, name: string, model: Model, modu
   const saving = spelled.with({ modulesToSave });
   const targets =
     tuner.targets && hasTargets(saving)
-      ? writtenTargets(modules, injection.targets.map(spell), saving, tuner.targets, modelType)
+      ? targetsOf(modules, injection.targets.map(spell), saving, tuner.targets, modelType)
       : {};
   const autoMapping = {
     base_model_class: model.network.className,
@@ -63,6 +79,12 @@ function writtenConfig(network: AdaptedNetwork, name: string, model: Model, modu
     { ...targets, baseModelNameOrPath: config.baseModelNameOrPath ?? model.nameOrPath, inferenceMode: true },
     config.taskType === null ? autoMapping : null,
   );
+}
+
+/** The base model with an adapter's copies in their places, as a model's folder. */
+function saveWhole({ copies }: Adapter, { network }: Model, folder: string): Promise<void> {
+  const copyOf = new Map(copies.map(({ original, copy }) => [original, copy]));
+  return saveNetworkWith(network, folder, (parameter) => copyOf.get(parameter) ?? parameter);
 }
 
 /**
@@ -84,7 +106,7 @@ export async function adapterStateDict(
 
 /**
  * Writes one adapter's folder: adapter_model.safetensors, adapter_config.json and a model card, each whole or not at
- * all, as PEFT 0.21 lays them out.
+ * all, as PEFT 0.21 lays them out. Of a method that trains the model itself: a model's folder.
  * @throws GraftError `missing-tensor` for a model without weights, `file-access`, `disk-full`
  */
 export async function saveAdapter(
@@ -95,6 +117,7 @@ export async function saveAdapter(
   moduleNames: NameVersion,
 ): Promise<void> {
   const adapter = network.get(name);
+  if (adapter.tuner.isWholeModel) return saveWhole(adapter, model, folder);
   const tensors = await adapterStateDict(adapter, model, moduleNames);
   const config = writtenConfig(network, name, model, moduleNames);
   await platform.makeDirectory(folder);

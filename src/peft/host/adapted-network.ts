@@ -75,7 +75,7 @@ export class AdaptedNetwork {
     const host = new AdapterHost(this.network, adapter, this.namesOf, this.compute);
     const saved = selectSavedModules(host.modules(), adapter.config);
     const parameters = new Set(saved.flatMap((module) => [...module.parameters()]));
-    host.copy([...parameters], { isKept: true, isCounted: true });
+    host.copy([...parameters], { isKept: true, isCounted: adapter.tuner.isWholeModel !== true });
     adapter.injection = adapter.tuner.inject(host, adapter.config);
     checkPersistent(adapter);
     if (seed === null) return;

@@ -69,13 +69,14 @@ export class AdapterHost implements Host {
   }
 
   parameter(key: string, shape: readonly number[], options: OwnedOptions = {}): Parameter {
-    const { isSaved = true, symbolicShape, made, madeFrom = [], ...others } = options;
+    const { isSaved = true, isCounted = true, symbolicShape, made, madeFrom = [], ...others } = options;
     const parameter = new Parameter(shape, { ...others, residency: "slot", owner: this.adapter });
     parameter.name = nameOf(key, this.adapter);
     this.acting.own.set(key, parameter);
     if (symbolicShape) this.acting.shapes.set(parameter, symbolicShape);
     if (made) parameter.source = { kind: "made", make: () => this.make(made, madeFrom) };
     if (!isSaved || parameter.isSetting) this.acting.unsaved.add(key);
+    if (!isCounted || parameter.isSetting) this.acting.uncounted.add(parameter);
     if (parameter.trainable) this.acting.trainedKeys.add(key);
     return parameter;
   }
@@ -120,7 +121,7 @@ export class AdapterHost implements Host {
         residency: "slot",
         owner: this.adapter,
       });
-      copy.name = nameOf(original.name, this.adapter);
+      copy.name = nameOf(key(original), this.adapter);
       copy.slot = `${original.name}#copy`;
       copy.source = original.source;
       copy.storage = original.storage;

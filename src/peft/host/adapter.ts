@@ -30,6 +30,7 @@ export class Adapter implements Guest, Acting {
   readonly shapes = new Map<Parameter, (slot: string) => readonly Dim[]>();
   /** Keys of those that its file does not hold. */
   readonly unsaved = new Set<string>();
+  readonly uncounted = new Set<Parameter>();
   readonly copies: Copy[] = [];
   readonly adjusted: { readonly parameter: Parameter; readonly adjustment: Adjustment }[] = [];
   /** What takes its edits back, in the order in which they were made. */
@@ -75,7 +76,7 @@ export class Adapter implements Guest, Acting {
 
   /** Its own tensors that count as parameters. */
   counted(): Parameter[] {
-    return [...this.own.values()].filter(({ isSetting }) => !isSetting);
+    return [...this.own.values()].filter((parameter) => !this.uncounted.has(parameter));
   }
 
   /** The groups of its trained parameters, those without a group of their own in the last one. */

@@ -5,23 +5,32 @@ import { adapterDrop } from "./bottlenecks/adapter-drop.js";
 import { houlsby } from "./bottlenecks/houlsby.js";
 import { lin } from "./bottlenecks/lin.js";
 import { pfeiffer } from "./bottlenecks/pfeiffer.js";
+import { full, fullTop } from "./full.js";
 import { ia3 } from "./ia3.js";
+import { lnTuning } from "./ln-tuning.js";
 import { lora } from "./lora/index.js";
-
+import { loha } from "./lycoris/loha.js";
+import { lokr } from "./lycoris/lokr.js";
 import { preEmbed } from "./prompts/preembed.js";
 import { preLayer } from "./prompts/prelayer.js";
 import { promptTuning } from "./prompts/prompt-tuning.js";
+import { vera } from "./vera.js";
 
 export { BitFitConfig } from "./bitfit.js";
 export { AdapterDropConfig } from "./bottlenecks/adapter-drop.js";
 export { HoulsbyConfig } from "./bottlenecks/houlsby.js";
 export { LinConfig } from "./bottlenecks/lin.js";
 export { PfeifferConfig } from "./bottlenecks/pfeiffer.js";
+export { FullConfig, FullTopConfig } from "./full.js";
 export { IA3Config } from "./ia3.js";
+export { LNTuningConfig } from "./ln-tuning.js";
 export { LoraConfig } from "./lora/config.js";
+export { LoHaConfig } from "./lycoris/loha.js";
+export { LoKrConfig } from "./lycoris/lokr.js";
 export { PreEmbedConfig } from "./prompts/preembed.js";
 export { PreLayerConfig } from "./prompts/prelayer.js";
 export { PromptTuningConfig } from "./prompts/prompt-tuning.js";
+export { VeraConfig } from "./vera.js";
 
 const registry = new Map<string, Tuner>();
 
@@ -41,8 +50,25 @@ export function registerTuner(tuner: Tuner): void {
   registry.set(tuner.type, tuner);
 }
 
-for (const tuner of [lora, ia3, bitFit, pfeiffer, houlsby, lin, adapterDrop, promptTuning, preEmbed, preLayer])
-  registerTuner(tuner);
+const builtIn: readonly Tuner[] = [
+  lora,
+  full,
+  fullTop,
+  bitFit,
+  ia3,
+  promptTuning,
+  preEmbed,
+  preLayer,
+  houlsby,
+  lin,
+  pfeiffer,
+  adapterDrop,
+  lnTuning,
+  loha,
+  lokr,
+  vera,
+];
+for (const tuner of builtIn) registerTuner(tuner);
 
 /** All tuning methods, in the order in which they were registered. */
 export function tuners(): readonly Tuner[] {

@@ -3,6 +3,7 @@ import { linearTargets } from "../../matching/linear-targets.js";
 import { selectTargets } from "../../matching/select.js";
 import type { Host, Injection, Tuner } from "../../tuner.js";
 import { withoutFanIn } from "../fan-in-fan-out.js";
+import { type TrainedBiases, trainBiases } from "../trained-biases.js";
 import { LoraConfig } from "./config.js";
 import { defaultTargetModules } from "./default-targets.js";
 import { LoraLayer } from "./layer.js";
@@ -11,24 +12,22 @@ import { writtenPatterns } from "./written-patterns.js";
 
 const targets = linearTargets("LoRA goes around linear layers only", defaultTargetModules);
 
-/** The base's biases that a config trains: PEFT's `bias`. */
-function copyBiases(host: Host, { bias }: LoraConfig, layers: readonly LoraLayer[]): void {
-  const wrapped = new Set(layers.flatMap(({ linear }) => (linear.bias ? [linear.bias] : [])));
-  const saved = new Set(host.copied());
-  const all = [...host.network.parameters()].filter(({ name }) => name.endsWith("bias"));
-  const chosen = bias === "all" ? all.filter((one) => !saved.has(one)) : bias === "lora_only" ? [...wrapped] : [];
-  host.copy(chosen, {
-    isPersistent: true,
-    key: (one) => (wrapped.has(one) ? one.name.replace(/\.bias$/, ".base_layer.bias") : one.name),
-  });
-}
+const biases: { readonly [B in LoraConfig["bias"]]: TrainedBiases } = {
+  none: "none",
+  all: "all",
+  lora_only: "adapted",
+};
 
 function inject(host: Host, config: LoraConfig): Injection {
   const picked = selectTargets(host.modules(), config, targets, host.config.modelType);
   const layers = picked.map(({ module, names }) =>
     host.wrap(module, (base) => new LoraLayer(base, host, module as Linear, config.at(names), config)),
   );
-  copyBiases(host, config, layers);
+  trainBiases(
+    host,
+    biases[config.bias],
+    layers.map(({ linear }) => linear),
+  );
   return {
     targets: layers.map(({ path }) => path),
     merge: layers.map((layer) => layer.mergeStep()),

@@ -1,6 +1,6 @@
+import type { AdapterConfig } from "../../config/config-class.js";
 import { patternValue } from "../../matching/patterns.js";
 import type { Injection } from "../../tuner.js";
-import type { LoraConfig } from "./config.js";
 
 /** A name as a regular expression that it alone matches. */
 const literally = (path: string): string => path.replaceAll(".", "\\.");
@@ -16,12 +16,17 @@ function written<T>(
   return Object.fromEntries(values.flatMap(([path, value]) => (value === undefined ? [] : [[literally(path), value]])));
 }
 
+type PatternConfig = AdapterConfig & {
+  readonly rankPattern: Readonly<Record<string, number>>;
+  readonly alphaPattern: Readonly<Record<string, number>>;
+};
+
 /** rankPattern and alphaPattern so that they mean the same modules in the written spelling. */
-export function writtenPatterns(
-  config: LoraConfig,
+export function writtenPatterns<C extends PatternConfig>(
+  config: C,
   { targets }: Injection,
   spell: (path: string) => string,
-): LoraConfig {
+): C {
   return config.with({
     rankPattern: written(config.rankPattern, targets, spell),
     alphaPattern: written(config.alphaPattern, targets, spell),
