@@ -12,6 +12,7 @@ export const modelFileNames = [
   "preprocessor_config.json",
   "adapter_config.json",
   "adapter_model.safetensors",
+  "trained.safetensors",
 ] as const;
 
 export type ModelFileName = (typeof modelFileNames)[number];

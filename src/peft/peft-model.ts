@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
-import { requireFile, resolveModelFolder } from "../hub/model-folder.js";
+import { type ModelFolder, requireFile, resolveModelFolder } from "../hub/model-folder.js";
 import { shown } from "../json.js";
 import {
   Callable,
@@ -15,16 +15,17 @@ import {
   toV4Name,
 } from "../models/index.js";
 import type { Parameter } from "../nn/index.js";
-import { openSafetensors, type SafetensorsFile } from "../safetensors/read.js";
+import { openSafetensors } from "../safetensors/read.js";
 import type { AdapterConfig, OnWarning } from "./config/config-class.js";
 import { readAdapterConfig } from "./config/read-config.js";
 import { type CountOptions, countParameters, trainableLine } from "./counts.js";
 import { readAdapterTensors } from "./folder/adapter-tensors.js";
 import { type SaveOptions, saveAdapter } from "./folder/save-adapter.js";
+import { readTrainedTensors, saveTrainedTensors } from "./folder/trained-tensors.js";
 import { AdaptedNetwork } from "./host/adapted-network.js";
 import { type MergeOptions, mergeActing } from "./host/merging.js";
 import { absentSavedModules } from "./matching/saved-modules.js";
-import type { TrainedGroup } from "./tuner.js";
+import type { Beginning, TrainedGroup } from "./tuner.js";
 import { requireTuner, tuners } from "./tuners/registry.js";
 
 /** The name of an adapter that was given none. */
@@ -36,12 +37,14 @@ export interface PeftOptions {
   readonly adapterName?: string;
   /** Of the adapter's initial values. Default 0. */
   readonly seed?: number;
+  /** Ids of the text that a prompt begins with (`promptTuningInit: "TEXT"`), as the model's tokenizer gives them. */
+  readonly initTokenIds?: readonly number[];
   /** Receives remarks. Default console.warn. */
   readonly onWarning?: OnWarning;
 }
 
 /** Options of `PeftModel.fromPretrained` and `loadAdapter`. */
-export interface LoadAdapterOptions extends Omit<PeftOptions, "seed"> {
+export interface LoadAdapterOptions extends Omit<PeftOptions, "seed" | "initTokenIds"> {
   /** Whether training goes on; false (default): for prediction. */
   readonly isTrainable?: boolean;
 }
@@ -184,16 +187,16 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   addAdapter(
     adapterName: string,
     config: AdapterConfig,
-    { seed = 0, onWarning = console.warn }: PeftOptions = {},
+    { seed = 0, initTokenIds, onWarning = console.warn }: PeftOptions = {},
   ): void {
-    this.attach(adapterName, requireConfig(config), seed, onWarning);
+    this.attach(adapterName, requireConfig(config), { seed, initTokenIds }, onWarning);
     this.activateFirst(adapterName);
   }
 
-  private attach(adapterName: string, config: AdapterConfig, seed: number | null, onWarning: OnWarning): void {
+  private attach(adapterName: string, config: AdapterConfig, beginning: Beginning | null, onWarning: OnWarning): void {
     const tuner = requireTuner(config.peftType, "the config");
     const fitting = tuner.fitted?.(config, this.network, onWarning) ?? config;
-    this.adapted.add(adapterName, tuner, fitting, !config.inferenceMode, seed);
+    this.adapted.add(adapterName, tuner, fitting, !config.inferenceMode, beginning);
   }
 
   private activateFirst(adapterName: string): void {
@@ -210,7 +213,6 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   ): Promise<void> {
     const config = await readAdapterConfig(folder, onWarning);
     const files = await resolveModelFolder(folder, "adapter");
-    const weights = await openSafetensors(requireFile(files, "adapter_model.safetensors", "the adapter's weights"));
     const absent = absentSavedModules(this.adapted.modules(), config);
     if (absent.length > 0) {
       onWarning(`${folder}: modules_to_save names ${absent.join(", ")}, which this model does not have: left out`);
@@ -222,7 +224,7 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     // Shapes alone until the file's header has been compared with them: a config may claim any rank.
     this.attach(adapterName, fitting, null, onWarning);
     try {
-      await this.readWeights(adapterName, weights, onWarning);
+      await this.readWeights(adapterName, files, onWarning);
       this.activateFirst(adapterName);
     } catch (error) {
       this.adapted.remove(adapterName);
@@ -231,23 +233,40 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   }
 
   /**
-   * Gives the adapters that are there the weights of a folder that `savePretrained` wrote: back to a checkpoint.
-   * @throws GraftError `adapter-mismatch`, `file-not-found`, `invalid-safetensors`, `invalid-argument` without adapters
+   * Writes what `savePretrained` writes, and beside it what is trained and not part of that: where an encoder makes a
+   * prompt, PEFT's file holds the prompt alone. Training goes on from such a folder to the bit.
+   * @throws GraftError as `savePretrained`
    */
-  async loadWeights(folder: string): Promise<void> {
+  async saveTrained(folder: string): Promise<void> {
+    await this.savePretrained(folder);
     for (const name of this.adapted.requireNames()) {
-      const path = name === DEFAULT_ADAPTER ? folder : platform.join(folder, name);
-      const files = await resolveModelFolder(path, "adapter");
-      const file = requireFile(files, "adapter_model.safetensors", "the adapter's weights");
-      await this.readWeights(name, await openSafetensors(file), console.warn);
+      await saveTrainedTensors(this.adapted.get(name), this.folderOf(name, folder));
     }
   }
 
-  private async readWeights(adapterName: string, weights: SafetensorsFile, onWarning: OnWarning): Promise<void> {
+  /**
+   * Gives the adapters that are there the weights of a folder that `saveTrained` wrote: back to a checkpoint.
+   * @throws GraftError `adapter-mismatch`, `file-not-found`, `invalid-safetensors`, `invalid-argument` without adapters,
+   *   `unsupported` for a folder that lacks what is trained
+   */
+  async loadTrained(folder: string): Promise<void> {
+    for (const name of this.adapted.requireNames()) {
+      await this.readWeights(name, await resolveModelFolder(this.folderOf(name, folder), "adapter"), console.warn);
+    }
+  }
+
+  private folderOf(adapterName: string, folder: string): string {
+    return adapterName === DEFAULT_ADAPTER ? folder : platform.join(folder, adapterName);
+  }
+
+  private async readWeights(adapterName: string, files: ModelFolder, onWarning: OnWarning): Promise<void> {
+    const adapter = this.adapted.get(adapterName);
+    const file = requireFile(files, "adapter_model.safetensors", "the adapter's weights");
     const toV4 = (name: string): string => toV4Name(this.config.modelType, name);
     const context = { network: this.network, toV4, onWarning };
-    const tensors = await readAdapterTensors(weights, this.adapted.get(adapterName), context);
-    for (const [parameter, data] of tensors) parameter.setData(data);
+    const saved = await readAdapterTensors(await openSafetensors(file), adapter, context);
+    const trained = await readTrainedTensors(files, adapter);
+    for (const [parameter, data] of [...saved, ...trained]) parameter.setData(data);
   }
 
   /**
@@ -294,8 +313,7 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     const names = this.adapted.requireNames();
     await this.runner.syncFromEngine();
     for (const name of selectedAdapters ?? names) {
-      const path = name === DEFAULT_ADAPTER ? folder : platform.join(folder, name);
-      await saveAdapter(this.adapted, name, path, this.baseModel, moduleNames);
+      await saveAdapter(this.adapted, name, this.folderOf(name, folder), this.baseModel, moduleNames);
     }
   }
 

@@ -8,8 +8,10 @@ import { pfeiffer } from "./bottlenecks/pfeiffer.js";
 import { ia3 } from "./ia3.js";
 import { lora } from "./lora/index.js";
 
+import { pTuning } from "./prompts/p-tuning.js";
 import { preEmbed } from "./prompts/preembed.js";
 import { preLayer } from "./prompts/prelayer.js";
+import { prefixTuning } from "./prompts/prefix-tuning.js";
 import { promptTuning } from "./prompts/prompt-tuning.js";
 
 export { BitFitConfig } from "./bitfit.js";
@@ -19,8 +21,10 @@ export { LinConfig } from "./bottlenecks/lin.js";
 export { PfeifferConfig } from "./bottlenecks/pfeiffer.js";
 export { IA3Config } from "./ia3.js";
 export { LoraConfig } from "./lora/config.js";
+export { PromptEncoderConfig } from "./prompts/p-tuning.js";
 export { PreEmbedConfig } from "./prompts/preembed.js";
 export { PreLayerConfig } from "./prompts/prelayer.js";
+export { PrefixTuningConfig } from "./prompts/prefix-tuning.js";
 export { PromptTuningConfig } from "./prompts/prompt-tuning.js";
 
 const registry = new Map<string, Tuner>();
@@ -41,7 +45,20 @@ export function registerTuner(tuner: Tuner): void {
   registry.set(tuner.type, tuner);
 }
 
-for (const tuner of [lora, ia3, bitFit, pfeiffer, houlsby, lin, adapterDrop, promptTuning, preEmbed, preLayer])
+for (const tuner of [
+  lora,
+  ia3,
+  bitFit,
+  pfeiffer,
+  houlsby,
+  lin,
+  adapterDrop,
+  promptTuning,
+  prefixTuning,
+  pTuning,
+  preEmbed,
+  preLayer,
+])
   registerTuner(tuner);
 
 /** All tuning methods, in the order in which they were registered. */
