@@ -70,7 +70,7 @@ function initialIds(
     throw new GraftError(
       "invalid-argument",
       `the prompt begins with the text ${JSON.stringify(config.promptTuningInitText)}, and initTokenIds is [${initTokenIds}]`,
-      `Cut the text with the model's tokenizer and give its ids, each below ${vocabSize}: getPeftModel(model, config, { initTokenIds: tokenizer(text).inputIds }).`,
+      `Cut the text with the model's tokenizer and give its ids, each below ${vocabSize}: getPeftModel(model, config, { initTokenIds: tokenizer.encode(text).inputIds }).`,
     );
   }
   return each((index) => initTokenIds[index % initTokenIds.length] as number);
