@@ -38,7 +38,7 @@ export interface PeftOptions {
   /** Of the adapter's initial values. Default 0. */
   readonly seed?: number;
   /** Ids of the text that a prompt begins with (`promptTuningInit: "TEXT"`), as the model's tokenizer gives them. */
-  readonly initTokenIds?: readonly number[];
+  readonly initTokenIds?: Iterable<number>;
   /** Receives remarks. Default console.warn. */
   readonly onWarning?: OnWarning;
 }

@@ -136,7 +136,7 @@ export interface Beginning {
   /** Of all that is drawn. */
   readonly seed: number;
   /** Ids of the tokens whose vectors it begins with, for methods that ask for them. */
-  readonly initTokenIds?: readonly number[] | undefined;
+  readonly initTokenIds?: Iterable<number> | undefined;
 }
 
 export interface OwnedOptions extends Omit<ParameterOptions, "owner" | "residency" | "symbolicShape"> {

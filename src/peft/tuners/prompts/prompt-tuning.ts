@@ -64,7 +64,7 @@ function initialIds(
     const random = new CounterRng([beginning.seed]);
     return each(() => Math.floor(random.uniform(0, vocabSize)));
   }
-  const { initTokenIds = [] } = beginning;
+  const initTokenIds = [...(beginning.initTokenIds ?? [])];
   const isId = (id: number) => Number.isInteger(id) && id >= 0 && id < vocabSize;
   if (initTokenIds.length === 0 || !initTokenIds.every(isId)) {
     throw new GraftError(
