@@ -29,7 +29,8 @@ from method_golden import (
     write_json,
     write_numbers,
 )
-from peft_cases import BASES, TASKS
+from peft_cases import BASES as FAMILY_BASES
+from peft_cases import TASKS as FAMILY_TASKS
 from plain_methods import Trained, houlsby, layers_of, lin, prelayer, preembed, top_layers
 from quiet import silence_transformers
 from safetensors.torch import load_file
@@ -38,6 +39,8 @@ from torch import nn
 from transformers import PreTrainedModel
 
 FACTOR = 4
+BASES = FAMILY_BASES | {"bert_tokencls": "bert_tokencls", "roberta_tokencls": "roberta_tokencls"}
+TASKS = FAMILY_TASKS | {"bert_tokencls": "TOKEN_CLS", "roberta_tokencls": "TOKEN_CLS"}
 DRAWN = [0, 1, 2, 1, 0]
 
 
@@ -123,14 +126,14 @@ def every_parameter(model: PreTrainedModel) -> Trained:
 PLACES = {"num_prefix_tokens": 3, "num_infix_tokens": 2}
 ENCODERS = ("bert", "roberta", "vit")
 METHODS = {
-    "preembed": Method(partial(preembed, prefix=3, infix=2), PLACES | {"peft_type": "PREEMBED"}, ("bert", "roberta", "gpt2")),
+    "preembed": Method(partial(preembed, prefix=3, infix=2), PLACES | {"peft_type": "PREEMBED"}, ("bert", "roberta", "gpt2", "bert_tokencls", "roberta_tokencls")),
     "preembed_infix": Method(
         partial(preembed, prefix=0, infix=2), {"peft_type": "PREEMBED", "num_prefix_tokens": 0, "num_infix_tokens": 2}, ("bert", "roberta")
     ),
     "preembed_prefix": Method(
-        partial(preembed, prefix=3, infix=0), {"peft_type": "PREEMBED", "num_prefix_tokens": 3, "num_infix_tokens": 0}, ("vit",)
+        partial(preembed, prefix=3, infix=0), {"peft_type": "PREEMBED", "num_prefix_tokens": 3, "num_infix_tokens": 0}, ("vit", "bert_tokencls")
     ),
-    "prelayer": Method(partial(prelayer, prefix=3, infix=2), PLACES | {"peft_type": "PRELAYER"}, ("bert", "roberta", "gpt2")),
+    "prelayer": Method(partial(prelayer, prefix=3, infix=2), PLACES | {"peft_type": "PRELAYER"}, ("bert", "roberta", "gpt2", "bert_tokencls")),
     "prelayer_infix": Method(
         partial(prelayer, prefix=0, infix=2), {"peft_type": "PRELAYER", "num_prefix_tokens": 0, "num_infix_tokens": 2}, ("bert",)
     ),

@@ -3,7 +3,7 @@
     python reference/make_prompt_golden.py --out test/golden/methods-next --models test/golden/models [NAME ...]
 
 Run it from the repository's root; it writes the tokenizer data/tiny-words too. Where an encoder makes
-the prompt, adapter_model.safetensors holds its product alone, as PEFT saves it, and encoder.safetensors what is trained.
+the prompt, adapter_model.safetensors holds its product alone, as PEFT saves it, and trained.safetensors what is trained.
 reference/README.md has the layout.
 """
 

@@ -175,7 +175,7 @@ def write_case(case: Case, out: Path, models: Path, seed: int, script: str) -> N
     besides = check_saved(case, folder, adapted.trained)
     encoder = {key: p for key, p in adapted.trained.items() if "base_model." not in key and key != "prompt_embeddings"}
     if encoder:
-        save_tensors(folder / "encoder.safetensors", encoder)
+        save_tensors(folder / "trained.safetensors", encoder)
     if case.initial:
         save_tensors(folder / "init.safetensors", initial_tensors(model, models, case))
     meta = {

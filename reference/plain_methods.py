@@ -4,6 +4,7 @@ Each function takes the model and gives what it trains, by "<path>.<name>". All 
 positions: the prefix stands before everything (in ViT between class token and patches, after positions), the infix after each
 row's last real token, padding after it; positions count on over both, segments of both are 0, the mask is 1. As in PEFT, a pooler
 reads the first position, which is virtual where there is a prefix, and a decoder's logits and labels (-100) hold all positions.
+A token classifier's logits are those of the text's own tokens alone, and so is its loss.
 """
 
 from collections.abc import Callable
@@ -107,6 +108,11 @@ class Virtual:
         every = torch.cat([virtual.expand(len(hidden), -1, -1), hidden], 1)
         return every.gather(1, self.places[..., None].expand(-1, -1, hidden.shape[-1]))
 
+    def own(self, values: torch.Tensor) -> torch.Tensor:
+        """Of values [rows, length + prefix + infix, n] those of the tokens."""
+        at = self.places.argsort(1)[:, self.count :]
+        return values.gather(1, at[..., None].expand(-1, -1, values.shape[-1]))
+
     def replace(self, virtual: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
         """Hidden states of all places, with these vectors at the virtual ones."""
         vectors = virtual[self.places.clamp(max=self.count - 1)]
@@ -135,14 +141,21 @@ def with_virtual(
     plain = model.forward
     table = model.get_input_embeddings()
     is_decoder = kind(model) in ("gpt2", "llama")
+    is_tagger = type(model).__name__.endswith("ForTokenClassification")
 
     def forward(input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor | None = None, **rest: torch.Tensor):
         virtual = Virtual(attention_mask, prefix, infix)
         each(virtual)
         more: Tensors = {name: virtual.spread(value, 0) for name, value in rest.items()}
+        embedded = virtual.put(first(), table(input_ids))
+        if is_tagger:
+            found = plain(inputs_embeds=embedded, attention_mask=virtual.spread(attention_mask, 1), **more)
+            found.logits = virtual.own(found.logits)
+            if labels is not None:
+                found.loss = nn.functional.cross_entropy(found.logits.flatten(0, 1), labels.flatten())
+            return found
         if labels is not None:
             more["labels"] = virtual.spread(labels, -100) if is_decoder else labels
-        embedded = virtual.put(first(), table(input_ids))
         return plain(inputs_embeds=embedded, attention_mask=virtual.spread(attention_mask, 1), **more)
 
     model.forward = forward

@@ -9,6 +9,7 @@ export const modelFileNames = [
   "preprocessor_config.json",
   "adapter_config.json",
   "adapter_model.safetensors",
+  "trained.safetensors",
   "graft.json",
   "README.md",
   "onnx/model.onnx",

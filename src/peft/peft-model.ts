@@ -1,6 +1,8 @@
 import { Callable } from "../callable.js";
 import { GraftError } from "../errors.js";
+
 import { subfolder } from "../hub/index.js";
+
 import { shown } from "../json.js";
 import {
   type ForwardOptions,
@@ -14,20 +16,27 @@ import {
   type Runner,
 } from "../models/index.js";
 import type { Parameter } from "../nn/index.js";
-import type { SafetensorsFile } from "../safetensors/read.js";
+
 import { type TensorData, toFloat32 } from "../tensor-data.js";
+
 import type { AdapterConfig, OnWarning } from "./config/config-class.js";
 import { type CountOptions, countParameters, trainableLine } from "./counts.js";
+
 import { AdapterFolder } from "./folder/adapter-folder.js";
 import { matchAdapterTensors, readAdapterTensors, readWholeModel } from "./folder/adapter-tensors.js";
 import { adapterStateDict, type SaveOptions, saveAdapter } from "./folder/save-adapter.js";
+
+import { readTrainedTensors, saveTrainedTensors } from "./folder/trained-tensors.js";
+
 import { AdaptedNetwork } from "./host/adapted-network.js";
 import { type MergeOptions, mergeActing } from "./host/merging.js";
 import { BASE } from "./host/mixed-batch.js";
 import { ROW_INPUT } from "./host/row-banks.js";
 import { absentSavedModules } from "./matching/saved-modules.js";
+
 import type { PeftStateDict, StateDictOptions } from "./state-dict.js";
-import type { TrainedGroup } from "./tuner.js";
+import type { Beginning, TrainedGroup } from "./tuner.js";
+
 import { requireTuner, tuners } from "./tuners/registry.js";
 
 /** The name of an adapter that was given none. */
@@ -45,12 +54,14 @@ export interface PeftOptions {
   readonly adapterName?: string;
   /** Of the adapter's initial values. Default 0. */
   readonly seed?: number;
+  /** Ids of the text that a prompt begins with (`promptTuningInit: "TEXT"`), as the model's tokenizer gives them. */
+  readonly initTokenIds?: Iterable<number>;
   /** Receives remarks. Default console.warn. */
   readonly onWarning?: OnWarning;
 }
 
 /** Options of `PeftModel.fromPretrained` and `loadAdapter`. */
-export interface LoadAdapterOptions extends Omit<PeftOptions, "seed"> {
+export interface LoadAdapterOptions extends Omit<PeftOptions, "seed" | "initTokenIds"> {
   /** Whether training goes on; false (default): for prediction. */
   readonly isTrainable?: boolean;
 }
@@ -234,16 +245,16 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   addAdapter(
     adapterName: string,
     config: AdapterConfig,
-    { seed = 0, onWarning = console.warn }: PeftOptions = {},
+    { seed = 0, initTokenIds, onWarning = console.warn }: PeftOptions = {},
   ): void {
-    this.attach(adapterName, requireConfig(config), seed, onWarning);
+    this.attach(adapterName, requireConfig(config), { seed, initTokenIds }, onWarning);
     this.activateFirst(adapterName);
   }
 
-  private attach(adapterName: string, config: AdapterConfig, seed: number | null, onWarning: OnWarning): void {
+  private attach(adapterName: string, config: AdapterConfig, beginning: Beginning | null, onWarning: OnWarning): void {
     const tuner = requireTuner(config.peftType, "the config");
     const fitting = tuner.fitted?.(config, this.network, onWarning) ?? config;
-    this.adapted.add(adapterName, tuner, fitting, !config.inferenceMode, seed);
+    this.adapted.add(adapterName, tuner, fitting, !config.inferenceMode, beginning);
   }
 
   private activateFirst(adapterName: string): void {
@@ -260,7 +271,6 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   ): Promise<void> {
     const opened = typeof folder === "string" ? await AdapterFolder.open(folder) : folder;
     const config = opened.config(onWarning);
-    const weights = await opened.tensors();
     const absent = absentSavedModules(this.adapted.modules(), config);
     if (absent.length > 0) {
       onWarning(
@@ -274,7 +284,7 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     // Shapes alone until the file's header has been compared with them: a config may claim any rank.
     this.attach(adapterName, fitting, null, onWarning);
     try {
-      await this.readWeights(adapterName, weights, onWarning);
+      await this.readWeights(adapterName, opened, onWarning);
       this.activateFirst(adapterName);
     } catch (error) {
       this.adapted.remove(adapterName);
@@ -283,17 +293,34 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   }
 
   /**
-   * Gives the adapters that are there the weights of a folder that `savePretrained` wrote: back to a checkpoint.
-   * @throws GraftError `adapter-mismatch`, `file-not-found`, `invalid-safetensors`, `invalid-argument` without adapters
+   * Writes what `savePretrained` writes, and beside it what is trained and not part of that: where an encoder makes a
+   * prompt, PEFT's file holds the prompt alone. Training goes on from such a folder to the bit.
+   * @throws GraftError as `savePretrained`
+   */
+  async saveTrained(folder: string): Promise<void> {
+    await this.savePretrained(folder);
+    for (const name of this.adapted.requireNames()) {
+      await saveTrainedTensors(this.adapted.get(name), this.folderOf(name, folder));
+    }
+  }
+
+  /**
+   * Gives the adapters that are there the weights of a folder that `saveTrained` wrote: back to a checkpoint.
+   * @throws GraftError `adapter-mismatch`, `file-not-found`, `invalid-safetensors`, `invalid-argument` without adapters,
+   *   `unsupported` for a folder that lacks what is trained
    * @internal
    */
-  async loadWeights(folder: string): Promise<void> {
+  async loadTrained(folder: string): Promise<void> {
     for (const name of this.adapted.requireNames()) {
-      const path = name === DEFAULT_ADAPTER ? folder : subfolder(folder, name);
+      const path = this.folderOf(name, folder);
       const adapter = this.adapted.get(name);
       if (adapter.tuner.isWholeModel) await readWholeModel(path, adapter);
-      else await this.readWeights(name, await (await AdapterFolder.open(path)).tensors(), console.warn);
+      else await this.readWeights(name, await AdapterFolder.open(path), console.warn);
     }
+  }
+
+  private folderOf(adapterName: string, folder: string): string {
+    return adapterName === DEFAULT_ADAPTER ? folder : subfolder(folder, adapterName);
   }
 
   /** As `getPeftModelStateDict`, which is its public name. @internal */
@@ -314,9 +341,11 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     }
   }
 
-  private async readWeights(adapterName: string, weights: SafetensorsFile, onWarning: OnWarning): Promise<void> {
-    const tensors = await readAdapterTensors(weights, this.adapted.get(adapterName), this.network, onWarning);
-    for (const [parameter, data] of tensors) parameter.setData(data);
+  private async readWeights(adapterName: string, opened: AdapterFolder, onWarning: OnWarning): Promise<void> {
+    const adapter = this.adapted.get(adapterName);
+    const saved = await readAdapterTensors(await opened.tensors(), adapter, this.network, onWarning);
+    const trained = await readTrainedTensors(opened, adapter);
+    for (const [parameter, data] of [...saved, ...trained]) parameter.setData(data);
   }
 
   /**
@@ -363,8 +392,7 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     const names = this.adapted.requireNames();
     await this.runner.syncFromEngine();
     for (const name of selectedAdapters ?? names) {
-      const path = name === DEFAULT_ADAPTER ? folder : subfolder(folder, name);
-      await saveAdapter(this.adapted, name, path, this.baseModel, moduleNames);
+      await saveAdapter(this.adapted, name, this.folderOf(name, folder), this.baseModel, moduleNames);
     }
   }
 

@@ -116,6 +116,14 @@ export interface Host {
    * @param options what it begins with, whether it is trained (default true), and saved (default true)
    */
   parameter(key: string, shape: readonly number[], options?: OwnedOptions): Parameter;
+  /**
+   * A tensor of the adapter's file that is computed from trained ones whenever the file is written; those it is made from are
+   * not in the file (`isSaved: false`).
+   * @param write its graph
+   */
+  product(key: string, shape: readonly number[], write: (trace: Trace) => Tensor): void;
+  /** How a fresh adapter begins; null for one whose elements are loaded. */
+  readonly beginning: Beginning | null;
   /** Puts a wrapper around a module; later ones stand around earlier ones. */
   wrap<W extends Wrapper>(module: Module, make: (base: Module) => W): W;
   /** Changes what flows by at a site while the adapter acts. */
@@ -126,6 +134,14 @@ export interface Host {
   copied(): readonly Parameter[];
   /** Changes the elements that a base parameter has while the adapter is there (PiSSA's residual). */
   adjust(parameter: Parameter, elements: () => Promise<TensorData<"float32">>): void;
+}
+
+/** How a fresh adapter begins. */
+export interface Beginning {
+  /** Of all that is drawn. */
+  readonly seed: number;
+  /** Ids of the tokens whose vectors it begins with, for methods that ask for them. */
+  readonly initTokenIds?: Iterable<number> | undefined;
 }
 
 export interface OwnedOptions extends Omit<ParameterOptions, "owner" | "residency" | "symbolicShape"> {

@@ -17,8 +17,10 @@ export interface TrainableModel {
   /** Trained parameters that an optimiser treats differently; without it, all are treated alike. */
   trainedGroups?(): readonly TrainedGroup[];
   savePretrained(folder: string): Promise<void>;
-  /** Takes back weights that `savePretrained` wrote. Without it, the trainable ones are read from model.safetensors. @internal */
-  loadWeights?(folder: string): Promise<void>;
+  /** Writes all that is trained, where `savePretrained` leaves some of it out. */
+  saveTrained?(folder: string): Promise<void>;
+  /** Takes back what `saveTrained` wrote. Without it, the trainable weights are read from model.safetensors. */
+  loadTrained?(folder: string): Promise<void>;
 }
 
 /** The parameters that an optimiser would change. */
@@ -27,11 +29,11 @@ export function trainableParameters(model: TrainableModel): Parameter[] {
 }
 
 /**
- * Gives a model the trained weights of a folder that its `savePretrained` wrote.
+ * Gives a model the trained weights of a folder that a checkpoint wrote.
  * @throws GraftError `file-not-found`, `missing-tensor`, `adapter-mismatch`, `shape-mismatch`, `invalid-safetensors`
  */
 export async function restoreWeights(model: TrainableModel, folder: string): Promise<void> {
-  if (model.loadWeights) return model.loadWeights(folder);
+  if (model.loadTrained) return model.loadTrained(folder);
   const files = await resolveFiles(folder, "model");
   const path = await files.path("model.safetensors", "the model's weights");
   const { entries } = await openSafetensors(path);

@@ -5,6 +5,7 @@ import { parseAdapterConfig } from "#graft/peft/config/read-config";
 import { LoraConfig, tuners } from "#graft/peft/index";
 
 const golden = new URL("../golden/peft/", import.meta.url);
+const methods = new URL("../golden/methods/", import.meta.url);
 const assets = new URL("../../../shared/assets/adapters/", import.meta.url);
 const silent = () => {};
 const isBuilt = (type: unknown): boolean => tuners().some((tuner) => tuner.type === type);
@@ -31,6 +32,16 @@ describe("adapter_config.json", () => {
       const written = JSON.stringify(config.toJson(), null, 2);
       // Python writes 0.0 where JavaScript writes 0; nothing else may differ.
       expect(written).toBe(text.trim().replaceAll("0.0,", "0,"));
+    });
+  }
+
+  for (const name of readdirSync(methods).filter((one) => rawConfig(methods, one).peft_version !== null)) {
+    test(`${name}: every key is read and written as it was`, () => {
+      const raw = rawConfig(methods, name);
+      const config = parseAdapterConfig(raw, name, (message) => expect.unreachable(message));
+      // PEFT lists the heads of a prompt's model twice.
+      const modules = raw.modules_to_save && [...new Set(raw.modules_to_save as string[])];
+      expect(config.toJson()).toEqual({ ...raw, modules_to_save: modules });
     });
   }
 

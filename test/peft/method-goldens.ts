@@ -20,6 +20,8 @@ export interface AdapterMeta {
   readonly gradientIsRounding?: readonly string[];
   /** Of the updates: the least tolerance that a comparison in float32 needs. */
   readonly updatesDifferenceFromFloat64?: number;
+  /** Tensors of the file that trained ones make. */
+  readonly savedNotTrained?: readonly string[];
   /** How many of the first layers go without their bottleneck in each of the five updates. */
   readonly skippedLayers?: readonly number[];
 }

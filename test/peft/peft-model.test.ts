@@ -415,7 +415,7 @@ describe("a folder that is read", () => {
 test("without adapters there is nothing to save or to load", async () => {
   const model = getPeftModel(await bert(), config());
   await model.mergeAndUnload();
-  for (const attempt of [() => model.savePretrained("/nowhere"), () => model.loadWeights("/nowhere")]) {
+  for (const attempt of [() => model.savePretrained("/nowhere"), () => model.loadTrained("/nowhere")]) {
     const { code, hint } = await refusal(attempt);
     expect(code).toBe("invalid-argument");
     expect(hint).toContain("mergeAndUnload");

@@ -8,6 +8,9 @@ import { parseAdapterConfig } from "../config/read-config.js";
 
 const CONFIG = "adapter_config.json";
 
+/** What an adapter trains and adapter_model.safetensors does not hold. */
+export const TRAINED = "trained.safetensors";
+
 const isAbsolute = (path: string): boolean => /^([/\\]|[a-z]:[/\\]|[a-z]+:\/\/)/i.test(path);
 
 /** An adapter in PEFT's format as it lies in its files: opened once, and never changed. What it means on a network is decided there. */
@@ -40,6 +43,12 @@ export class AdapterFolder {
   /** Its tensors, none of which is read yet. @throws GraftError `file-not-found`, `lfs-pointer`, `invalid-safetensors` */
   async tensors(): Promise<SafetensorsFile> {
     return openSafetensors(await this.files.path("adapter_model.safetensors", "the adapter's weights"));
+  }
+
+  /** What is trained beside them; null where the folder holds none. @throws GraftError `lfs-pointer`, `invalid-safetensors` */
+  async trained(): Promise<SafetensorsFile | null> {
+    if (!(await this.files.has(TRAINED))) return null;
+    return openSafetensors(await this.files.path(TRAINED, "what was trained"));
   }
 
   /** Classes of the head that it brings; undefined where it brings none. @throws GraftError as `tensors` */

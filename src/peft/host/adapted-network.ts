@@ -4,7 +4,7 @@ import type { Adjustment, Parameter } from "../../nn/index.js";
 import type { AdapterConfig } from "../config/config-class.js";
 import type { NamedModule } from "../matching/named-module.js";
 import { selectSavedModules } from "../matching/saved-modules.js";
-import type { Tuner } from "../tuner.js";
+import type { Beginning, Tuner } from "../tuner.js";
 import { Adapter } from "./adapter.js";
 import { AdapterHost, type Compute, namedModules } from "./adapter-host.js";
 import { checkExclusive, checkPersistent } from "./exclusive.js";
@@ -50,17 +50,17 @@ export class AdaptedNetwork {
 
   /**
    * Adds an adapter, which does not act yet. What is refused leaves the network as it was.
-   * @param seed of the initial elements: the same seed gives the same adapter; null: shapes only, elements are loaded
+   * @param beginning of its elements: the same seed gives the same adapter; null: shapes only, elements are loaded
    * @throws GraftError `invalid-argument` (name, seed), `target-modules-not-found`, `invalid-config`, `unsupported`
    */
-  add(name: string, tuner: Tuner, config: AdapterConfig, isTrainable: boolean, seed: number | null): void {
+  add(name: string, tuner: Tuner, config: AdapterConfig, isTrainable: boolean, beginning: Beginning | null): void {
     this.requireEnabled();
     this.checkName(name);
     this.dropMixed();
     const adapter = new Adapter(name, tuner, config, isTrainable);
     if (this.adapters.size === 0) this.freeze();
     try {
-      this.inject(adapter, seed);
+      this.inject(adapter, beginning);
     } catch (error) {
       adapter.undo();
       if (this.adapters.size === 0) this.thaw();
@@ -71,16 +71,16 @@ export class AdaptedNetwork {
     adapter.act(null);
   }
 
-  private inject(adapter: Adapter, seed: number | null): void {
-    const host = new AdapterHost(this.network, adapter, this.namesOf, this.compute);
+  private inject(adapter: Adapter, beginning: Beginning | null): void {
+    const host = new AdapterHost(this.network, adapter, this.namesOf, this.compute, beginning);
     const saved = selectSavedModules(host.modules(), adapter.config);
     const parameters = new Set(saved.flatMap((module) => [...module.parameters()]));
     host.copy([...parameters], { isKept: true, isCounted: adapter.tuner.isWholeModel !== true });
     adapter.injection = adapter.tuner.inject(host, adapter.config);
     checkPersistent(adapter);
-    if (seed === null) return;
+    if (beginning === null) return;
     for (const [key, parameter] of adapter.own) {
-      if (parameter.source.kind === "shape") parameter.initialize(seed, key);
+      if (parameter.source.kind === "shape") parameter.initialize(beginning.seed, key);
     }
   }
 

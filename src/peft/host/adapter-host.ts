@@ -12,7 +12,7 @@ import {
 } from "../../nn/index.js";
 import type { TensorData } from "../../tensor-data.js";
 import type { NamedModule } from "../matching/named-module.js";
-import type { CopyOptions, Host, OwnedOptions } from "../tuner.js";
+import type { Beginning, CopyOptions, Host, OwnedOptions } from "../tuner.js";
 import type { Adapter } from "./adapter.js";
 
 /** `a.b.weight` of the adapter "french" as `a.b.french.weight`, as PEFT calls it in memory. */
@@ -54,6 +54,7 @@ export class AdapterHost implements Host {
     readonly acting: Adapter,
     private readonly namesOf: (path: string) => readonly string[],
     private readonly compute: Compute,
+    readonly beginning: Beginning | null,
   ) {}
 
   get adapter(): string {
@@ -79,6 +80,12 @@ export class AdapterHost implements Host {
     if (!isCounted || parameter.isSetting) this.acting.uncounted.add(parameter);
     if (parameter.trainable) this.acting.trainedKeys.add(key);
     return parameter;
+  }
+
+  product(key: string, shape: readonly number[], write: (trace: Trace) => Tensor): void {
+    const parameter = new Parameter(shape, { trainable: false, owner: this.adapter });
+    parameter.name = nameOf(key, this.adapter);
+    this.acting.products.set(key, { parameter, make: () => this.make(write, [...this.acting.own.values()]) });
   }
 
   private async make(write: (trace: Trace) => Tensor, from: readonly Parameter[]): Promise<TensorData<"float32">> {

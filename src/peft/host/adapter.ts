@@ -1,6 +1,7 @@
 import type { Dim } from "../../graph/index.js";
 import type { Guest } from "../../models/index.js";
 import type { Adjustment, Parameter } from "../../nn/index.js";
+import type { TensorData } from "../../tensor-data.js";
 import type { AdapterConfig } from "../config/config-class.js";
 import type { Acting, Injection, TrainedGroup, Tuner } from "../tuner.js";
 
@@ -31,6 +32,8 @@ export class Adapter implements Guest, Acting {
   /** Keys of those that its file does not hold. */
   readonly unsaved = new Set<string>();
   readonly uncounted = new Set<Parameter>();
+  /** Tensors of its file that are computed when it is written, by key. */
+  readonly products = new Map<string, { readonly parameter: Parameter; make(): Promise<TensorData<"float32">> }>();
   readonly copies: Copy[] = [];
   readonly adjusted: { readonly parameter: Parameter; readonly adjustment: Adjustment }[] = [];
   /** What takes its edits back, in the order in which they were made. */
@@ -57,11 +60,20 @@ export class Adapter implements Guest, Acting {
     return [...this.ownTrained, ...this.copies.map(({ copy }) => copy)];
   }
 
-  /** The tensors of its file, by key behind the prefix. */
+  /** The tensors of its file, by key behind the prefix; products are to be made anew. */
   saved(): ReadonlyMap<string, Parameter> {
     const given = this.injection.saved?.();
     const own = given ?? new Map([...this.own].filter(([key]) => !this.unsaved.has(key)));
-    return new Map([...own, ...this.copies.map(({ key, copy }) => [key, copy] as const)]);
+    const products = [...this.products].map(([key, { parameter, make }]) => {
+      parameter.source = { kind: "made", make };
+      return [key, parameter] as const;
+    });
+    return new Map([...own, ...products, ...this.copies.map(({ key, copy }) => [key, copy] as const)]);
+  }
+
+  /** What it trains and its file does not hold, by key. */
+  trainedBeside(): ReadonlyMap<string, Parameter> {
+    return new Map([...this.own].filter(([key]) => this.unsaved.has(key) && this.trainedKeys.has(key)));
   }
 
   /** Its own tensors and its copies. */

@@ -132,7 +132,7 @@ class Banks extends AdapterHost implements MixHost {
     compute: Compute,
     private readonly adapters: readonly Adapter[],
   ) {
-    super(network, guest, namesOf, compute);
+    super(network, guest, namesOf, compute, null);
   }
 
   bank(key: string, symbolicShape: readonly Dim[]): Parameter {

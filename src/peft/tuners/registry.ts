@@ -11,7 +11,9 @@ import { lnTuning } from "./ln-tuning.js";
 import { lora } from "./lora/index.js";
 import { loha } from "./lycoris/loha.js";
 import { lokr } from "./lycoris/lokr.js";
+import { pTuning } from "./prompts/p-tuning.js";
 import { preEmbed } from "./prompts/preembed.js";
+import { prefixTuning } from "./prompts/prefix-tuning.js";
 import { preLayer } from "./prompts/prelayer.js";
 import { promptTuning } from "./prompts/prompt-tuning.js";
 import { vera } from "./vera.js";
@@ -27,7 +29,9 @@ export { LNTuningConfig } from "./ln-tuning.js";
 export { LoraConfig } from "./lora/config.js";
 export { LoHaConfig } from "./lycoris/loha.js";
 export { LoKrConfig } from "./lycoris/lokr.js";
+export { PromptEncoderConfig } from "./prompts/p-tuning.js";
 export { PreEmbedConfig } from "./prompts/preembed.js";
+export { PrefixTuningConfig } from "./prompts/prefix-tuning.js";
 export { PreLayerConfig } from "./prompts/prelayer.js";
 export { PromptTuningConfig } from "./prompts/prompt-tuning.js";
 export { VeraConfig } from "./vera.js";
@@ -57,6 +61,8 @@ const builtIn: readonly Tuner[] = [
   bitFit,
   ia3,
   promptTuning,
+  prefixTuning,
+  pTuning,
   preEmbed,
   preLayer,
   houlsby,

@@ -17,6 +17,8 @@ const ARGUMENTS = "training_args.json";
 /** Something whose files belong beside a model's: a `Tokenizer`, an `ImageProcessor`, or one's own. */
 export interface Savable {
   savePretrained(folder: string): Promise<void>;
+  /** Also what training needs to go on and `savePretrained` leaves out, where there is such. */
+  saveTrained?(folder: string): Promise<void>;
 }
 
 /** What a checkpoint folder is written from. */
@@ -39,7 +41,7 @@ export function checkpointPath(outputDir: string, step: number): string {
 export async function writeCheckpoint(path: string, contents: CheckpointContents): Promise<void> {
   const { saved, optimizer, precision, state, args } = contents;
   await platform.writeFolderAtomic(path, async (folder) => {
-    for (const one of saved) await one.savePretrained(folder);
+    for (const one of saved) await (one.saveTrained?.(folder) ?? one.savePretrained(folder));
     if (optimizer) {
       const metadata = { optimizer: optimizer.optimizer, step: String(optimizer.step) };
       await writeSafetensors(platform.join(folder, OPTIMIZER), new Map(Object.entries(optimizer.tensors)), metadata);

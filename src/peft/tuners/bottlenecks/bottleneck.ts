@@ -56,8 +56,8 @@ export function bottleneck(
     );
   }
   const size = hiddenSize / reductionFactor;
-  const down = ownLinear(host, `${name}_down`, hiddenSize, size, normal(0.02));
-  const up = ownLinear(host, `${name}_up`, size, hiddenSize, normal(0.02));
+  const down = ownLinear(host, `${name}_down`, hiddenSize, size, { weight: normal(0.02) });
+  const up = ownLinear(host, `${name}_up`, size, hiddenSize, { weight: normal(0.02) });
   const act = activations[nonLinearity];
   return (trace, x) => up(trace, act(down(trace, x)));
 }

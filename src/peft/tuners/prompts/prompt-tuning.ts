@@ -1,33 +1,30 @@
 import * as z from "zod";
 import { GraftError } from "../../../errors.js";
-import type { Network } from "../../../models/index.js";
-import { normal, prependTokens } from "../../../nn/index.js";
+import { gather, initializer, type Tensor } from "../../../graph/index.js";
+import { Embedding, normal, prependTokens, type Trace } from "../../../nn/index.js";
 import { option } from "../../../options/option-table.js";
+import { CounterRng } from "../../../random.js";
 import { configClass } from "../../config/config-class.js";
-import type { Host, Injection, Tuner } from "../../tuner.js";
-
-const count = z.int().positive().nullable();
-const followsFromModel = (what: string) => ({ help: what, expected: "null or a whole number from 1" });
+import type { Beginning, Host, Injection, Tuner } from "../../tuner.js";
+import { notMergeable } from "./places.js";
+import { fittedPrompt, promptFileKey, promptOptions, virtualTokensOf } from "./prompt.js";
 
 const promptTuningOptions = {
-  /** How many vectors stand before the tokens. */
-  numVirtualTokens: option("integer", count, null, {
-    help: "How many vectors stand before the tokens",
-    expected: "a whole number from 1",
+  ...promptOptions,
+  /** How the vectors begin: N(0, 1) (default), vectors of tokens drawn from the vocabulary, or those of a text. */
+  promptTuningInit: option("choice", z.enum(["RANDOM", "SAMPLE_VOCAB", "TEXT"]), "RANDOM", {
+    help: "How the vectors begin",
   }),
-  /** How the vectors begin. Default "RANDOM": N(0, 1). */
-  promptTuningInit: option("choice", z.enum(["RANDOM"]), "RANDOM", { help: "How the vectors begin" }),
-  /** Width of the vectors. Default null: the model's. */
-  tokenDim: option("integer", count, null, followsFromModel("Width of the vectors. Default: the model's")),
-  /** Parts of the model that read prompts. Default null: 1. */
-  numTransformerSubmodules: option("integer", z.literal(1).nullable(), null, {
-    help: "Parts of the model that read prompts",
-    expected: "null or 1",
+  /** The text for "TEXT". Default null. */
+  promptTuningInitText: option("text", z.string().nullable(), null, {
+    help: "The text whose vectors the prompt begins with",
+    expected: "null or a text",
   }),
-  /** Default null: the model's. */
-  numAttentionHeads: option("integer", count, null, followsFromModel("Heads of the model. Default: the model's")),
-  /** Default null: the model's. */
-  numLayers: option("integer", count, null, followsFromModel("Layers of the model. Default: the model's")),
+  /** The folder of the tokenizer that cuts the text; needed for "TEXT". Default null. */
+  tokenizerNameOrPath: option("text", z.string().nullable(), null, {
+    help: "The folder of the tokenizer that cuts that text",
+    expected: "null or a folder",
+  }),
 };
 
 /**
@@ -38,53 +35,81 @@ const promptTuningOptions = {
 export class PromptTuningConfig extends configClass({
   peftType: "PROMPT_TUNING",
   options: promptTuningOptions,
-  unbuilt: {
-    prompt_tuning_init_text: { unset: null },
-    tokenizer_name_or_path: { unset: null },
-    tokenizer_kwargs: { unset: null },
+  unbuilt: { tokenizer_kwargs: { unset: null } },
+  check({ promptTuningInit, promptTuningInitText, tokenizerNameOrPath }, where) {
+    if (promptTuningInit !== "TEXT") return;
+    const given = { promptTuningInitText, tokenizerNameOrPath };
+    for (const [name, value] of Object.entries(given)) {
+      if (value) continue;
+      throw new GraftError(
+        "invalid-config",
+        `${where}: promptTuningInit is "TEXT", and ${name} is ${JSON.stringify(value)}`,
+        "Give both promptTuningInitText and tokenizerNameOrPath.",
+        { option: name },
+      );
+    }
   },
 }) {}
 
-/** What PEFT takes from the model's config. */
-function fitted(config: PromptTuningConfig, network: Network): PromptTuningConfig {
-  const { hiddenSize } = network.config;
-  return config.with({
-    tokenDim: config.tokenDim ?? hiddenSize,
-    numTransformerSubmodules: 1,
-    numLayers: config.numLayers ?? network.layers.length,
-    numAttentionHeads: config.numAttentionHeads ?? network.config.numAttentionHeads,
-  });
+/** The ids of the tokens that a fresh prompt begins with; null where it begins at random. */
+function initialIds(
+  config: PromptTuningConfig,
+  count: number,
+  vocabSize: number,
+  beginning: Beginning,
+): number[] | null {
+  const each = <T>(make: (index: number) => T): T[] => Array.from({ length: count }, (_, index) => make(index));
+  if (config.promptTuningInit === "RANDOM") return null;
+  if (config.promptTuningInit === "SAMPLE_VOCAB") {
+    const random = new CounterRng([beginning.seed]);
+    return each(() => Math.floor(random.uniform(0, vocabSize)));
+  }
+  const initTokenIds = [...(beginning.initTokenIds ?? [])];
+  const isId = (id: number) => Number.isInteger(id) && id >= 0 && id < vocabSize;
+  if (initTokenIds.length === 0 || !initTokenIds.every(isId)) {
+    throw new GraftError(
+      "invalid-argument",
+      `the prompt begins with the text ${JSON.stringify(config.promptTuningInitText)}, and initTokenIds is [${initTokenIds}]`,
+      `Cut the text with the model's tokenizer and give its ids, each below ${vocabSize}: getPeftModel(model, config, { initTokenIds: tokenizer.encode(text).inputIds }).`,
+    );
+  }
+  return each((index) => initTokenIds[index % initTokenIds.length] as number);
 }
 
-function inject(host: Host, { numVirtualTokens, tokenDim }: PromptTuningConfig): Injection {
-  const { hiddenSize, modelType } = host.config;
-  if (numVirtualTokens === null) {
-    throw new GraftError("invalid-config", "numVirtualTokens is not given", "Say how many vectors, e.g. 20.", {
-      option: "numVirtualTokens",
-    });
-  }
-  if (tokenDim !== hiddenSize) {
-    throw new GraftError(
-      "invalid-config",
-      `tokenDim is ${tokenDim}, the model's vectors have ${hiddenSize} numbers`,
-      "Leave tokenDim out.",
-      { option: "tokenDim" },
-    );
-  }
-  if (!host.network.readsTokens) {
-    throw new GraftError(
-      "unsupported",
-      `prompt tuning puts vectors before the tokens of a text, and ${modelType} reads none`,
-      "Use a method that changes layers.",
-    );
-  }
-  const prompt = host.parameter("prompt_embeddings", [numVirtualTokens, hiddenSize], { initializer: normal(1) });
+/** The table of the vectors of tokens. */
+function wordEmbeddings({ network, config }: Host): Embedding {
+  const tables = [...network.modules()].filter((module) => module instanceof Embedding);
+  const { vocabSize } = config as typeof config & { vocabSize?: number };
+  const table = tables.find(({ numEmbeddings }) => numEmbeddings === vocabSize);
+  if (table) return table;
+  throw new GraftError(
+    "unsupported",
+    `${network.className} has no table of word vectors to begin with`,
+    'Begin at random: promptTuningInit: "RANDOM".',
+  );
+}
+
+/** @returns the vectors of the tokens with those ids, as they are in the base */
+function vectorsOf(host: Host, ids: readonly number[]): (trace: Trace) => Tensor {
+  const { weight } = wordEmbeddings(host);
+  const data = { dtype: "int32", shape: [ids.length], data: Int32Array.from(ids) } as const;
+  return (trace) => gather(trace.original(weight), initializer("prompt token ids", data, { kind: "memory", data }));
+}
+
+function inject(host: Host, config: PromptTuningConfig): Injection {
+  const count = virtualTokensOf(host, config);
+  const ids =
+    host.beginning && config.promptTuningInit !== "RANDOM"
+      ? initialIds(config, count, wordEmbeddings(host).numEmbeddings, host.beginning)
+      : null;
+  const begins = ids ? { made: vectorsOf(host, ids) } : { initializer: normal(1) };
+  const prompt = host.parameter("prompt_embeddings", [count, host.config.hiddenSize], begins);
   host.at(host.network.embeddingSites, "embeddings", {
-    signature: `prompt:${numVirtualTokens}`,
-    addedPositions: numVirtualTokens,
+    signature: `prompt:${count}`,
+    addedPositions: count,
     transform: (trace, embedded) => prependTokens(embedded, trace.parameter(prompt)),
   });
-  return { targets: [], merge: { refused: "its vectors are no part of any weight" } };
+  return { targets: [], merge: notMergeable };
 }
 
 /** Learnt vectors before the embedded tokens (Lester et al. 2021). */
@@ -93,8 +118,7 @@ export const promptTuning: Tuner<PromptTuningConfig> = {
   name: "prompt-tuning",
   help: "Learnt vectors before the embedded tokens (Lester et al. 2021)",
   Config: PromptTuningConfig,
-  fitted,
+  fitted: (config, network) => config.with(fittedPrompt(config, network)),
   inject,
-  // PEFT leaves the base unwrapped here, and so out of the names.
-  fileKey: (key) => (key === "prompt_embeddings" ? key : `base_model.${key}`),
+  fileKey: promptFileKey,
 };
