@@ -1,3 +1,4 @@
+import { classNames } from "../class-names.js";
 import { GraftError } from "../errors.js";
 
 /** The names of a classifier's outputs, both ways, as config.json holds them. */
@@ -44,12 +45,10 @@ function namesOf(id2label: Readonly<Record<number, string>> | readonly string[],
 }
 
 function namesFromIds(label2id: Readonly<Record<string, number>>, what: string): string[] {
-  const byId: Record<number, string> = {};
-  for (const [label, id] of Object.entries(label2id)) {
-    if (byId[id] !== undefined) throw invalid(what, `label2id gives the id ${id} to ${byId[id]} and to ${label}`);
-    byId[id] = label;
-  }
-  return namesOf(byId, what);
+  checkCount(Object.keys(label2id).length, `${what}: label2id is empty or too long`);
+  const found = classNames(label2id);
+  if ("names" in found) return found.names;
+  throw invalid(what, found.fault);
 }
 
 /** Both maps for a list of names. Where two classes have one name, label2id leads to the later one, as in transformers. */

@@ -3,7 +3,7 @@ import { GraftError } from "../errors.js";
 import { outputPath, writeJson } from "../hub/index.js";
 import type { Parameter } from "../nn/index.js";
 import { openSafetensors } from "../safetensors/read.js";
-import { type TensorSource, writeSafetensors } from "../safetensors/write.js";
+import { type WritableTensor, writeSafetensors } from "../safetensors/write.js";
 import { arrayFromBytes, type TensorData, tensorData, toFloat32 } from "../tensor-data.js";
 import { configToWrite, floatKeys } from "./config.js";
 import { fileSource, requireUnchanged } from "./file-source.js";
@@ -111,7 +111,7 @@ async function writeNetwork(
   folder: string,
   chosen: (parameter: Parameter) => Parameter,
 ): Promise<string> {
-  const tensors = new Map<string, TensorSource>();
+  const tensors = new Map<string, WritableTensor>();
   for (const parameter of network.parameters()) {
     const { name, shape } = parameter;
     tensors.set(name, { dtype: "float32", shape, load: () => readParameter(chosen(parameter)) });

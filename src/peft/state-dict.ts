@@ -14,7 +14,9 @@ export interface StateDictOptions {
 
 /** What has adapters: a `PeftModel`. */
 interface WithAdapters {
+  /** @internal */
   stateDict(options: StateDictOptions): Promise<PeftStateDict>;
+  /** @internal */
   loadStateDict(stateDict: Readonly<Record<string, TensorData>>, adapterName: string): Promise<void>;
 }
 

@@ -11,9 +11,9 @@ export interface LazyTensor {
   load(): Promise<TensorData>;
 }
 
-export type TensorSource = TensorData | LazyTensor;
+export type WritableTensor = TensorData | LazyTensor;
 
-const byteLengthOf = ({ dtype, shape }: TensorSource) => elementCount(shape) * bytesPerElement(dtype);
+const byteLengthOf = ({ dtype, shape }: WritableTensor) => elementCount(shape) * bytesPerElement(dtype);
 
 /** Order of the UTF-8 bytes, which is the order of code points. */
 function compareNames(left: string, right: string): number {
@@ -36,7 +36,7 @@ function checkText(text: string): void {
   }
 }
 
-function layOut(tensors: ReadonlyMap<string, TensorSource>): [string, TensorSource][] {
+function layOut(tensors: ReadonlyMap<string, WritableTensor>): [string, WritableTensor][] {
   for (const [name, tensor] of tensors) {
     checkText(name);
     if (name === METADATA_KEY) {
@@ -56,7 +56,7 @@ function layOut(tensors: ReadonlyMap<string, TensorSource>): [string, TensorSour
   );
 }
 
-function encodeHeader(ordered: [string, TensorSource][], metadata: Readonly<Record<string, string>>): Uint8Array {
+function encodeHeader(ordered: [string, WritableTensor][], metadata: Readonly<Record<string, string>>): Uint8Array {
   const fields: string[] = [];
   const keys = Object.keys(metadata);
   if (keys.length > 0) {
@@ -78,7 +78,7 @@ function encodeHeader(ordered: [string, TensorSource][], metadata: Readonly<Reco
   return padded;
 }
 
-async function* pieces(header: Uint8Array, ordered: [string, TensorSource][]): AsyncGenerator<Uint8Array> {
+async function* pieces(header: Uint8Array, ordered: [string, WritableTensor][]): AsyncGenerator<Uint8Array> {
   yield header;
   for (const [name, source] of ordered) {
     const tensor = "load" in source ? await source.load() : source;
@@ -101,7 +101,7 @@ async function* pieces(header: Uint8Array, ordered: [string, TensorSource][]): A
  */
 export async function writeSafetensors(
   path: string,
-  tensors: ReadonlyMap<string, TensorSource>,
+  tensors: ReadonlyMap<string, WritableTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const ordered = layOut(tensors);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openSafetensors, readAllTensors } from "#graft/safetensors/read";
-import { type TensorSource, writeSafetensors } from "#graft/safetensors/write";
+import { type WritableTensor, writeSafetensors } from "#graft/safetensors/write";
 import { type TensorData, tensorData } from "#graft/tensor-data";
 
 let folder: string;
@@ -13,7 +13,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 const ramp = tensorData("float32", [2, 2], new Float32Array([1, 2, 3, 4]));
-const write = (tensors: Record<string, TensorSource>, metadata?: Record<string, string>) =>
+const write = (tensors: Record<string, WritableTensor>, metadata?: Record<string, string>) =>
   writeSafetensors(join(folder, "w.safetensors"), new Map(Object.entries(tensors)), metadata);
 
 test("a lazily made tensor is written like a ready one", async () => {
@@ -30,7 +30,7 @@ test("a view into a larger buffer writes its own elements only", async () => {
   expect(tensors.get("view")?.data).toEqual(new Float32Array([1, 2]));
 });
 
-const refused: [string, Record<string, TensorSource>, Record<string, string>, string][] = [
+const refused: [string, Record<string, WritableTensor>, Record<string, string>, string][] = [
   ["the reserved name", { __metadata__: ramp }, {}, "invalid-argument"],
   ["half a surrogate pair in a name", { "\ud800": ramp }, {}, "invalid-argument"],
   ["half a surrogate pair in the metadata", { a: ramp }, { note: "\udc00" }, "invalid-argument"],

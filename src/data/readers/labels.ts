@@ -1,3 +1,4 @@
+import { classNames } from "../../class-names.js";
 import { GraftError } from "../../errors.js";
 
 /** Class name to id. */
@@ -11,26 +12,9 @@ export interface RawLabel {
 
 /** Class names by id. @throws GraftError `invalid-label` unless ids are 0 .. n-1, each once. */
 export function labelNames(label2id: Label2Id): string[] {
-  const names: string[] = [];
-  for (const [name, id] of Object.entries(label2id)) {
-    if (!Number.isInteger(id) || id < 0 || names[id] !== undefined) {
-      throw new GraftError(
-        "invalid-label",
-        `label2id gives "${name}" the id ${id}, which is ${names[id] === undefined ? "not a class number" : `also "${names[id]}"'s`}`,
-        "Number the classes 0, 1, 2, ... with each id once.",
-      );
-    }
-    names[id] = name;
-  }
-  const missing = Array.from(names).indexOf(undefined as never);
-  if (missing >= 0) {
-    throw new GraftError(
-      "invalid-label",
-      `label2id has no class with id ${missing}`,
-      "Number the classes 0, 1, 2, ...",
-    );
-  }
-  return names;
+  const found = classNames(label2id);
+  if ("names" in found) return found.names;
+  throw new GraftError("invalid-label", found.fault, "Number the classes 0, 1, 2, ... with each id once.");
 }
 
 /** Names in code-point order get the ids 0, 1, 2, ... */

@@ -67,10 +67,10 @@ export interface TensorProto {
   dtype: DType;
   dims: number[];
   rawData?: Uint8Array;
-  external?: ExternalData;
+  external?: ExternalReference;
 }
 
-export interface ExternalData {
+export interface ExternalReference {
   /** Path relative to the folder of the model (or to the runtime's external folder). */
   location: string;
   /** Bytes. */

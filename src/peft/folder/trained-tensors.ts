@@ -3,7 +3,7 @@ import { outputPath } from "../../hub/index.js";
 import { listSome, readParameter } from "../../models/index.js";
 import type { Parameter } from "../../nn/index.js";
 import { readTensor } from "../../safetensors/read.js";
-import { type TensorSource, writeSafetensors } from "../../safetensors/write.js";
+import { type WritableTensor, writeSafetensors } from "../../safetensors/write.js";
 import { type TensorData, toFloat32 } from "../../tensor-data.js";
 import type { Adapter } from "../host/adapter.js";
 import { type AdapterFolder, TRAINED } from "./adapter-folder.js";
@@ -16,7 +16,7 @@ import { type AdapterFolder, TRAINED } from "./adapter-folder.js";
 export async function saveTrainedTensors(adapter: Adapter, folder: string): Promise<void> {
   const trained = adapter.trainedBeside();
   if (trained.size === 0) return;
-  const tensors = new Map<string, TensorSource>();
+  const tensors = new Map<string, WritableTensor>();
   for (const [key, parameter] of trained) tensors.set(key, await readParameter(parameter));
   await writeSafetensors(outputPath(folder, TRAINED), tensors, { format: "pt" });
 }
