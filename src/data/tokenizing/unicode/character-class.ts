@@ -1,30 +1,58 @@
-/** A set of Unicode code points, tested by binary search over its ranges. */
-export class CharacterClass {
-  private readonly firsts: Uint32Array;
-  private readonly lasts: Uint32Array;
+/** Ranges of code points [first, last, first, last, ...], sorted and apart from each other. */
+export type CodePointRanges = readonly number[];
 
-  /** @param encoded base-36 pairs as in unicode-tables.ts: gap since the end of the last range, then length - 1. */
-  constructor(encoded: string) {
-    const numbers = encoded.split(" ").map((digits) => Number.parseInt(digits, 36));
-    this.firsts = new Uint32Array(numbers.length / 2);
-    this.lasts = new Uint32Array(numbers.length / 2);
-    let last = 0;
-    for (let i = 0; i < this.firsts.length; i++) {
-      const first = last + numbers[2 * i]!;
-      last = first + numbers[2 * i + 1]!;
-      this.firsts[i] = first;
-      this.lasts[i] = last;
+/** Reads base-36 pairs as in tables.ts: gap since the end of the last range, then length - 1. */
+export function decodeRanges(encoded: string): number[] {
+  const ranges: number[] = [];
+  let last = 0;
+  const numbers = encoded.split(" ").map((digits) => Number.parseInt(digits, 36));
+  for (let i = 0; i + 1 < numbers.length; i += 2) {
+    const first = last + numbers[i]!;
+    last = first + numbers[i + 1]!;
+    ranges.push(first, last);
+  }
+  return ranges;
+}
+
+/** Reads base-36 triples (gap, length - 1, place of the name) into ranges by name. */
+export function decodePartition({ names, ranges }: { names: string; ranges: string }): Map<string, number[]> {
+  const keys = names.split(" ");
+  const parts = new Map(keys.map((name) => [name, [] as number[]]));
+  const numbers = ranges.split(" ").map((digits) => Number.parseInt(digits, 36));
+  let last = 0;
+  for (let i = 0; i + 2 < numbers.length; i += 3) {
+    const first = last + numbers[i]!;
+    last = first + numbers[i + 1]!;
+    parts.get(keys[numbers[i + 2]!]!)!.push(first, last);
+  }
+  return parts;
+}
+
+/** A set of Unicode code points: a bitmap for the first 64k, binary search above. */
+export class CharacterClass {
+  private readonly low = new Uint8Array(0x2000);
+  private readonly high: CodePointRanges;
+
+  constructor(ranges: CodePointRanges) {
+    const high: number[] = [];
+    for (let i = 0; i < ranges.length; i += 2) {
+      const first = ranges[i]!;
+      const last = ranges[i + 1]!;
+      for (let c = first; c <= Math.min(last, 0xffff); c++) this.low[c >> 3]! |= 1 << (c & 7);
+      if (last > 0xffff) high.push(Math.max(first, 0x10000), last);
     }
+    this.high = high;
   }
 
   has(codePoint: number): boolean {
-    let low = 0;
-    let high = this.firsts.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.lasts[middle]! < codePoint) low = middle + 1;
-      else high = middle;
+    if (codePoint < 0x10000) return (this.low[codePoint >> 3]! & (1 << (codePoint & 7))) !== 0;
+    let from = 0;
+    let to = this.high.length / 2;
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      if (this.high[2 * middle + 1]! < codePoint) from = middle + 1;
+      else to = middle;
     }
-    return low < this.firsts.length && this.firsts[low]! <= codePoint;
+    return 2 * from < this.high.length && this.high[2 * from]! <= codePoint;
   }
 }
