@@ -65,7 +65,7 @@ export class AddedVocabulary {
       this.byContent.set(token.content, id);
       if (token.special) this.specials.add(token.content);
       this.tokens.set(id, token);
-      if (token.normalized && this.normalizer) this.patterns.set(id, this.normalizer(token.content));
+      if (token.normalized && this.normalizer) this.patterns.set(id, this.normalizer.apply(token.content));
     }
     this.finders = undefined;
   }

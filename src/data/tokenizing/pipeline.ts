@@ -97,7 +97,7 @@ export class Pipeline {
 
   private normalized(piece: Piece): Piece {
     if (!this.normalizer) return piece;
-    const origin = this.needsOrigin && piece.origin > 0 ? this.normalizer(piece.text.slice(0, piece.origin)).length : 0;
-    return { text: this.normalizer(piece.text), origin };
+    const origin = this.needsOrigin && piece.origin > 0 ? this.normalizer.origin(piece.text, piece.origin) : 0;
+    return { text: this.normalizer.apply(piece.text), origin };
   }
 }

@@ -1,10 +1,14 @@
 import { decodeRanges } from "../unicode/character-class.js";
 import { generalCategories } from "../unicode/classes.js";
 import { scriptSets, unicodeSets } from "../unicode/tables.js";
-import { complement, difference, union } from "./code-points.js";
+import { complement, difference, intersection, union } from "./code-points.js";
 
 const byCategory = (...names: readonly string[]) => union(...names.map((name) => generalCategories().get(name)!));
-const word = () => difference(decodeRanges(unicodeSets.word), decodeRanges(unicodeSets.wordUnlikeOniguruma));
+const wordSet = (unlike: readonly number[]) => difference(decodeRanges(unicodeSets.word), unlike);
+/** \w by itself, which also takes ², ½ and the like. */
+const word = () => wordSet(decodeRanges(unicodeSets.wordUnlikeOniguruma));
+/** \w in brackets, which does not. */
+const wordInClass = () => wordSet(intersection(decodeRanges(unicodeSets.wordUnlikeOniguruma), [0x100, 0x10ffff]));
 
 const longNames: { readonly [name: string]: string } = {
   letter: "L",
@@ -22,7 +26,7 @@ const longNames: { readonly [name: string]: string } = {
 
 const bracketNames: { readonly [name: string]: () => number[] } = {
   digit: () => byCategory("Nd"),
-  word,
+  word: wordInClass,
   space: () => decodeRanges(unicodeSets.whiteSpace),
   xdigit: () => [0x30, 0x39, 0x41, 0x46, 0x61, 0x66],
   ascii: () => [0, 0x7f],
@@ -45,10 +49,13 @@ export function propertyRanges(name: string): number[] | undefined {
   return found.length > 0 ? byCategory(...found) : undefined;
 }
 
-/** The characters of \d, \s, \w and \h. */
+/** The characters of \d, \s, \w and \h by themselves. */
 export const escapeClasses: { readonly [letter: string]: () => number[] } = {
   d: () => byCategory("Nd"),
   s: () => decodeRanges(unicodeSets.whiteSpace),
   w: word,
   h: bracketNames.xdigit!,
 };
+
+/** The same inside of square brackets. */
+export const bracketEscapes: typeof escapeClasses = { ...escapeClasses, w: wordInClass };

@@ -1,7 +1,7 @@
 import { GraftError } from "../../../errors.js";
 import { shown } from "../../../json.js";
 import { complement, intersection, union } from "./code-points.js";
-import { escapeClasses, propertyRanges } from "./properties.js";
+import { bracketEscapes, escapeClasses, propertyRanges } from "./properties.js";
 
 /**
  * Translates a regular expression of Oniguruma, which the Rust tokenizers use, into a JavaScript one that matches the
@@ -181,16 +181,16 @@ class Translator {
     if (letter === "A" && this.take("A")) return "(?<![^])";
     if (letter === "z" && this.take("z")) return "(?![^])";
     if (letter === "Z" && this.take("Z")) return "(?=\\n?(?![^]))";
-    return classText(this.cased(this.escapedClass(), ignoreCase));
+    return classText(this.cased(this.escapedClass(escapeClasses), ignoreCase));
   }
 
   /** What stands behind a backslash, as a set of characters. */
-  private escapedClass(): number[] {
+  private escapedClass(classes: typeof escapeClasses): number[] {
     const letter = this.next();
     if (letter === "p" || letter === "P") return this.property(letter === "P");
     const lower = letter.toLowerCase();
-    if (Object.hasOwn(escapeClasses, lower)) {
-      const ranges = escapeClasses[lower]!();
+    if (Object.hasOwn(classes, lower)) {
+      const ranges = classes[lower]!();
       return letter === lower ? ranges : complement(ranges);
     }
     if (Object.hasOwn(simpleEscapes, letter)) return [simpleEscapes[letter]!, simpleEscapes[letter]!];
@@ -257,7 +257,7 @@ class Translator {
     if (character === "]" && first) this.refuse("an empty class");
     if (character !== "\\") return codeOf(character);
     if (this.take("b")) return [8, 8];
-    return this.escapedClass();
+    return this.escapedClass(bracketEscapes);
   }
 
   private bracketName(): number[] {

@@ -7,9 +7,21 @@ import { patternOf } from "./pattern-config.js";
 import { regexPattern } from "./pieces.js";
 import { precompiled } from "./precompiled.js";
 
-export type Normalizer = (text: string) => string;
+/** Changes a text before it is split. */
+export interface Normalizer {
+  apply(text: string): string;
+  /** How many units of the changed text come from the first `origin` units of the text. */
+  origin(text: string, origin: number): number;
+}
 
-function bertNormalizer(config: StageConfig): Normalizer {
+type TextChange = (text: string) => string;
+
+/** What changes a text character by character. */
+function normalizer(apply: TextChange): Normalizer {
+  return { apply, origin: (text, origin) => apply(text.slice(0, origin)).length };
+}
+
+function bertNormalizer(config: StageConfig): TextChange {
   const cleanText = config.get("clean_text", "boolean");
   const chineseCharacters = config.get("handle_chinese_chars", "boolean");
   const lowercase = config.get("lowercase", "boolean");
@@ -34,7 +46,7 @@ function bertNormalizer(config: StageConfig): Normalizer {
   };
 }
 
-function strip(config: StageConfig): Normalizer {
+function strip(config: StageConfig): TextChange {
   const left = config.get("strip_left", "boolean");
   const right = config.get("strip_right", "boolean");
   const space = unicodeSet("whiteSpace");
@@ -51,14 +63,22 @@ function replace(config: StageConfig): Normalizer {
   const regex = patternOf(config);
   const content = config.get("content", "string");
   const pattern = regexPattern(regex);
-  return (text) => {
-    let out = "";
-    for (const { start, end, matched } of pattern(text)) {
-      // The Rust library's alignment of text put in where nothing was makes later stages repeat text.
-      if (matched && start === end) throw config.unsupported("a pattern that matches nothing at all");
-      out += matched ? content : text.slice(start, end);
-    }
-    return out;
+  return {
+    apply(text) {
+      let out = "";
+      for (const { start, end, matched } of pattern(text)) {
+        // The Rust library's alignment of text put in where nothing was makes later stages repeat text.
+        if (matched && start === end) throw config.unsupported("a pattern that matches nothing at all");
+        out += matched ? content : text.slice(start, end);
+      }
+      return out;
+    },
+    // What is put in counts as the last character that it replaces.
+    origin: (text, origin) =>
+      pattern(text).reduce((sum, { start, end, matched }) => {
+        if (matched) return end <= origin ? sum + content.length : sum;
+        return sum + Math.max(0, Math.min(end, origin) - start);
+      }, 0),
   };
 }
 
@@ -73,24 +93,24 @@ const nmtSpaces = new Set([
   0x09, 0x0a, 0x0c, 0x0d, 0x1680, 0x200b, 0x200c, 0x200d, 0x200e, 0x200f, 0x2028, 0x2029, 0x2581, 0xfeff, 0xfffd,
 ]);
 
-function nmt(): Normalizer {
+function nmt(): TextChange {
   return (text) =>
     mapCharacters(text, (character, code) => (nmtRemoved(code) ? "" : nmtSpaces.has(code) ? " " : character));
 }
 
-function stripAccents(): Normalizer {
+function stripAccents(): TextChange {
   const marks = unicodeSet("combiningMarks");
   return (text) => mapCharacters(text, (character, code) => (marks.has(code) ? "" : character));
 }
 
-function prepend(config: StageConfig): Normalizer {
+function prepend(config: StageConfig): TextChange {
   const prefix = config.get("prepend", "string");
   return (text) => (text === "" ? text : prefix + text);
 }
 
 const form = (name: NormalForm) => () => (text: string) => normalForm(text, name);
 
-const kinds: { readonly [type: string]: (config: StageConfig) => Normalizer } = {
+const changes: { readonly [type: string]: (config: StageConfig) => TextChange } = {
   BertNormalizer: bertNormalizer,
   ByteLevel: () => toByteLevel,
   Lowercase: () => lowerEach,
@@ -101,13 +121,26 @@ const kinds: { readonly [type: string]: (config: StageConfig) => Normalizer } = 
   Nmt: nmt,
   Precompiled: (config) => precompiled(config.get("precompiled_charsmap", "string")),
   Prepend: prepend,
-  Replace: replace,
-  Sequence: (config) => {
-    const stages = config.stages("normalizers").map(makeNormalizer);
-    return (text) => stages.reduce((out, stage) => stage(out), text);
-  },
   Strip: strip,
   StripAccents: stripAccents,
+};
+
+function sequence(config: StageConfig): Normalizer {
+  const stages = config.stages("normalizers").map(makeNormalizer);
+  return {
+    apply: (text) => stages.reduce((out, stage) => stage.apply(out), text),
+    origin(text, origin) {
+      let [changed, units] = [text, origin];
+      for (const stage of stages) [changed, units] = [stage.apply(changed), stage.origin(changed, units)];
+      return units;
+    },
+  };
+}
+
+const kinds: { readonly [type: string]: (config: StageConfig) => Normalizer } = {
+  ...Object.fromEntries(Object.entries(changes).map(([type, make]) => [type, (config: StageConfig) => normalizer(make(config))])),
+  Replace: replace,
+  Sequence: sequence,
 };
 
 /** @throws GraftError `unsupported`, `invalid-tokenizer` */
