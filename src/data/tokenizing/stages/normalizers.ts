@@ -46,16 +46,23 @@ function bertNormalizer(config: StageConfig): TextChange {
   };
 }
 
-function strip(config: StageConfig): TextChange {
+function strip(config: StageConfig): Normalizer {
   const left = config.get("strip_left", "boolean");
   const right = config.get("strip_right", "boolean");
   const space = unicodeSet("whiteSpace");
-  return (text) => {
+  const bounds = (text: string): [start: number, end: number] => {
     let start = 0;
     let end = text.length;
     while (left && start < end && space.has(text.charCodeAt(start))) start++;
     while (right && end > start && space.has(text.charCodeAt(end - 1))) end--;
-    return text.slice(start, end);
+    return [start, end];
+  };
+  return {
+    apply: (text) => text.slice(...bounds(text)),
+    origin(text, origin) {
+      const [start, end] = bounds(text);
+      return Math.max(0, Math.min(origin, end) - start);
+    },
   };
 }
 
@@ -121,7 +128,6 @@ const changes: { readonly [type: string]: (config: StageConfig) => TextChange } 
   Nmt: nmt,
   Precompiled: (config) => precompiled(config.get("precompiled_charsmap", "string")),
   Prepend: prepend,
-  Strip: strip,
   StripAccents: stripAccents,
 };
 
@@ -141,6 +147,7 @@ const kinds: { readonly [type: string]: (config: StageConfig) => Normalizer } = 
   ...Object.fromEntries(Object.entries(changes).map(([type, make]) => [type, (config: StageConfig) => normalizer(make(config))])),
   Replace: replace,
   Sequence: sequence,
+  Strip: strip,
 };
 
 /** @throws GraftError `unsupported`, `invalid-tokenizer` */
