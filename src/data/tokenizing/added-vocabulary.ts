@@ -52,6 +52,7 @@ export class AddedVocabulary {
   constructor(
     private readonly modelVocabulary: ReadonlyMap<string, number>,
     private readonly normalizer: Normalizer | undefined,
+    private readonly splitSpecialTokens = false,
   ) {}
 
   /** Adds tokens in order; one that no vocabulary has gets the next id. */
@@ -70,19 +71,22 @@ export class AddedVocabulary {
     this.finders = undefined;
   }
 
+  /** Adds, or makes special, tokens that are matched as they stand. */
+  addSpecial(contents: readonly string[]): void {
+    const flags = { singleWord: false, lstrip: false, rstrip: false, normalized: false, special: true };
+    this.add(contents.map((content) => ({ content, ...flags })));
+  }
+
   idOf(content: string): number | undefined {
     return this.byContent.get(content) ?? this.modelVocabulary.get(content);
   }
 
-  /** The token that was added with this text. */
-  tokenOf(content: string): AddedToken | undefined {
-    const id = this.byContent.get(content);
-    return id === undefined ? undefined : this.tokens.get(id);
+  all(): IterableIterator<AddedToken> {
+    return this.tokens.values();
   }
 
-  /** Added tokens by id. */
-  entries(): IterableIterator<[number, AddedToken]> {
-    return this.tokens.entries();
+  tokenIds(): IterableIterator<number> {
+    return this.tokens.keys();
   }
 
   /** What a decoder gets for an id. */
@@ -108,6 +112,7 @@ export class AddedVocabulary {
       const token = this.tokens.get(id)!;
       let start = found.index;
       let end = start + found[0].length;
+      if (this.splitSpecialTokens && this.specials.has(token.content)) continue;
       if (token.singleWord && !standsAlone(text, start, end)) continue;
       if (token.lstrip) start = Math.max(trimmedEnd(text, start), from);
       if (token.rstrip) end = trimmedStart(text, end);

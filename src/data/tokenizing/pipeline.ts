@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject } from "../../json.js";
 import { AddedVocabulary, readAddedToken } from "./added-vocabulary.js";
-import { makeModel } from "./models/index.js";
+import { makeModel, modelType } from "./models/index.js";
 import type { Model } from "./models/model.js";
 import { invalid, StageConfig } from "./stages/config.js";
 import { type Decoder, makeDecoder } from "./stages/decoders.js";
@@ -10,11 +10,22 @@ import { makeTemplate } from "./stages/post-processors.js";
 import { makePreTokenizer, type PreTokenizer } from "./stages/pre-tokenizers.js";
 import { bareTemplate, type Template } from "./template.js";
 
+/** What a tokenizer class adds to the stages of its file. */
+export interface PipelineExtras {
+  /** Adds tokens beside those of the file. */
+  readonly addMore?: (added: AddedVocabulary) => void;
+  /** Takes the place of the file's post-processor. */
+  readonly postProcessor?: ((idOf: (token: string) => number) => JsonObject) | undefined;
+  /** Special tokens in texts are texts like any other. */
+  readonly splitSpecialTokens?: boolean;
+}
+
 /** The stages of a tokenizer.json, which give the ids of Hugging Face's Rust tokenizers. */
 export class Pipeline {
   readonly added: AddedVocabulary;
   readonly template: Template;
-  readonly model: Model;
+  readonly modelType: string;
+  private readonly model: Model;
   private readonly normalizer: Normalizer | undefined;
   private readonly preTokenizer: PreTokenizer | undefined;
   private readonly decoder: Decoder | undefined;
@@ -23,9 +34,10 @@ export class Pipeline {
   private readonly texts = new Map<number, string>();
 
   /** @throws GraftError `unsupported` for a stage that is not read, `invalid-tokenizer` */
-  constructor(json: JsonObject) {
+  constructor(json: JsonObject, extras: PipelineExtras = {}) {
     if (!isJsonObject(json.model)) throw invalid('there is no "model"');
     this.model = makeModel(json.model);
+    this.modelType = modelType(json.model);
     const stage = <T>(name: string, place: string, make: (config: StageConfig) => T): T | undefined => {
       const config = StageConfig.read(json[name], place);
       return config && make(config);
@@ -33,11 +45,14 @@ export class Pipeline {
     this.normalizer = stage("normalizer", "normalizer", makeNormalizer);
     this.preTokenizer = stage("pre_tokenizer", "pre-tokenizer", makePreTokenizer);
     this.decoder = stage("decoder", "decoder", makeDecoder);
-    this.template = stage("post_processor", "post-processor", makeTemplate) ?? bareTemplate;
     this.needsOrigin = JSON.stringify(json.pre_tokenizer ?? null).includes('"prepend_scheme":"first"');
-    this.added = new AddedVocabulary(this.model.vocabulary, this.normalizer);
+    this.added = new AddedVocabulary(this.model.vocabulary, this.normalizer, extras.splitSpecialTokens);
     const tokens = Array.isArray(json.added_tokens) ? json.added_tokens : [];
     this.added.add(tokens.map((token) => readAddedToken(token)));
+    extras.addMore?.(this.added);
+    const post = extras.postProcessor?.((token) => this.requireId(token)) ?? json.post_processor;
+    const config = StageConfig.read(post, "post-processor");
+    this.template = config ? makeTemplate(config) : bareTemplate;
     for (const [token, id] of this.model.vocabulary) this.texts.set(id, token);
   }
 
@@ -63,6 +78,12 @@ export class Pipeline {
     return tokens.length === 0 ? "" : this.decoder(tokens).join("");
   }
 
+  private requireId(token: string): number {
+    const id = this.added.idOf(token);
+    if (id === undefined) throw invalid(`the vocabulary lacks the special token ${JSON.stringify(token)}`);
+    return id;
+  }
+
   /** The text of a token by its id. */
   tokenOf(id: number): string | undefined {
     return this.added.textOf(id) ?? this.texts.get(id);
@@ -72,7 +93,7 @@ export class Pipeline {
   get idLimit(): number {
     let limit = 0;
     for (const id of this.model.vocabulary.values()) limit = Math.max(limit, id + 1);
-    for (const [id] of this.added.entries()) limit = Math.max(limit, id + 1);
+    for (const id of this.added.tokenIds()) limit = Math.max(limit, id + 1);
     return limit;
   }
 

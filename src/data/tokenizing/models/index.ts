@@ -13,8 +13,9 @@ const kinds: { readonly [type: string]: (config: StageConfig) => Model } = {
   WordPiece: wordPiece,
 };
 
-/** Files from before models had a type, told by their fields in the Rust library's order. */
-function typeByFields(model: JsonObject): string {
+/** A model's type; files from before models had one are told by their fields in the Rust library's order. */
+export function modelType(model: JsonObject): string {
+  if (typeof model.type === "string") return model.type;
   if (model.merges !== undefined) return "BPE";
   if (model.max_input_chars_per_word !== undefined) return "WordPiece";
   return Array.isArray(model.vocab) ? "Unigram" : "WordLevel";
@@ -22,6 +23,6 @@ function typeByFields(model: JsonObject): string {
 
 /** @throws GraftError `unsupported`, `invalid-tokenizer` */
 export function makeModel(model: JsonObject): Model {
-  const config = new StageConfig({ ...model, type: model.type ?? typeByFields(model) }, "model");
+  const config = new StageConfig({ ...model, type: modelType(model) }, "model");
   return config.pick(kinds)(config);
 }

@@ -41,7 +41,8 @@ export function byteTokens(piece: string, vocabulary: ReadonlyMap<string, number
 export function readScores(config: StageConfig): [string, number][] {
   return config.get("vocab", "array").map((entry) => {
     const [token, score] = Array.isArray(entry) ? entry : [];
-    if (typeof token !== "string" || typeof score !== "number") throw invalid("model Unigram: an entry is no [token, score]");
+    if (typeof token !== "string" || typeof score !== "number")
+      throw invalid("model Unigram: an entry is no [token, score]");
     return [token, score];
   });
 }
@@ -58,4 +59,3 @@ export function readMerges(config: StageConfig): [string, string][] {
     return [a, b];
   });
 }
-

@@ -16,7 +16,8 @@ interface Node {
 export function unigram(config: StageConfig): Model {
   const scores = readScores(config);
   const unknown = config.optional("unk_id", "count");
-  if (unknown !== undefined && unknown >= scores.length) throw invalid(`model Unigram: unk_id ${unknown} is beyond the vocabulary`);
+  if (unknown !== undefined && unknown >= scores.length)
+    throw invalid(`model Unigram: unk_id ${unknown} is beyond the vocabulary`);
   const byteFallback = config.get("byte_fallback", "boolean", false);
   const vocabulary = new Map(scores.map(([token], id) => [token, id]));
   const root: Node = { children: new Map(), id: -1 };

@@ -42,7 +42,8 @@ export function propertyRanges(name: string): number[] | undefined {
   if (key === "any") return [0, 0x10ffff];
   const wanted = (longNames[key] ?? key).toLowerCase();
   if (wanted === "cn") return complement(union([0xd800, 0xdfff], ...generalCategories().values()));
-  if (wanted === "c") return complement(union(...[...generalCategories()].flatMap(([n, r]) => (n[0] === "C" ? [] : [r]))));
+  if (wanted === "c")
+    return complement(union(...[...generalCategories()].flatMap(([n, r]) => (n[0] === "C" ? [] : [r]))));
   const found = [...generalCategories().keys()].filter((category) =>
     wanted.length === 1 ? category[0]!.toLowerCase() === wanted : category.toLowerCase() === wanted,
   );

@@ -99,7 +99,8 @@ class Translator {
       if (quantifier === undefined) return out;
       if (quantifier.startsWith("{")) {
         // A ? or + behind {n,m} is not always what it is elsewhere.
-        if (this.peek("+") || (this.peek("?") && /^\{\d+\}$/.test(quantifier))) this.refuse(`${quantifier} with another quantifier`);
+        if (this.peek("+") || (this.peek("?") && /^\{\d+\}$/.test(quantifier)))
+          this.refuse(`${quantifier} with another quantifier`);
         out = `${out}${quantifier}${this.take("?") ? "?" : ""}`;
       } else if (this.take("+")) {
         out = this.atomic(`${out}${quantifier}`);
@@ -144,7 +145,8 @@ class Translator {
 
   private cased(ranges: number[], ignoreCase: boolean): number[] {
     if (!ignoreCase) return ranges;
-    if (intersection(ranges, [0x80, 0x10ffff]).length > 0) this.refuse("characters beyond ASCII without regard to case");
+    if (intersection(ranges, [0x80, 0x10ffff]).length > 0)
+      this.refuse("characters beyond ASCII without regard to case");
     const out = [ranges];
     for (let code = 0x41; code <= 0x5a; code++) {
       if (intersection(ranges, [code, code, code + 32, code + 32]).length === 0) continue;
@@ -166,7 +168,8 @@ class Translator {
     if (this.take("?>")) return this.atomic(close("(?:", this.alternatives(ignoreCase)));
     if (this.take("?i:")) return close("(?:", this.alternatives(true));
     if (this.take("?-i:")) return close("(?:", this.alternatives(false));
-    if (this.peek("?") || this.peek("*")) this.refuse(`the group (${this.characters.slice(this.position, this.position + 4).join("")}`);
+    if (this.peek("?") || this.peek("*"))
+      this.refuse(`the group (${this.characters.slice(this.position, this.position + 4).join("")}`);
     return close("(?:", this.alternatives(ignoreCase));
   }
 
@@ -205,7 +208,8 @@ class Translator {
     if (!found) this.refuse(`\\${letter} without its digits`);
     this.position += found[0].length;
     const code = Number.parseInt(found[0].replace(/[{}]/g, ""), 16);
-    if (code > 0x10ffff || (letter === "x" && !found[0].startsWith("{") && code > 0x7f)) this.refuse(`\\${letter}${found[0]}`);
+    if (code > 0x10ffff || (letter === "x" && !found[0].startsWith("{") && code > 0x7f))
+      this.refuse(`\\${letter}${found[0]}`);
     return [code, code];
   }
 
@@ -244,11 +248,13 @@ class Translator {
     if (this.peek("[:")) return this.bracketName();
     if (this.take("[")) return this.bracketClass();
     const low = this.classCharacter(first);
-    if (!this.peek("-") || this.characters[this.position + 1] === "]" || low.length !== 2 || low[0] !== low[1]) return low;
+    if (!this.peek("-") || this.characters[this.position + 1] === "]" || low.length !== 2 || low[0] !== low[1])
+      return low;
     this.position++;
     if (this.peek("[")) this.refuse("a range that ends in [");
     const high = this.classCharacter(false);
-    if (high.length !== 2 || high[0] !== high[1] || high[0]! < low[0]!) this.refuse("a range without two ends in order");
+    if (high.length !== 2 || high[0] !== high[1] || high[0]! < low[0]!)
+      this.refuse("a range without two ends in order");
     return [low[0]!, high[0]!];
   }
 

@@ -1,3 +1,4 @@
+import { cleanUpTokens } from "../clean-up.js";
 import { fromByteLevel, utf8 } from "./byte-level.js";
 import type { StageConfig } from "./config.js";
 import { patternOf } from "./pattern-config.js";
@@ -7,28 +8,9 @@ import { prependScheme } from "./pre-tokenizers.js";
 /** Turns tokens into the parts of a text. */
 export type Decoder = (tokens: readonly string[]) => string[];
 
-const cleanups: readonly (readonly [string, string])[] = [
-  [" .", "."],
-  [" ?", "?"],
-  [" !", "!"],
-  [" ,", ","],
-  [" ' ", "'"],
-  [" n't", "n't"],
-  [" 'm", "'m"],
-  [" do not", " don't"],
-  [" 's", "'s"],
-  [" 've", "'ve"],
-  [" 're", "'re"],
-];
-
-/** The Rust library's clean-up of English punctuation and short forms. */
-function cleanUp(text: string): string {
-  return cleanups.reduce((out, [from, to]) => out.replaceAll(from, to), text);
-}
-
 function wordPiece(config: StageConfig): Decoder {
   const prefix = config.get("prefix", "string");
-  const clean = config.get("cleanup", "boolean") ? cleanUp : (text: string) => text;
+  const clean = config.get("cleanup", "boolean") ? cleanUpTokens : (text: string) => text;
   return (tokens) =>
     tokens.map((token, i) =>
       clean(i === 0 ? token : token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`),
@@ -119,7 +101,7 @@ function ctc(config: StageConfig): Decoder {
     tokens
       .filter((token, i) => token !== tokens[i - 1])
       .map((token) => token.replaceAll(pad, ""))
-      .map((token) => (clean ? cleanUp(token).replaceAll(delimiter, " ") : token))
+      .map((token) => (clean ? cleanUpTokens(token).replaceAll(delimiter, " ") : token))
       .filter((token) => token !== "");
 }
 

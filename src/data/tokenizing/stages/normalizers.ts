@@ -144,7 +144,9 @@ function sequence(config: StageConfig): Normalizer {
 }
 
 const kinds: { readonly [type: string]: (config: StageConfig) => Normalizer } = {
-  ...Object.fromEntries(Object.entries(changes).map(([type, make]) => [type, (config: StageConfig) => normalizer(make(config))])),
+  ...Object.fromEntries(
+    Object.entries(changes).map(([type, make]) => [type, (config: StageConfig) => normalizer(make(config))]),
+  ),
   Replace: replace,
   Sequence: sequence,
   Strip: strip,

@@ -23,7 +23,8 @@ class CharsMap {
     if (this.known.has(part)) return this.known.get(part);
     const start = this.find(encoder.encode(part));
     const end = start === undefined ? 0 : this.texts.indexOf(0, start);
-    const text = start === undefined ? undefined : new TextDecoder().decode(this.texts.subarray(start, end < 0 ? undefined : end));
+    const text =
+      start === undefined ? undefined : new TextDecoder().decode(this.texts.subarray(start, end < 0 ? undefined : end));
     this.known.set(part, text);
     return text;
   }
@@ -70,7 +71,9 @@ export function precompiled(base64: string): (text: string) => string {
     throw invalid("normalizer Precompiled: the charsmap is no base64");
   }
   const map = new CharsMap(bytes);
-  const changesAscii = Array.from({ length: 95 }, (_, i) => String.fromCharCode(0x20 + i)).some((c) => map.rule(c) !== undefined);
+  const changesAscii = Array.from({ length: 95 }, (_, i) => String.fromCharCode(0x20 + i)).some(
+    (c) => map.rule(c) !== undefined,
+  );
   return (text) => {
     if (!changesAscii && printableAscii.test(text)) return text;
     let out = "";
