@@ -14,18 +14,24 @@ export interface AddedToken {
   readonly special: boolean;
 }
 
-/** Reads an added token of a file. `special` decides `normalized` where it is left out. */
-export function readAddedToken(value: unknown, fallback: Partial<AddedToken> = {}): AddedToken {
+/** An added token of a file: where `normalized` is left out, whether it is special decides in the end. */
+export type DraftToken = Omit<AddedToken, "normalized"> & { readonly normalized: boolean | undefined };
+
+export function settled(token: DraftToken): AddedToken {
+  return { ...token, normalized: token.normalized ?? !token.special };
+}
+
+/** @throws GraftError `invalid-tokenizer` */
+export function readAddedToken(value: unknown): DraftToken {
   if (!isJsonObject(value) || typeof value.content !== "string") throw invalid(`${shown(value)} is no added token`);
-  const flag = (name: string, otherwise = false) => (typeof value[name] === "boolean" ? value[name] : otherwise);
-  const special = flag("special", fallback.special);
+  const flag = (name: string) => value[name] === true;
   return {
     content: value.content,
     singleWord: flag("single_word"),
     lstrip: flag("lstrip"),
     rstrip: flag("rstrip"),
-    normalized: flag("normalized", fallback.normalized ?? !special),
-    special,
+    normalized: typeof value.normalized === "boolean" ? value.normalized : undefined,
+    special: flag("special"),
   };
 }
 

@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject } from "../../json.js";
-import { AddedVocabulary, readAddedToken } from "./added-vocabulary.js";
+import { AddedVocabulary, readAddedToken, settled } from "./added-vocabulary.js";
 import { makeModel, modelType } from "./models/index.js";
 import type { Model } from "./models/model.js";
 import { invalid, StageConfig } from "./stages/config.js";
@@ -48,7 +48,7 @@ export class Pipeline {
     this.needsOrigin = JSON.stringify(json.pre_tokenizer ?? null).includes('"prepend_scheme":"first"');
     this.added = new AddedVocabulary(this.model.vocabulary, this.normalizer, extras.splitSpecialTokens);
     const tokens = Array.isArray(json.added_tokens) ? json.added_tokens : [];
-    this.added.add(tokens.map((token) => readAddedToken(token)));
+    this.added.add(tokens.map((token) => settled(readAddedToken(token))));
     extras.addMore?.(this.added);
     const post = extras.postProcessor?.((token) => this.requireId(token)) ?? json.post_processor;
     const config = StageConfig.read(post, "post-processor");

@@ -3,6 +3,7 @@ import { requireCount } from "../require-count.js";
 import { type BuiltTokenizer, buildPipeline } from "./build-pipeline.js";
 import { cleanUpTokenization } from "./clean-up.js";
 import { classTable } from "./classes/class-table.js";
+import { type ClassName, classToSave } from "./classes/resolve-class.js";
 import type { SpecialTokenName } from "./classes/special-tokens.js";
 import { type Encoding, type PaddedBatch, type PaddingOptions, padEncodings, type TextInputName } from "./padding.js";
 import type { Pipeline } from "./pipeline.js";
@@ -59,7 +60,7 @@ export type SpecialTokenTexts = { readonly [N in SpecialTokenName]?: string };
  */
 export class Tokenizer {
   /** transformers' class, undefined where tokenizer.json counts as it is (PreTrainedTokenizerFast). */
-  readonly tokenizerClass: string | undefined;
+  readonly tokenizerClass: ClassName | undefined;
   /** The tensors that `encode` and `padBatch` give. */
   readonly modelInputNames: readonly TextInputName[];
   /** Texts of `cls_token`, `pad_token`, ...; those of the class where the files name none. */
@@ -132,8 +133,7 @@ export class Tokenizer {
    * @throws GraftError `file-access`, `disk-full`
    */
   savePretrained(folder: string): Promise<void> {
-    const named = textField(this.files.config, "tokenizer_class");
-    const tokenizerClass = named === undefined ? this.tokenizerClass : undefined;
+    const tokenizerClass = classToSave(textField(this.files.config, "tokenizer_class"), this.tokenizerClass);
     return saveTokenizerFiles(folder, this.files, { ...this.options, tokenizerClass });
   }
 

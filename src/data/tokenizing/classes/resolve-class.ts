@@ -28,6 +28,13 @@ export function resolveClass(named: string | undefined, modelType: string | unde
   return known(name);
 }
 
+/** The name to write into tokenizer_config.json so that it gives the class without a config.json; undefined if it does. */
+export function classToSave(named: string | undefined, className: ClassName | undefined): string | undefined {
+  const refused = named !== undefined && classesNotRead.includes(named.replace(/Fast$/, ""));
+  if (!refused && resolveClass(named, undefined) === className) return undefined;
+  return className ?? "PreTrainedTokenizerFast";
+}
+
 function known(name: string): ClassName | undefined {
   if (plainClasses.includes(name)) return undefined;
   const own = lookUp(classAliases, name) ?? name;

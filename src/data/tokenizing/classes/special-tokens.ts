@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject, shown } from "../../../json.js";
-import { type AddedToken, readAddedToken } from "../added-vocabulary.js";
+import { type AddedToken, type DraftToken, readAddedToken, settled } from "../added-vocabulary.js";
 import { invalid } from "../stages/config.js";
 import type { TokenizerFiles } from "../tokenizer-files.js";
 import type { ClassName } from "./resolve-class.js";
@@ -20,7 +20,7 @@ export type SpecialTokenName = (typeof specialTokenNames)[number];
 interface NamedToken {
   readonly content: string;
   /** Undefined for a mere text, which becomes special and is not normalised. */
-  readonly token?: AddedToken | undefined;
+  readonly token?: DraftToken | undefined;
 }
 
 export type SpecialTokens = { readonly [N in SpecialTokenName]?: NamedToken };
@@ -31,12 +31,12 @@ export interface TokenPlan {
   /** Named tokens of the model's own ("image_token") and `extra_special_tokens`. */
   readonly extra: readonly NamedToken[];
   /** Tokens of added_tokens_decoder, added_tokens.json and tokenizer.json by id. */
-  readonly byId: ReadonlyMap<number, AddedToken>;
+  readonly byId: ReadonlyMap<number, DraftToken>;
 }
 
-/** Special by name, normalised unless said otherwise: transformers' AddedToken(**fields, special=True). */
-function specialOf(value: JsonObject): AddedToken {
-  return readAddedToken({ ...value, special: true }, { normalized: false });
+/** transformers' AddedToken(**fields, special=True). */
+function specialOf(value: JsonObject): DraftToken {
+  return readAddedToken({ ...value, special: true });
 }
 
 function namedToken(value: unknown, where: string): NamedToken {
@@ -48,7 +48,7 @@ function namedToken(value: unknown, where: string): NamedToken {
 
 /** What the files say about added tokens, by id, as transformers collects them. */
 function tokensById({ config, addedTokens, tokenizer }: TokenizerFiles, specials: ReadonlySet<string>) {
-  const byId = new Map<number, AddedToken>();
+  const byId = new Map<number, DraftToken>();
   if (config.added_tokens_decoder !== undefined) {
     if (!isJsonObject(config.added_tokens_decoder))
       throw invalid("added_tokens_decoder of tokenizer_config.json is no object");
@@ -138,16 +138,16 @@ function classDefault(className: ClassName | undefined, name: SpecialTokenName, 
 export function tokensToAdd(plan: TokenPlan, present: Iterable<AddedToken>): AddedToken[] {
   const same = (a: AddedToken, b: AddedToken) => JSON.stringify(a) === JSON.stringify(b);
   const there = [...present];
-  const out: AddedToken[] = [];
+  const out: DraftToken[] = [];
   for (const [, token] of [...plan.byId].sort(([a], [b]) => a - b)) {
-    if (!there.some((other) => same(other, token))) out.push(token);
+    if (!there.some((other) => same(other, settled(token)))) out.push(token);
   }
   const contents = new Set([...there, ...out].map(({ content }) => content));
   const names = new Set(Object.values(plan.special).map((named) => named?.content));
   for (const named of [...specialTokenNames.flatMap((name) => plan.special[name] ?? []), ...plan.extra]) {
     if (contents.has(named.content)) continue;
     contents.add(named.content);
-    out.push(named.token ?? specialOf({ content: named.content, normalized: false }));
+    out.push(named.token ?? specialOf({ content: named.content }));
   }
-  return out.map((token) => (names.has(token.content) ? { ...token, special: true } : token));
+  return out.map((token) => settled(names.has(token.content) ? { ...token, special: true } : token));
 }
