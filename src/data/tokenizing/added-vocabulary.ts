@@ -1,3 +1,4 @@
+import { GraftError } from "../../errors.js";
 import { isJsonObject, shown } from "../../json.js";
 import { invalid } from "./stages/config.js";
 import type { Normalizer } from "./stages/normalizers.js";
@@ -122,12 +123,26 @@ export class AddedVocabulary {
       if (token.singleWord && !standsAlone(text, start, end)) continue;
       if (token.lstrip) start = Math.max(trimmedEnd(text, start), from);
       if (token.rstrip) end = trimmedStart(text, end);
+      if (start > end) throw overlapping(token.content);
       if (from < start) out.push({ start: from, end: start, matched: false });
       out.push({ start, end, matched: true, id });
       from = end;
     }
     if (from < text.length) out.push({ start: from, end: text.length, matched: false });
     return out;
+  }
+
+  /** @throws GraftError `unsupported` for a token of which the normaliser leaves nothing: Rust then matches it everywhere */
+  prepare(): void {
+    for (const [id, { content, normalized }] of this.tokens) {
+      if (!normalized || this.patterns.get(id) !== "") continue;
+      throw new GraftError(
+        "unsupported",
+        `the normaliser leaves nothing of the added token ${JSON.stringify(content)}`,
+        'Set "normalized" of the token to false in tokenizer.json.',
+      );
+    }
+    this.finders ??= this.makeFinders();
   }
 
   private makeFinders() {
@@ -139,6 +154,15 @@ export class AddedVocabulary {
     }
     return { raw: finder([...this.ids.raw.keys()]), normalized: finder([...this.ids.normalized.keys()]) };
   }
+}
+
+/** The Rust library, too, gives up where a token's white space was taken by the token before it. */
+function overlapping(content: string): GraftError {
+  return new GraftError(
+    "invalid-token",
+    `the added token ${JSON.stringify(content)} begins in white space that the added token before it takes (rstrip)`,
+    "Set its lstrip, or rstrip of the other, to false.",
+  );
 }
 
 /** No word character right before or behind. */

@@ -50,6 +50,7 @@ export class Pipeline {
     const tokens = Array.isArray(json.added_tokens) ? json.added_tokens : [];
     this.added.add(tokens.map((token) => settled(readAddedToken(token))));
     extras.addMore?.(this.added);
+    this.added.prepare();
     const post = extras.postProcessor?.((token) => this.requireId(token)) ?? json.post_processor;
     const config = StageConfig.read(post, "post-processor");
     this.template = config ? makeTemplate(config) : bareTemplate;
