@@ -83,5 +83,13 @@ export {
   tokenFormats,
 } from "./readers/token-dataset.js";
 export type { Encoding, PaddedBatch, PaddingOptions, TextInputName } from "./tokenizing/padding.js";
-export { type EncodeOptions, type TextOrPair, Tokenizer, type TokenizerOptions } from "./tokenizing/tokenizer.js";
+export {
+  type DecodeOptions,
+  type EncodeOptions,
+  type SpecialTokenTexts,
+  type TextOrPair,
+  Tokenizer,
+  type TokenizerOptions,
+  type WordEncoding,
+} from "./tokenizing/tokenizer.js";
 export type { TruncationSide, TruncationStrategy } from "./tokenizing/truncation.js";

@@ -29,7 +29,6 @@ export interface PaddingOptions {
 
 export interface PaddingTokens {
   readonly padTokenId: number;
-  readonly padTokenTypeId: number;
   readonly side: "right" | "left";
 }
 
@@ -65,7 +64,7 @@ export function padEncodings(
   const fill: { [name in TextInputName]: number } = {
     inputIds: tokens.padTokenId,
     attentionMask: 0,
-    tokenTypeIds: tokens.padTokenTypeId,
+    tokenTypeIds: 0,
   };
   const stack = (name: TextInputName) => {
     const data = new Int32Array(encodings.length * sequence).fill(fill[name]);

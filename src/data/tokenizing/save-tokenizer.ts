@@ -12,6 +12,8 @@ import {
 export interface TokenizerChanges {
   readonly padToken?: string | undefined;
   readonly modelInputNames?: readonly TextInputName[] | undefined;
+  /** The class that config.json says, where tokenizer_config.json names none: the new folder may have no config.json. */
+  readonly tokenizerClass?: string | undefined;
 }
 
 function namesInFiles(names: readonly TextInputName[]): string[] {
@@ -19,15 +21,16 @@ function namesInFiles(names: readonly TextInputName[]): string[] {
 }
 
 /** The content of each file after the changes; undefined for one that is as it was read. */
-function changed(files: TokenizerFiles, { padToken, modelInputNames }: TokenizerChanges) {
+function changed(files: TokenizerFiles, { padToken, modelInputNames, tokenizerClass }: TokenizerChanges) {
   const { config, specialTokensMap } = files;
   const pad = padToken === undefined ? {} : { pad_token: padToken };
   const names = modelInputNames === undefined ? {} : { model_input_names: namesInFiles(modelInputNames) };
-  const hasMap = Object.keys(specialTokensMap).length > 0;
-  const contents: { readonly [F in TokenizerFileName]: JsonObject | undefined } = {
-    "tokenizer.json": undefined,
-    "tokenizer_config.json": padToken || modelInputNames ? { ...config, ...pad, ...names } : undefined,
-    "special_tokens_map.json": padToken && hasMap ? { ...specialTokensMap, ...pad } : undefined,
+  const name = tokenizerClass === undefined ? {} : { tokenizer_class: tokenizerClass };
+  const changes: JsonObject = { ...pad, ...names, ...name };
+  const contents: { readonly [F in TokenizerFileName]?: JsonObject | undefined } = {
+    "tokenizer_config.json": Object.keys(changes).length > 0 ? { ...config, ...changes } : undefined,
+    "special_tokens_map.json":
+      padToken !== undefined && Object.keys(specialTokensMap).length > 0 ? { ...specialTokensMap, ...pad } : undefined,
   };
   return contents;
 }
@@ -35,17 +38,19 @@ function changed(files: TokenizerFiles, { padToken, modelInputNames }: Tokenizer
 /** What each file is to hold: what was read, to the character where nothing changed. */
 function textsOf(files: TokenizerFiles, changes: TokenizerChanges): Map<TokenizerFileName, string> {
   const news = changed(files, changes);
-  const originals: { readonly [F in TokenizerFileName]: JsonObject } = {
+  const originals: { readonly [F in TokenizerFileName]?: JsonObject | undefined } = {
     "tokenizer.json": files.tokenizer,
     "tokenizer_config.json": files.config,
     "special_tokens_map.json": files.specialTokensMap,
+    "added_tokens.json": files.addedTokens,
   };
   const texts = new Map<TokenizerFileName, string>();
   for (const name of tokenizerFileNames) {
     const content = news[name];
+    const original = originals[name];
     if (content) texts.set(name, stringifyPython(content));
     else if (files.texts?.[name] !== undefined) texts.set(name, files.texts[name]);
-    else if (!files.texts && Object.keys(originals[name]).length > 0) texts.set(name, stringifyPython(originals[name]));
+    else if (!files.texts && original && Object.keys(original).length > 0) texts.set(name, stringifyPython(original));
   }
   return texts;
 }

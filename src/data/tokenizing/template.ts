@@ -1,8 +1,5 @@
-import type { Tokenizer as StagedTokenizer } from "@huggingface/tokenizers";
-import { GraftError } from "../../errors.js";
-
 /** One place of a template: a special token's id, or the ids of the first or second text. */
-interface TemplatePart {
+export interface TemplatePart {
   readonly source: "first" | "second" | number;
   readonly tokenType: number;
 }
@@ -13,41 +10,19 @@ export interface Template {
   readonly pair: readonly TemplatePart[];
 }
 
-// Private-use strings that no vocabulary holds, so that they can be found again in the processor's output.
-const FIRST = "\ue000first";
-const SECOND = "\ue000second";
+/** No special tokens; a second text has token type 1. */
+export const bareTemplate: Template = {
+  single: [{ source: "first", tokenType: 0 }],
+  pair: [
+    { source: "first", tokenType: 0 },
+    { source: "second", tokenType: 1 },
+  ],
+};
 
-/**
- * Reads the template off the post-processor by handing it marked tokens. Keeping it apart from the texts lets truncation
- * happen before special tokens are added, as Hugging Face does it, and lets an empty second text stay a pair.
- */
-export function readTemplate(tokenizer: StagedTokenizer): Template {
-  return {
-    single: parts(tokenizer, [FIRST], null),
-    pair: parts(tokenizer, [FIRST], [SECOND]),
-  };
-}
-
-function parts(tokenizer: StagedTokenizer, first: string[], second: string[] | null): TemplatePart[] {
-  const bare: TemplatePart[] = [{ source: "first", tokenType: 0 }];
-  // Without a processor that says otherwise, a second text has token type 1.
-  if (second !== null) bare.push({ source: "second", tokenType: 1 });
-  const out = tokenizer.post_processor?.post_process(first, second, true);
-  if (out === undefined || (second !== null && !out.tokens.includes(SECOND))) return bare;
-  return out.tokens.map((token, i) => {
-    const tokenType = out.token_type_ids?.[i] ?? 0;
-    if (token === FIRST) return { source: "first", tokenType };
-    if (token === SECOND) return { source: "second", tokenType };
-    const id = tokenizer.token_to_id(token);
-    if (id === undefined) {
-      throw new GraftError(
-        "invalid-tokenizer",
-        `the tokenizer's post-processor adds "${token}", which is not in its vocabulary`,
-        "tokenizer.json is inconsistent: fetch it again.",
-      );
-    }
-    return { source: id, tokenType };
-  });
+/** The texts alone, in the template's order and with its token types. */
+export function withoutSpecialTokens(template: Template): Template {
+  const texts = (parts: readonly TemplatePart[]) => parts.filter(({ source }) => typeof source !== "number");
+  return { single: texts(template.single), pair: texts(template.pair) };
 }
 
 /** Special tokens that the template adds. */
@@ -55,24 +30,32 @@ export function specialTokenCount(template: readonly TemplatePart[]): number {
   return template.filter((part) => typeof part.source === "number").length;
 }
 
-/** Puts texts and special tokens together. */
+/** Tokens of one text: their ids and, where the text came in words, the word that each belongs to. */
+export interface TextTokens {
+  readonly ids: readonly number[];
+  readonly words?: readonly number[] | undefined;
+}
+
+/** Puts texts and special tokens together. `wordIds` has null for special tokens. */
 export function applyTemplate(
   template: readonly TemplatePart[],
-  first: readonly number[],
-  second: readonly number[],
-): { inputIds: Int32Array; tokenTypeIds: Int32Array } {
-  let length = 0;
-  for (const { source } of template) {
-    length += source === "first" ? first.length : source === "second" ? second.length : 1;
-  }
+  first: TextTokens,
+  second: TextTokens | undefined,
+): { inputIds: Int32Array; tokenTypeIds: Int32Array; wordIds: (number | null)[] } {
+  const none: TextTokens = { ids: [] };
+  const partOf = (source: TemplatePart["source"]): TextTokens =>
+    source === "first" ? first : source === "second" ? (second ?? none) : { ids: [source] };
+  const length = template.reduce((sum, { source }) => sum + partOf(source).ids.length, 0);
   const inputIds = new Int32Array(length);
   const tokenTypeIds = new Int32Array(length);
+  const wordIds: (number | null)[] = [];
   let position = 0;
   for (const { source, tokenType } of template) {
-    const ids = source === "first" ? first : source === "second" ? second : [source];
+    const { ids, words } = partOf(source);
     inputIds.set(ids, position);
     tokenTypeIds.fill(tokenType, position, position + ids.length);
+    if (first.words) for (let i = 0; i < ids.length; i++) wordIds.push(words?.[i] ?? null);
     position += ids.length;
   }
-  return { inputIds, tokenTypeIds };
+  return { inputIds, tokenTypeIds, wordIds };
 }

@@ -1,19 +1,16 @@
-import { Tokenizer as StagedTokenizer } from "@huggingface/tokenizers";
 import { GraftError, messageOf } from "../../errors.js";
 import { requireCount } from "../require-count.js";
-import { exactNormalizer, exactPreTokenizer } from "./exact-components.js";
+import { type BuiltTokenizer, buildPipeline } from "./build-pipeline.js";
+import { classTable } from "./classes/class-table.js";
+import { type ClassName, classToSave } from "./classes/resolve-class.js";
+import type { SpecialTokenName } from "./classes/special-tokens.js";
+import { cleanUpTokenization } from "./clean-up.js";
 import { type Encoding, type PaddedBatch, type PaddingOptions, padEncodings, type TextInputName } from "./padding.js";
+import type { Pipeline } from "./pipeline.js";
 import { saveTokenizerFiles } from "./save-tokenizer.js";
-import { applyTemplate, readTemplate, specialTokenCount, type Template } from "./template.js";
-import {
-  modelInputNames,
-  paddingOf,
-  readTokenizerFiles,
-  specialToken,
-  type TokenizerFiles,
-  wordLevelUnknown,
-} from "./tokenizer-files.js";
-import { type TruncationSide, type TruncationStrategy, truncate, truncationStrategies } from "./truncation.js";
+import { applyTemplate, specialTokenCount, type TextTokens, withoutSpecialTokens } from "./template.js";
+import { inputNamesInFiles, readTokenizerFiles, section, type TokenizerFiles, textField } from "./tokenizer-files.js";
+import { type TruncationSide, type TruncationStrategy, truncate, truncationStrategyOf } from "./truncation.js";
 
 /** Options of `encode`. */
 export interface EncodeOptions {
@@ -27,65 +24,88 @@ export interface EncodeOptions {
 
 /** Options of `Tokenizer.fromFolder`. */
 export interface TokenizerOptions {
-  /** Pad token by its text, for tokenizers that have none (GPT-2: "<|endoftext|>"). */
+  /** Pad token by its text, for tokenizers that have none (GPT-2: "<|endoftext|>"). The vocabulary must have it. */
   readonly padToken?: string;
   /** The tensors that the model takes, instead of what the tokenizer says. */
   readonly modelInputNames?: readonly TextInputName[];
 }
 
+/** Options of `decode`. */
+export interface DecodeOptions {
+  /** Leaves special tokens out. Default false. */
+  readonly skipSpecialTokens?: boolean;
+  /**
+   * Takes out spaces before punctuation. Default: `clean_up_tokenization_spaces` of tokenizer_config.json, else false.
+   * As in transformers it does nothing for BPE.
+   */
+  readonly cleanUpTokenizationSpaces?: boolean;
+}
+
 /** A text or a pair of texts. */
 export type TextOrPair = string | readonly [text: string, pair: string];
 
+/** An encoding of texts that came in words. */
+export interface WordEncoding extends Encoding {
+  /** For each token the index of its word in its text, or null for special tokens. */
+  readonly wordIds: readonly (number | null)[];
+}
+
+/** The special tokens that a tokenizer may have, by their texts. */
+export type SpecialTokenTexts = { readonly [N in SpecialTokenName]?: string };
+
 /**
- * A tokenizer.json, giving the token ids that Hugging Face's tokenizers give.
- *
- * Stages come from `@huggingface/tokenizers`; where its JavaScript differs from the Rust original they are replaced
- * (see exact-components.ts), and truncation and special tokens are done here in Hugging Face's order.
- * Unpaired surrogates, which Python strings cannot pass on, count as U+FFFD.
+ * The tokenizer that transformers' AutoTokenizer makes of a folder, giving the same token ids: the class decides about
+ * stages and special tokens, tokenizer.json about the vocabulary (docs/tokenizers.md). What cannot be done exactly is
+ * refused. Unpaired surrogates, which Python strings cannot pass on, count as U+FFFD.
  */
 export class Tokenizer {
+  /** transformers' class, undefined where tokenizer.json counts as it is (PreTrainedTokenizerFast). */
+  readonly tokenizerClass: ClassName | undefined;
   /** The tensors that `encode` and `padBatch` give. */
   readonly modelInputNames: readonly TextInputName[];
+  /** Texts of `cls_token`, `pad_token`, ...; those of the class where the files name none. */
+  readonly specialTokens: SpecialTokenTexts;
   /** Undefined where the tokenizer has no pad token. */
   readonly padTokenId: number | undefined;
   /** Ids are below this number (added tokens included). */
   readonly vocabSize: number;
   /** `model_max_length` of tokenizer_config.json; undefined if it is missing or "very large". */
   readonly modelMaxLength: number | undefined;
-  private readonly template: Template;
+  private readonly pipeline: Pipeline;
   /** Where `padBatch` fills rows up. */
   readonly paddingSide: "right" | "left";
-  private readonly padTokenTypeId: number;
   private readonly truncationSide: TruncationSide;
-  /** What a whole word that the vocabulary lacks becomes (WordLevel); the other models have it in their stages. */
-  private readonly unknownId: number | undefined;
   /** The parsed vocabulary is not kept beside its text. */
   private readonly files: TokenizerFiles;
 
   private constructor(
-    private readonly stages: StagedTokenizer,
+    { className, pipeline, specialTokens }: BuiltTokenizer,
     files: TokenizerFiles,
     private readonly options: TokenizerOptions,
   ) {
+    const { config } = files;
+    const ofClass = className && classTable[className];
     this.files = files.texts ? { ...files, tokenizer: {} } : files;
-    this.template = readTemplate(stages);
-    const unknown = wordLevelUnknown(files);
-    this.unknownId = unknown === undefined ? undefined : stages.token_to_id(unknown);
-    const hasTypes = this.template.pair.some((part) => part.tokenType > 0) && this.template.pair.length > 2;
-    this.modelInputNames = options.modelInputNames ?? modelInputNames(files, hasTypes);
-    const padding = paddingOf(files);
-    const padToken = options.padToken ?? specialToken(files, "pad_token") ?? padding.pad_token;
-    this.padTokenId = typeof padToken === "string" ? this.idOf(padToken) : undefined;
-    this.vocabSize = stages.get_vocab(true).size === 0 ? 0 : largest(stages.get_vocab(true).values()) + 1;
-    const maxLength = files.config.model_max_length;
+    this.tokenizerClass = className;
+    this.pipeline = pipeline;
+    this.specialTokens = specialTokens;
+    const listed = Array.isArray(config.model_input_names) ? config.model_input_names : undefined;
+    this.modelInputNames = options.modelInputNames ??
+      listed?.flatMap((name) => inputNamesInFiles[String(name)] ?? []) ??
+      ofClass?.inputs ?? ["inputIds", "attentionMask"];
+    this.padTokenId = specialTokens.pad_token === undefined ? undefined : this.idOf(specialTokens.pad_token);
+    this.vocabSize = pipeline.idLimit;
+    const maxLength = config.model_max_length ?? config.max_len;
     this.modelMaxLength = typeof maxLength === "number" && maxLength < 1e9 ? maxLength : undefined;
-    this.paddingSide = files.config.padding_side === "left" ? "left" : "right";
-    this.truncationSide = files.config.truncation_side === "left" ? "left" : "right";
-    this.padTokenTypeId = typeof files.config.pad_token_type_id === "number" ? files.config.pad_token_type_id : 0;
+    const padding = sideOf(config.padding_side ?? section(files, "padding").direction, "padding_side");
+    this.paddingSide = padding ?? ofClass?.paddingSide ?? "right";
+    const truncation = config.truncation_side ?? section(files, "truncation").direction;
+    this.truncationSide = sideOf(truncation, "truncation_side") ?? "right";
   }
 
   /**
-   * Reads tokenizer.json, and tokenizer_config.json and special_tokens_map.json where they are there.
+   * Reads tokenizer.json (or vocab.txt, or vocab.json and merges.txt), tokenizer_config.json, special_tokens_map.json,
+   * added_tokens.json, and from config.json which class is the model's.
    * @throws GraftError `file-not-found`, `invalid-json`, `invalid-tokenizer`, `unsupported`.
    */
   static async fromFolder(folder: string, options: TokenizerOptions = {}): Promise<Tokenizer> {
@@ -95,43 +115,38 @@ export class Tokenizer {
   /** The same from parsed files. `name` stands in error messages. */
   static fromFiles(files: TokenizerFiles, options: TokenizerOptions = {}, name = "the tokenizer"): Tokenizer {
     try {
-      const stages = new StagedTokenizer({ ...absentStages, ...files.tokenizer }, files.config);
-      stages.normalizer = exactNormalizer(stages.normalizer);
-      stages.pre_tokenizer = exactPreTokenizer(stages.pre_tokenizer);
-      return new Tokenizer(stages, files, options);
+      return new Tokenizer(buildPipeline(files, options.padToken), files, options);
     } catch (error) {
-      if (error instanceof GraftError) throw error;
+      if (error instanceof GraftError) throw new GraftError(error.code, `${name}: ${error.message}`, error.hint);
       throw new GraftError(
         "invalid-tokenizer",
-        `${name}: tokenizer.json cannot be used: ${messageOf(error)}`,
-        "The file is damaged or holds a stage that is not known yet: fetch it again, or save it with a current transformers.",
+        `${name}: the tokenizer cannot be used: ${messageOf(error)}`,
+        "tokenizer.json is damaged: fetch it again, or save it with a current transformers.",
         { cause: error },
       );
     }
   }
 
   /**
-   * Writes the files that the tokenizer was made from, which transformers loads: tokenizer.json, and
-   * tokenizer_config.json and special_tokens_map.json where they were there. `padToken` and `modelInputNames`, where
-   * they were given, go into tokenizer_config.json.
+   * Writes the files that the tokenizer was made from, which transformers loads. `padToken` and `modelInputNames`, where
+   * they were given, go into tokenizer_config.json, as does a class that only the model's config.json names.
    * @param folder created where it is missing; each file is written whole or not at all
    * @throws GraftError `file-access`, `disk-full`
    */
   savePretrained(folder: string): Promise<void> {
-    return saveTokenizerFiles(folder, this.files, this.options);
+    const tokenizerClass = classToSave(textField(this.files.config, "tokenizer_class"), this.tokenizerClass);
+    return saveTokenizerFiles(folder, this.files, { ...this.options, tokenizerClass });
   }
 
   /** The id of a token. @throws GraftError `invalid-token` if the vocabulary lacks it. */
   idOf(token: string): number {
-    const id = this.stages.token_to_id(token);
-    if (id === undefined) {
-      throw new GraftError(
-        "invalid-token",
-        `the tokenizer's vocabulary has no token "${token}"`,
-        "Use a token that tokenizer.json lists.",
-      );
-    }
-    return id;
+    const id = this.pipeline.added.idOf(token);
+    if (id !== undefined) return id;
+    throw new GraftError(
+      "invalid-token",
+      `the tokenizer's vocabulary has no token "${token}"`,
+      "Use a token that tokenizer.json lists.",
+    );
   }
 
   /**
@@ -140,30 +155,21 @@ export class Tokenizer {
    *   for what is no text; `invalid-token` for a piece that the vocabulary lacks, where there is no unknown token.
    */
   encode(text: string, pair?: string, options: EncodeOptions = {}): Encoding {
-    const template = (options.addSpecialTokens ?? true) ? this.template : bareTemplate;
-    const parts = pair === undefined ? template.single : template.pair;
-    let first = this.idsOf(text);
-    let second = pair === undefined ? undefined : this.idsOf(pair);
-    const maxLength = options.maxLength ?? this.modelMaxLength;
-    requireCount("maxLength", maxLength);
-    const strategy = strategyOf(options);
-    if (strategy !== "do_not_truncate" && maxLength !== undefined) {
-      const budget = maxLength - specialTokenCount(parts);
-      if (budget < 0) {
-        throw new GraftError(
-          "invalid-argument",
-          `maxLength ${maxLength} is less than the ${specialTokenCount(parts)} special tokens of a row`,
-          "Use a larger maxLength.",
-        );
-      }
-      ({ first, second } = truncate(first, second, budget, strategy, this.truncationSide));
-    }
-    const { inputIds, tokenTypeIds } = applyTemplate(parts, first, second ?? []);
-    return {
-      inputIds,
-      ...(this.modelInputNames.includes("attentionMask") && { attentionMask: new Int32Array(inputIds.length).fill(1) }),
-      ...(this.modelInputNames.includes("tokenTypeIds") && { tokenTypeIds }),
-    };
+    const first = { ids: this.idsOf(text) };
+    const second = pair === undefined ? undefined : { ids: this.idsOf(pair) };
+    const { inputIds, tokenTypeIds } = this.assemble(first, second, options);
+    return this.named(inputIds, tokenTypeIds);
+  }
+
+  /**
+   * The same for a text, or a pair of texts, that is split into words already, as transformers'
+   * `is_split_into_words=True`: `wordIds` says which word each token belongs to.
+   * RoBERTa and GPT-2 need `add_prefix_space` true in tokenizer_config.json for words to be as they are in texts.
+   */
+  encodeWords(words: readonly string[], pairWords?: readonly string[], options: EncodeOptions = {}): WordEncoding {
+    const second = pairWords && this.tokensOfWords(pairWords);
+    const { inputIds, tokenTypeIds, wordIds } = this.assemble(this.tokensOfWords(words), second, options);
+    return { ...this.named(inputIds, tokenTypeIds), wordIds };
   }
 
   /** `encode` for many rows. */
@@ -185,60 +191,79 @@ export class Tokenizer {
       throw new GraftError(
         "invalid-tokenizer",
         "rows of different lengths need a pad token, and this tokenizer has none",
-        'Name one: Tokenizer.fromFolder(folder, { padToken: "<|endoftext|>" }).',
+        'Name one: Tokenizer.fromFolder(folder, { padToken: "<|endoftext|>" }), or "pad_token" in tokenizer_config.json.',
       );
     }
-    const tokens = { padTokenId: this.padTokenId ?? 0, padTokenTypeId: this.padTokenTypeId, side: this.paddingSide };
+    const tokens = { padTokenId: this.padTokenId ?? 0, side: this.paddingSide };
     return padEncodings(encodings, this.modelInputNames, tokens, options);
   }
 
-  /** Text of token ids, for reading along. */
-  decode(ids: ArrayLike<number>, { skipSpecialTokens = false }: { skipSpecialTokens?: boolean } = {}): string {
-    return ids.length === 0 ? "" : this.stages.decode(Array.from(ids), { skip_special_tokens: skipSpecialTokens });
+  /** Text of token ids. Ids that no token has are left out. */
+  decode(ids: ArrayLike<number>, { skipSpecialTokens = false, cleanUpTokenizationSpaces }: DecodeOptions = {}): string {
+    const { config } = this.files;
+    const text = this.pipeline.decode(Array.from(ids), skipSpecialTokens);
+    const wanted = cleanUpTokenizationSpaces ?? config.clean_up_tokenization_spaces === true;
+    const forBpe = config.clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output === true;
+    return wanted && (forBpe || this.pipeline.modelType !== "BPE") ? cleanUpTokenization(text) : text;
+  }
+
+  /** Cuts tokens to length and puts special tokens around them. */
+  private assemble(first: TextTokens, second: TextTokens | undefined, options: EncodeOptions) {
+    const { template } = this.pipeline;
+    const { single, pair } = (options.addSpecialTokens ?? true) ? template : withoutSpecialTokens(template);
+    const parts = second === undefined ? single : pair;
+    const maxLength = options.maxLength ?? this.modelMaxLength;
+    requireCount("maxLength", maxLength);
+    const strategy = truncationStrategyOf(options);
+    if (strategy === "do_not_truncate" || maxLength === undefined) return applyTemplate(parts, first, second);
+    const budget = maxLength - specialTokenCount(parts);
+    if (budget < 0) {
+      throw new GraftError(
+        "invalid-argument",
+        `maxLength ${maxLength} is less than the ${specialTokenCount(parts)} special tokens of a row`,
+        "Use a larger maxLength.",
+      );
+    }
+    const cut = truncate(first, second, budget, strategy, this.truncationSide);
+    return applyTemplate(parts, cut.first, cut.second);
+  }
+
+  private named(inputIds: Int32Array, tokenTypeIds: Int32Array): Encoding {
+    return {
+      inputIds,
+      ...(this.modelInputNames.includes("attentionMask") && { attentionMask: new Int32Array(inputIds.length).fill(1) }),
+      ...(this.modelInputNames.includes("tokenTypeIds") && { tokenTypeIds }),
+    };
   }
 
   private idsOf(text: string): number[] {
     if (typeof text !== "string") {
       throw new GraftError("invalid-argument", `${String(text)} is no text to tokenise`, "Give strings.");
     }
-    const pieces = this.stages.encode(text.replace(/\p{Surrogate}/gu, "\ufffd"), { add_special_tokens: false }).ids;
-    const ids = this.unknownId === undefined ? pieces : pieces.map((id) => id ?? this.unknownId);
-    if (!ids.every((id) => id !== undefined)) {
-      throw new GraftError(
-        "invalid-token",
-        `the text "${text.slice(0, 60)}" holds a piece that the vocabulary lacks, and the tokenizer has no unknown token`,
-        "Use a tokenizer with an unknown token or a byte-level one.",
-      );
-    }
-    return ids;
+    return this.pipeline.ids(text.replace(/\p{Surrogate}/gu, "\ufffd"));
+  }
+
+  private tokensOfWords(texts: readonly string[]): TextTokens {
+    const ids: number[] = [];
+    const words: number[] = [];
+    texts.forEach((text, word) => {
+      for (const id of this.idsOf(text)) {
+        ids.push(id);
+        words.push(word);
+      }
+    });
+    return { ids, words };
   }
 }
 
-/** Stages that tokenizer.json may leave out. */
-const absentStages = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, added_tokens: [] };
-
-const bareTemplate: Template = {
-  single: [{ source: "first", tokenType: 0 }],
-  pair: [
-    { source: "first", tokenType: 0 },
-    { source: "second", tokenType: 1 },
-  ],
-};
-
-function strategyOf({ truncation, maxLength }: EncodeOptions): TruncationStrategy {
-  if (typeof truncation === "string") {
-    if (truncationStrategies.includes(truncation)) return truncation;
-    throw new GraftError(
-      "invalid-argument",
-      `there is no truncation strategy ${JSON.stringify(truncation)}`,
-      `Take true, false, or one of ${truncationStrategies.join(", ")}.`,
-    );
-  }
-  return (truncation ?? maxLength !== undefined) ? "longest_first" : "do_not_truncate";
-}
-
-function largest(values: Iterable<number>): number {
-  let max = -1;
-  for (const value of values) max = Math.max(max, value);
-  return max;
+/** A side as files have it, in either letter case. */
+function sideOf(value: unknown, name: string): "right" | "left" | undefined {
+  if (value === undefined || value === null) return undefined;
+  const side = String(value).toLowerCase();
+  if (side === "right" || side === "left") return side;
+  throw new GraftError(
+    "invalid-tokenizer",
+    `"${name}" of tokenizer_config.json is ${JSON.stringify(value)}`,
+    'Write "right" or "left".',
+  );
 }

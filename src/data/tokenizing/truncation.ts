@@ -1,4 +1,5 @@
 import { GraftError } from "../../errors.js";
+import type { TextTokens } from "./template.js";
 
 /** How a text that is too long is cut, by transformers' names (`true` there is `longest_first`). */
 export type TruncationStrategy = "longest_first" | "only_first" | "only_second" | "do_not_truncate";
@@ -20,8 +21,6 @@ const strategies: {
   only_second: (first, second = 0, budget) => ({ first, second: cut("second", second, first + second - budget) }),
   do_not_truncate: (first, second = 0) => ({ first, second }),
 };
-
-export const truncationStrategies = Object.keys(strategies) as TruncationStrategy[];
 
 /** The shorter text stays whole if it leaves room for the other; else both end near half of the budget. */
 function longestFirst(first: number, second: number | undefined, budget: number): PairLengths {
@@ -49,16 +48,42 @@ function cut(which: string, length: number, excess: number): number {
   return length - excess;
 }
 
-/** Cuts token ids to `budget` tokens in all. */
+/**
+ * The strategy that options ask for: `true`, and `maxLength` alone, mean "longest_first".
+ * @throws GraftError `invalid-argument` for an unknown name
+ */
+export function truncationStrategyOf({
+  truncation,
+  maxLength,
+}: {
+  readonly truncation?: boolean | TruncationStrategy;
+  readonly maxLength?: number;
+}): TruncationStrategy {
+  if (typeof truncation === "string") {
+    if (Object.hasOwn(strategies, truncation)) return truncation;
+    throw new GraftError(
+      "invalid-argument",
+      `there is no truncation strategy ${JSON.stringify(truncation)}`,
+      `Take true, false, or one of ${Object.keys(strategies).join(", ")}.`,
+    );
+  }
+  return (truncation ?? maxLength !== undefined) ? "longest_first" : "do_not_truncate";
+}
+
+/** Cuts tokens to `budget` in all. */
 export function truncate(
-  first: number[],
-  second: number[] | undefined,
+  first: TextTokens,
+  second: TextTokens | undefined,
   budget: number,
   strategy: TruncationStrategy,
   side: TruncationSide,
-): { first: number[]; second: number[] } {
-  const lengths = strategies[strategy](first.length, second?.length, budget);
-  const keep = (ids: number[], length: number) =>
-    ids.length === length ? ids : side === "right" ? ids.slice(0, length) : ids.slice(ids.length - length);
-  return { first: keep(first, lengths.first), second: keep(second ?? [], lengths.second) };
+): { first: TextTokens; second: TextTokens | undefined } {
+  const lengths = strategies[strategy](first.ids.length, second?.ids.length, budget);
+  const keep = (tokens: TextTokens, length: number): TextTokens => {
+    if (tokens.ids.length === length) return tokens;
+    const part = (values: readonly number[]) =>
+      side === "right" ? values.slice(0, length) : values.slice(values.length - length);
+    return { ids: part(tokens.ids), words: tokens.words && part(tokens.words) };
+  };
+  return { first: keep(first, lengths.first), second: second && keep(second, lengths.second) };
 }

@@ -1,0 +1,134 @@
+import { GraftError } from "../../errors.js";
+import { isJsonObject, type JsonObject } from "../../json.js";
+import { ClassArguments } from "./classes/class-arguments.js";
+import { classTable } from "./classes/class-table.js";
+import { bosEosTemplate, extraTokens, type Recipe, recipes } from "./classes/recipes.js";
+import { type ClassName, resolveClass } from "./classes/resolve-class.js";
+import {
+  planTokens,
+  type SpecialTokenName,
+  specialTokenNames,
+  type TokenPlan,
+  tokensToAdd,
+} from "./classes/special-tokens.js";
+import { Pipeline } from "./pipeline.js";
+import { invalid } from "./stages/config.js";
+import { type TokenizerFiles, textField } from "./tokenizer-files.js";
+import { bpeFiles, vocabularyOfLines } from "./vocabulary-files.js";
+
+/** A tokenizer as transformers makes it of its files. */
+export interface BuiltTokenizer {
+  readonly className: ClassName | undefined;
+  readonly pipeline: Pipeline;
+  /** Texts of the special tokens. */
+  readonly specialTokens: { readonly [N in SpecialTokenName]?: string };
+}
+
+/** The model stage, from tokenizer.json or from the vocabulary's own files. */
+function modelOf({ tokenizer, texts }: TokenizerFiles): JsonObject {
+  if (isJsonObject(tokenizer.model)) return tokenizer.model;
+  if (texts?.["vocab.json"] !== undefined) return bpeFiles(texts["vocab.json"], texts["merges.txt"]);
+  if (texts?.["vocab.txt"] !== undefined) return { vocab: vocabularyOfLines(texts["vocab.txt"]) };
+  throw invalid('there is no "model"');
+}
+
+/** The rules of the first Precompiled normaliser. */
+function charsMapOf({ normalizer }: JsonObject): string | undefined {
+  const list =
+    isJsonObject(normalizer) && Array.isArray(normalizer.normalizers) ? normalizer.normalizers : [normalizer];
+  const found = list.find((stage) => isJsonObject(stage) && stage.type === "Precompiled");
+  return textField(isJsonObject(found) ? found : undefined, "precompiled_charsmap");
+}
+
+function recipeOf(files: TokenizerFiles, className: ClassName, plan: TokenPlan): Recipe | undefined {
+  const { maker } = classTable[className];
+  if (maker === "TokenizersBackend") return undefined;
+  const model = modelOf(files);
+  const vocabulary = Array.isArray(model.vocab) || isJsonObject(model.vocab) ? model.vocab : {};
+  const merges = Array.isArray(model.merges) ? model.merges : [];
+  return recipes[maker](
+    new ClassArguments(vocabulary, merges, charsMapOf(files.tokenizer), files.config, plan.special),
+  );
+}
+
+/** tokenizer.json's stages, or those that the class makes in their place. */
+function stagesOf(files: TokenizerFiles, className: ClassName | undefined, recipe: Recipe | undefined): JsonObject {
+  const rebuilds = className !== undefined && (classTable[className].rebuilds || !isJsonObject(files.tokenizer.model));
+  if (!recipe || !rebuilds) return { ...files.tokenizer, model: modelOf(files) };
+  return {
+    model: recipe.model,
+    normalizer: recipe.normalizer ?? null,
+    pre_tokenizer: recipe.preTokenizer,
+    decoder: recipe.decoder,
+    added_tokens: [],
+    post_processor: files.tokenizer.post_processor ?? null,
+  };
+}
+
+/** Without tokenizer.json, whose post-processor would count, flags say which tokens stand around texts. */
+function flaggedTemplate({ config, tokenizer }: TokenizerFiles, special: TokenPlan["special"]) {
+  if (isJsonObject(tokenizer.model)) return undefined;
+  if (config.add_bos_token === undefined && config.add_eos_token === undefined) return undefined;
+  const bos = config.add_bos_token === true ? special.bos_token?.content : undefined;
+  return bosEosTemplate(bos, config.add_eos_token === true ? special.eos_token?.content : undefined);
+}
+
+function requireKnown(files: TokenizerFiles, className: ClassName | undefined): void {
+  if (isJsonObject(files.tokenizer.model)) return;
+  if (className === undefined && Object.keys(files.tokenizer).length === 0) {
+    throw new GraftError(
+      "file-not-found",
+      "there is no tokenizer.json, and neither tokenizer_config.json nor config.json names the tokenizer's class",
+      'Copy tokenizer.json from the model\'s repository, or name the class in tokenizer_config.json ("BertTokenizer").',
+    );
+  }
+  if (Object.keys(files.tokenizer).length > 0) throw invalid('there is no "model"');
+}
+
+/**
+ * Puts together what transformers' AutoTokenizer makes of the files: the class, its stages and its special tokens.
+ * @throws GraftError `unsupported`, `invalid-tokenizer`, `file-not-found`
+ */
+export function buildPipeline(files: TokenizerFiles, padToken: string | undefined): BuiltTokenizer {
+  const named = textField(files.config, "tokenizer_class") ?? textField(files.modelConfig, "tokenizer_class");
+  const className = resolveClass(named, textField(files.modelConfig, "model_type"));
+  requireKnown(files, className);
+  const maker = className && classTable[className].maker;
+  const extras = (maker && maker !== "TokenizersBackend" && extraTokens[maker]) || [];
+  const plan = planTokens(files, className, padToken, extras);
+  if (padToken !== undefined) requireToken(padToken, modelOf(files), plan);
+  const recipe = className && recipeOf(files, className, plan);
+  const stages = stagesOf(files, className, recipe);
+  const hasOwnPost = isJsonObject(files.tokenizer.post_processor);
+  const post =
+    recipe?.yields && hasOwnPost ? undefined : (recipe?.postProcessor ?? flaggedTemplate(files, plan.special));
+  const pipeline = new Pipeline(stages, {
+    addMore: (added) => {
+      added.add(tokensToAdd(plan, added.all()));
+      if (maker === "Qwen2Tokenizer") added.addSpecial(contentsOf(plan));
+    },
+    postProcessor: post,
+    splitSpecialTokens: files.config.split_special_tokens === true,
+  });
+  const specialTokens = Object.fromEntries(
+    specialTokenNames.flatMap((name) => (plan.special[name] ? [[name, plan.special[name].content]] : [])),
+  );
+  return { className, pipeline, specialTokens };
+}
+
+/** A pad token that nothing else names must not grow the vocabulary beyond the model's. */
+function requireToken(token: string, { vocab }: JsonObject, { byId }: TokenPlan): void {
+  const inVocabulary = Array.isArray(vocab)
+    ? vocab.some((entry) => Array.isArray(entry) && entry[0] === token)
+    : isJsonObject(vocab) && Object.hasOwn(vocab, token);
+  if (inVocabulary || [...byId.values()].some(({ content }) => content === token)) return;
+  throw new GraftError(
+    "invalid-token",
+    `the tokenizer's vocabulary has no token "${token}"`,
+    "Use a token that tokenizer.json lists as padToken.",
+  );
+}
+
+function contentsOf({ special, extra }: TokenPlan): string[] {
+  return [...specialTokenNames.flatMap((name) => special[name] ?? []), ...extra].map(({ content }) => content);
+}
