@@ -98,7 +98,8 @@ export async function loadWeights(
   const path = weightsFile(folder);
   const { entries } = await openCheckpoint(path);
   const parameters = [...network.parameters()];
-  const names = new Set(parameters.map((parameter) => parameter.name));
+  const tied = [...network.tiedParameters()];
+  const names = new Set([...parameters.map(({ name }) => name), ...tied.map(([name]) => name)]);
   const { found, unexpected } = matchNames(entries.keys(), names, network.config.modelType, basePrefix);
   if (found.size === 0) {
     throw new GraftError(
@@ -112,7 +113,9 @@ export async function loadWeights(
   const fresh: Parameter[] = [];
   const loaded: [Parameter, SafetensorsEntry][] = [];
   for (const parameter of parameters) {
-    const entry = entries.get(found.get(parameter.name) ?? "");
+    const ownNames = [parameter.name, ...tied.flatMap(([name, one]) => (one === parameter ? [name] : []))];
+    const name = ownNames.find((name) => found.has(name));
+    const entry = entries.get(name === undefined ? "" : (found.get(name) as string));
     if (!entry) {
       missing.push(parameter);
       fresh.push(parameter);

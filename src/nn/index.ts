@@ -38,5 +38,5 @@ export {
   type TransformerLayer,
 } from "./sites.js";
 export { type LayerPast, Past, Stream } from "./stream.js";
-export { type MaskSite, type Mode, Trace } from "./trace.js";
+export { elementsOf, type MaskSite, type Mode, Trace } from "./trace.js";
 export { innermost, Wrapper } from "./wrapper.js";

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -153,6 +153,7 @@ for (const tables of [["embeddings.weight", "decoder.weight"], ["embeddings.weig
       }),
     );
     await writeSafetensors(join(folder, "model.safetensors"), tensors, { format: "pt" });
+    await writeFile(join(folder, "config.json"), '{"model_type": "tied"}');
     const model = tiedModel();
     const report = await loadWeights(model.network, await resolveModelFolder(folder), "tied", {});
     expect(report).toMatchObject({ missingKeys: [], unexpectedKeys: [], newlyInitialized: [] });
