@@ -26,6 +26,8 @@ export interface GraftSideOptions {
   /** "cpu" by default. */
   readonly backend?: BackendName;
   readonly steps: number;
+  /** As of `fromPretrained`; "float32" by default. */
+  readonly storageDtype?: "float32" | "auto";
   /** Where ONNX Runtime's profiles go; undefined: no profile. */
   readonly profileFolder?: string;
   /** int8: the choice of an earlier process, taken again. */
@@ -44,6 +46,7 @@ export function loadBase({
   threads,
   backend = "cpu",
   profileFolder,
+  storageDtype = "float32",
 }: GraftSideOptions): Promise<PreTrainedModel> {
   const { kind, labels } = stepJobs[job];
   return loadClassifier(kind === "image" ? "image-classification" : "text-classification", model, {
@@ -52,6 +55,7 @@ export function loadBase({
     numLabels: labels,
     ignoreMismatchedSizes: true,
     onReport: () => {},
+    storageDtype,
     ...(profileFolder !== undefined && { profileFolder }),
   });
 }

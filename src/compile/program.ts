@@ -1,6 +1,6 @@
 import { gradients } from "../autodiff/index.js";
 import type { Tensor } from "../graph/index.js";
-import { nodesInOrder } from "../graph/index.js";
+import { nodesInOrder, storedForm } from "../graph/index.js";
 import type { Parameter } from "../nn/parameter.js";
 import type { Trace } from "../nn/trace.js";
 import {
@@ -110,7 +110,8 @@ function parameterGradients({ trace, outputs }: ProgramRequest, loss: string): M
 
 function filesOf(trace: Trace): string[] {
   const files = new Set<string>();
-  for (const { origin } of trace.parameters.values()) {
+  for (const tensor of trace.parameters.values()) {
+    const { origin } = storedForm(tensor);
     if (origin.kind === "initializer" && origin.source.kind === "file") files.add(origin.source.path);
   }
   return [...files];

@@ -62,6 +62,14 @@ export function scalarValue(tensor: Tensor): number | null {
   return Number(origin.source.data.data[0]);
 }
 
+/** An initialiser as it is stored, where the tensor is one that is cast; every other tensor itself. */
+export function storedForm(tensor: Tensor): Tensor {
+  const { origin } = tensor;
+  if (origin.kind !== "node" || origin.node.op !== "cast") return tensor;
+  const [stored] = origin.node.inputs as [Tensor];
+  return stored.origin.kind === "initializer" ? stored : tensor;
+}
+
 /** "float32[batch,sequence,768]", for messages. */
 export function describeType({ dtype, shape }: TensorType): string {
   return `${dtype}[${shape.join(",")}]`;

@@ -2,9 +2,9 @@ import { platform } from "#platform";
 import { snakeCase } from "../case.js";
 import { encodeExport } from "../compile/index.js";
 import { GraftError } from "../errors.js";
-import { cast, type Tensor } from "../graph/index.js";
+import { cast, initializer, input, type Tensor } from "../graph/index.js";
 import { copyCompanions, outputPath, writeJson } from "../hub/index.js";
-import { type Parameter, Trace } from "../nn/index.js";
+import { elementsOf, type Parameter, Trace } from "../nn/index.js";
 import { bytesOf } from "../tensor-data.js";
 import { configToWrite, floatKeys } from "./config.js";
 import type { Network } from "./network.js";
@@ -33,9 +33,35 @@ function checkSize(network: Network): void {
 /** An input that can only be 0 (token types of RoBERTa) says nothing: exported models do without it. */
 const isMeaningful = ({ below }: Port): boolean => below?.limit !== 1;
 
+/** What becomes of the tensors of adapters that act in the network. */
+export interface ExportedAdapters {
+  /** Those that are inputs of the graph, with the inputs' names; all others are built in. */
+  readonly inputs: ReadonlyMap<Parameter, string>;
+}
+
+/** A graph that stands alone: everything is built in, in float32, but what is named. */
+class ExportTrace extends Trace {
+  constructor(private readonly named: ReadonlyMap<Parameter, string>) {
+    super("eval", true);
+  }
+
+  override isFed(parameter: Parameter): boolean {
+    return this.named.has(parameter);
+  }
+
+  protected override fed(parameter: Parameter): Tensor {
+    return input(this.named.get(parameter) as string, "float32", parameter.symbolicShape);
+  }
+
+  protected override fixed(parameter: Parameter): Tensor {
+    const { name, shape } = parameter;
+    return initializer(name, { dtype: "float32", shape }, elementsOf(parameter));
+  }
+}
+
 /** The evaluation graph with inputs of transformers.js' types: whole numbers come as int64. */
-function traceExport(network: Network): { trace: Trace; outputs: Record<string, Tensor> } {
-  const trace = new Trace("eval", true);
+function traceExport(network: Network, named: ReadonlyMap<Parameter, string>) {
+  const trace = new ExportTrace(named);
   const inputs: Record<string, Tensor> = {};
   for (const [name, port] of portsOf(network.inputs).filter(([, port]) => isMeaningful(port))) {
     const declared = trace.input(snakeCase(name), port.dtype === "int32" ? "int64" : port.dtype, port.shape);
@@ -49,7 +75,7 @@ function traceExport(network: Network): { trace: Trace; outputs: Record<string, 
 }
 
 function checkPlain({ parameters }: Trace): void {
-  if (![...parameters.values()].some(({ origin }) => origin.kind === "input")) return;
+  if (![...parameters.keys()].some(({ residency }) => residency === "slot")) return;
   throw new GraftError(
     "invalid-argument",
     "the model holds an adapter that is not merged",
@@ -57,24 +83,28 @@ function checkPlain({ parameters }: Trace): void {
   );
 }
 
-async function encodeNetwork(network: Network): Promise<Uint8Array> {
+async function encodeNetwork(network: Network, adapters: ExportedAdapters | undefined): Promise<Uint8Array> {
   checkSize(network);
-  const { trace, outputs } = traceExport(network);
-  checkPlain(trace);
+  for (const parameter of network.parametersInForce()) if (parameter.isUnsettled) await parameter.settle();
+  const { trace, outputs } = traceExport(network, adapters?.inputs ?? new Map());
+  if (adapters === undefined) checkPlain(trace);
   const weights = new Map<Parameter, Uint8Array>();
-  for (const parameter of trace.parameters.keys()) weights.set(parameter, bytesOf(await readParameter(parameter)));
+  for (const parameter of trace.parameters.keys()) {
+    if (!trace.isFed(parameter)) weights.set(parameter, bytesOf(await readParameter(parameter)));
+  }
   return encodeExport({ trace, outputs, read: (parameter) => weights.get(parameter) as Uint8Array });
 }
 
 /**
- * Writes a model without adapters as transformers.js reads it; see `exportOnnx`.
+ * Writes a model as transformers.js reads it; see `exportOnnx`.
+ * @param adapters what becomes of adapters that act; without it they are refused
  * @throws GraftError `unsupported` above 2 GiB, `invalid-argument` for a model that holds an adapter, `missing-tensor`
  *   for a model without weights, `file-access`, `disk-full`
  */
-export async function exportModel(model: PreTrainedModel, folder: string): Promise<void> {
+export async function exportModel(model: PreTrainedModel, folder: string, adapters?: ExportedAdapters): Promise<void> {
   const { network, nameOrPath, runner } = model;
   await runner.syncFromEngine();
-  const encoded = await encodeNetwork(network);
+  const encoded = await encodeNetwork(network, adapters);
   const path = outputPath(folder, "onnx/model.onnx");
   await platform.makeDirectory(platform.dirname(path));
   await platform.writeFileAtomic(path, encoded);

@@ -17,7 +17,7 @@ export {
 } from "./auto.js";
 export { BoundProgram } from "./bound-program.js";
 export { configToWrite, type ModelConfig } from "./config.js";
-export { exportModel } from "./export.js";
+export { type ExportedAdapters, exportModel } from "./export.js";
 export { resolveProblemType } from "./heads/classification.js";
 export type { GivenLabels, Head, LabelRule } from "./heads/head.js";
 export type { ModelInputs, NestedNumbers } from "./inputs.js";

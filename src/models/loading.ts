@@ -1,10 +1,10 @@
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
 import { type ModelFiles, openWeights } from "../hub/index.js";
-import type { Parameter, ParameterSource } from "../nn/index.js";
+import type { Parameter, StorageDType } from "../nn/index.js";
 import { type SafetensorsEntry, unreadableTensor } from "../safetensors/header.js";
 import { readTensor } from "../safetensors/read.js";
-import { floatDTypes, toFloat32 } from "../tensor-data.js";
+import { type DType, floatDTypes, toFloat32 } from "../tensor-data.js";
 import { matchNames } from "./checkpoint-names.js";
 import { fileSource } from "./file-source.js";
 import { type LoadingReport, listSome, type MismatchedKey } from "./loading-report.js";
@@ -15,17 +15,27 @@ export interface WeightOptions {
   readonly ignoreMismatchedSizes?: boolean;
   /** Seed of fresh values. Default 0. */
   readonly seed?: number;
+  /**
+   * What weights are kept in. "float32" (default): half-precision tensors are converted once, in memory. "auto": they stay
+   * as the checkpoint has them, in Node in their file, and are cast wherever a product reads them: half the memory, at
+   * some cost in time. Weights that are trained are float32 either way, and so is all arithmetic.
+   */
+  readonly storageDtype?: "float32" | "auto";
 }
 
 /** No fresh tensor is larger: a config that claims more is broken. */
 const LARGEST_FRESH = 2 ** 30;
 
+const storageDtypes: readonly DType[] = ["float32", "float16", "bfloat16"] satisfies StorageDType[];
+
+const isStorage = (dtype: DType): dtype is StorageDType => storageDtypes.includes(dtype);
+
 /**
- * Where a parameter's elements are. float32 stays in its file, which the engine maps; other types are converted once,
- * and so is everything where there are no files to map.
+ * Gives a parameter its elements. Those of its storage dtype stay in their file, which the engine maps; others are
+ * converted once, and where there are no files to map all are read.
  */
-async function sourceOf(entry: SafetensorsEntry): Promise<ParameterSource> {
-  const { offset, byteLength, dtype, shape, name } = entry;
+async function load(parameter: Parameter, entry: SafetensorsEntry, storageDtype: "float32" | "auto"): Promise<void> {
+  const { offset, dtype, shape, name } = entry;
   if (!floatDTypes.includes(dtype)) {
     throw new GraftError(
       "dtype-mismatch",
@@ -33,10 +43,18 @@ async function sourceOf(entry: SafetensorsEntry): Promise<ParameterSource> {
       "Quantised checkpoints cannot be read: take the float version of the model.",
     );
   }
-  if (platform.name === "node" && dtype === "float32" && offset % 4 === 0 && byteLength > 0) {
-    return fileSource(entry);
+  const storage = storageDtype === "auto" && isStorage(dtype) ? dtype : "float32";
+  const isMapped = platform.name === "node" && dtype === storage && entry.byteLength > 0;
+  const isAligned = offset % (storage === "float32" ? 4 : 2) === 0;
+  if (isMapped && isAligned) parameter.source = fileSource(entry);
+  else {
+    const data = await readTensor(entry);
+    parameter.source = {
+      kind: "memory",
+      data: dtype === storage ? data : { dtype: "float32", shape, data: toFloat32(data) },
+    };
   }
-  return { kind: "memory", data: { dtype: "float32", shape, data: toFloat32(await readTensor(entry)) } };
+  parameter.storage = storage;
 }
 
 /** Fresh values by each parameter's own initialiser. @throws GraftError `invalid-config` for sizes no model has */
@@ -74,19 +92,16 @@ export async function loadWeights(
   network: Network,
   files: ModelFiles,
   basePrefix: string,
-  { ignoreMismatchedSizes = false, seed = 0 }: WeightOptions,
+  { ignoreMismatchedSizes = false, seed = 0, storageDtype = "float32" }: WeightOptions,
 ): Promise<LoadingReport> {
   const checkpoint = await openWeights(files);
   const { entries, unreadable } = checkpoint;
   const [path] = checkpoint.files as [string];
   const names = [...entries.keys(), ...unreadable.keys()];
   const parameters = [...network.parameters()];
-  const { found, unexpected } = matchNames(
-    names,
-    new Set(parameters.map(({ name }) => name)),
-    network.names,
-    basePrefix,
-  );
+  const tied = [...network.tiedParameters()];
+  const wanted = new Set([...parameters.map(({ name }) => name), ...tied.map(([name]) => name)]);
+  const { found, unexpected } = matchNames(names, wanted, network.names, basePrefix);
   if (found.size === 0) {
     throw new GraftError(
       "missing-tensor",
@@ -102,7 +117,9 @@ export async function loadWeights(
   const fresh: Parameter[] = [];
   const loaded: [Parameter, SafetensorsEntry][] = [];
   for (const parameter of parameters) {
-    const name = found.get(parameter.name) ?? "";
+    const ownNames = [parameter.name, ...tied.flatMap(([name, one]) => (one === parameter ? [name] : []))];
+    const ownName = ownNames.find((name) => found.has(name));
+    const name = ownName === undefined ? "" : (found.get(ownName) as string);
     const odd = unreadable.get(name);
     if (odd !== undefined) throw unreadableTensor(name, odd, path);
     const entry = entries.get(name);
@@ -117,7 +134,7 @@ export async function loadWeights(
     }
   }
   if (mismatched.length > 0 && !ignoreMismatchedSizes) refuseMismatches(mismatched, path);
-  for (const [parameter, entry] of loaded) parameter.source = await sourceOf(entry);
+  for (const [parameter, entry] of loaded) await load(parameter, entry, storageDtype);
   initializeAll(fresh, seed);
   return {
     missingKeys: missing.map((parameter) => parameter.name),

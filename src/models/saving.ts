@@ -53,6 +53,7 @@ async function followFile(parameters: readonly Parameter[], path: string): Promi
     const entry = entries.get(name);
     if (source.kind !== "file" || source.path !== files[0] || !entry) continue;
     parameter.source = fileSource(entry);
+    parameter.storage = "float32";
   }
 }
 

@@ -41,6 +41,6 @@ export {
   type TransformerLayer,
 } from "./sites.js";
 export { type LayerPast, Past, Stream } from "./stream.js";
-export { type MaskSite, type Mode, Trace } from "./trace.js";
+export { elementsOf, type MaskSite, type Mode, Trace } from "./trace.js";
 export { type OwnTokens, ownTokens, type VirtualPlaces } from "./virtual-tokens.js";
 export { innermost, Wrapper } from "./wrapper.js";

@@ -88,6 +88,15 @@ export abstract class Module {
     }
   }
 
+  /** Further names of the tree's parameters: those under which other modules read them. */
+  *tiedParameters(): Generator<[name: string, parameter: Parameter]> {
+    for (const { path, tiedNames, parametersByName } of this.modules()) {
+      for (const name of tiedNames) {
+        yield [path === "" ? name : `${path}.${name}`, parametersByName.get(name) as Parameter];
+      }
+    }
+  }
+
   /** The module at a path below this one; undefined where there is none. */
   find(path: string): Module | undefined {
     if (path === "") return this;

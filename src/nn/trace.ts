@@ -48,12 +48,21 @@ export class Trace {
 
   /** The parameter itself, also where a copy stands in for it. */
   original(parameter: Parameter): Tensor {
-    return remember(this.parameters, parameter, () => {
-      const { name, symbolicShape: shape, storage } = parameter;
-      if (this.isFed(parameter)) return input(parameter.inputName, "float32", shape);
-      const dtype = parameter.adjustments.length > 0 ? "float32" : storage;
-      return cast(initializer(name, { dtype, shape }, elementsOf(parameter)), "float32");
-    });
+    return remember(this.parameters, parameter, () =>
+      this.isFed(parameter) ? this.fed(parameter) : this.fixed(parameter),
+    );
+  }
+
+  /** A parameter that runs feed. */
+  protected fed({ inputName, symbolicShape }: Parameter): Tensor {
+    return input(inputName, "float32", symbolicShape);
+  }
+
+  /** A parameter that is built in. */
+  protected fixed(parameter: Parameter): Tensor {
+    const { name, shape, storage, adjustments } = parameter;
+    const dtype = adjustments.length > 0 ? "float32" : storage;
+    return cast(initializer(name, { dtype, shape }, elementsOf(parameter)), "float32");
   }
 
   /** Whether runs feed a parameter from the engine's resident tensors. */
@@ -83,7 +92,8 @@ export class Trace {
   }
 }
 
-function elementsOf(parameter: Parameter): TensorSource {
+/** Where the elements in force lie. @throws GraftError `missing-tensor` */
+export function elementsOf(parameter: Parameter): TensorSource {
   const adjusted = parameter.adjustments.at(-1)?.elements;
   if (typeof adjusted === "object") return { kind: "memory", data: adjusted };
   if (parameter.isUnsettled) throw new Error(`${parameter.name} was not settled before it was traced`);

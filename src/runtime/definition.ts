@@ -34,9 +34,11 @@ export interface MountedData {
   readonly data: Uint8Array;
 }
 
-/** A float32 matrix [rows, columns] from which the engine makes int8 weights before it compiles the graph. */
+/** A matrix [rows, columns] from which the engine makes int8 weights before it compiles the graph. */
 export interface QuantizedData {
   readonly source: TensorSource;
+  /** What its elements are stored as. Default float32. */
+  readonly storage?: DType;
   readonly rows: number;
   readonly columns: number;
   readonly dtype: WeightType;

@@ -14,6 +14,13 @@ function attributeProto(name: string, value: Attributes[string]): AttributeProto
   return { name, type: floatAttributes.has(name) ? "float" : "int", value };
 }
 
+/** A node's one output, written only when somebody reads it by name. */
+export interface Deferred {
+  readonly write: () => string;
+  /** Whether each reader has it written anew, so that it need not live from the first to the last. Default false. */
+  readonly again?: boolean;
+}
+
 export interface EmitOptions {
   readonly attributes?: Attributes;
   /** Number of outputs; 1 by default. */
@@ -33,13 +40,15 @@ export interface GraphFacts {
 /** Collects the ONNX nodes and initialisers of one graph; lowering rules write through it. */
 export class Emitter {
   readonly nodes: NodeProto[] = [];
+  /** Nodes that read initialisers alone, see `emitFirst`. */
+  readonly firstNodes: NodeProto[] = [];
   readonly initializers: TensorProto[] = [];
   readonly inputs: ValueInfoProto[] = [];
   /** What lowering rules measure on the way; outputs of the graph besides those asked for. */
   readonly measurements: ValueInfoProto[] = [];
   private readonly names = new Map<Tensor, string>();
   private readonly types = new Map<string, TensorType>();
-  private readonly deferred = new Map<Tensor, () => string>();
+  private readonly deferred = new Map<Tensor, Deferred>();
   private readonly memo = new Map<string, string>();
   private readonly taken = new Set<string>();
   private scope = "";
@@ -55,8 +64,9 @@ export class Emitter {
     if (known !== undefined) return known;
     const deferred = this.deferred.get(tensor);
     if (deferred) {
-      const written = deferred();
-      this.bind(tensor, written);
+      const written = deferred.write();
+      if (deferred.again) this.describe(written, tensor);
+      else this.bind(tensor, written);
       return written;
     }
     const { origin } = tensor;
@@ -103,8 +113,8 @@ export class Emitter {
   }
 
   /** Says how a tensor's value is written, should somebody ask for its name. */
-  bindDeferred(tensor: Tensor, write: () => string): void {
-    this.deferred.set(tensor, write);
+  bindDeferred(tensor: Tensor, value: Deferred): void {
+    this.deferred.set(tensor, value);
   }
 
   /** Runs a rule with a path that prefixes the names of the nodes it writes. */
@@ -126,6 +136,16 @@ export class Emitter {
   /** Writes a node with one output and returns its name. */
   emit(opType: string, input: readonly string[], options: EmitOptions = {}): string {
     return this.emitAll(opType, input, options)[0] as string;
+  }
+
+  /**
+   * Writes a node with one output before all others. Of what a node reads, ONNX Runtime computes first what stands last
+   * in the file: what stands first is computed just before it is read, and does not wait in memory.
+   */
+  emitFirst(opType: string, input: readonly string[], options: EmitOptions = {}): string {
+    const output = this.emit(opType, input, options);
+    this.firstNodes.push(this.nodes.pop() as NodeProto);
+    return output;
   }
 
   /** What `make` returned the first time for this key: values shared by several nodes. */

@@ -28,7 +28,7 @@ export function lowerGraph(request: LoweringRequest): GraphProto {
     emitter.inScope(node.scope, () => {
       const written = lowerNode(request.table, node, emitter);
       if (typeof written === "object" && "write" in written) {
-        emitter.bindDeferred(node.outputs[0] as Tensor, written.write);
+        emitter.bindDeferred(node.outputs[0] as Tensor, written);
         return;
       }
       const names = [written].flat();
@@ -46,7 +46,7 @@ export function lowerGraph(request: LoweringRequest): GraphProto {
   });
   return {
     name: request.name,
-    node: lastLeafFirst(emitter.nodes),
+    node: [...read(emitter.firstNodes, emitter.nodes), ...lastLeafFirst(emitter.nodes)],
     initializer: emitter.initializers,
     input: emitter.inputs,
     output: [
@@ -84,6 +84,12 @@ function graphFacts(nodes: readonly Node[], request: LoweringRequest): GraphFact
     }
   }
   return { readers, dimOrigins };
+}
+
+/** Those of some nodes that others read. */
+function read(nodes: readonly NodeProto[], others: readonly NodeProto[]): NodeProto[] {
+  const names = new Set(others.flatMap((node) => node.input));
+  return nodes.filter((node) => node.output.some((name) => names.has(name)));
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Dim, type Node, productOf, type Tensor } from "../../graph/index.js";
+import { type Dim, type Node, productOf, storedForm, type Tensor } from "../../graph/index.js";
 import type { DType } from "../../tensor-data.js";
 import { dtypeCodes } from "../proto/index.js";
 import type { Emitter } from "./emitter.js";
@@ -39,6 +39,28 @@ function swapLastAxes(tensor: Tensor, e: Emitter): string {
 function castTo(name: string, to: DType, e: Emitter): string {
   return e.emit("Cast", [name], { attributes: { to: dtypeCodes[to] } });
 }
+
+/** What a weight is stored as, where that is narrower than what graphs compute in. */
+const isStored = ({ origin, dtype }: Tensor): boolean =>
+  origin.kind === "initializer" && (dtype === "float16" || dtype === "bfloat16");
+
+/** A stored weight is cast anew for each product: in float32 it would take its memory for the whole run. */
+const cast: LoweringRule<"cast"> = (node, e) => {
+  const [x] = node.inputs as [Tensor];
+  const { to } = node.attributes;
+  if (!isStored(x)) return castTo(e.nameOf(x), to, e);
+  return { again: true, write: () => e.emitFirst("Cast", [e.nameOf(x)], { attributes: { to: dtypeCodes[to] } }) };
+};
+
+/** Of a stored table the rows are cast, not the table. */
+const gather: LoweringRule<"gather"> = (node, e) => {
+  const [table, indices] = node.inputs as [Tensor, Tensor];
+  const { axis } = node.attributes;
+  const stored = storedForm(table);
+  if (!isStored(stored)) return alongAxis("Gather")(node, e);
+  const rows = e.emit("Gather", [e.nameOf(stored), e.nameOf(indices)], { attributes: { axis } });
+  return castTo(rows, table.dtype, e);
+};
 
 /** A value of shape `from` as one of shape `to`. */
 export function reshapeTo(name: string, from: readonly Dim[], to: readonly Dim[], e: Emitter): string {
@@ -131,7 +153,7 @@ export const standardLowering: LoweringTable = {
   gelu: plain("Gelu"),
   geluGradient,
   pow,
-  cast: (node, e) => castTo(e.nameOf(node.inputs[0] as Tensor), node.attributes.to, e),
+  cast,
   reduceSum: reduction("ReduceSum"),
   reduceMean: reduction("ReduceMean"),
   reduceMax: reduction("ReduceMax"),
@@ -161,7 +183,7 @@ export const standardLowering: LoweringTable = {
     const axes = e.constant("int64", [1], [axis]);
     return e.emit("Pad", [...inputNames(node, e), e.dimVector([before, after]), "", axes]);
   },
-  gather: alongAxis("Gather"),
+  gather,
   gatherGradient,
   gatherElements: alongAxis("GatherElements"),
   scatterElementsAdd: (node, e) =>

@@ -1,6 +1,7 @@
-import type { Node, Tensor, TensorSource } from "../../graph/index.js";
+import { type Node, storedForm, type Tensor, type TensorSource } from "../../graph/index.js";
 import type { FrozenProduct, Int8Weights, OutlierFeature, QuantizedWeight, WeightType } from "../../onnx/index.js";
 import type { QuantizedData, QuantizedForm } from "../../runtime/index.js";
+import type { DType } from "../../tensor-data.js";
 
 /** Large features of the left operands, by product. */
 export type OutliersByProduct = ReadonlyMap<string, readonly OutlierFeature[]>;
@@ -35,12 +36,12 @@ export class FrozenWeights implements Int8Weights {
   }
 
   weightOf(node: Node<"matMul">, { product, outliers }: FrozenProduct): QuantizedWeight {
-    const { tensor, source, rows, columns } = frozenMatrix(node) as FrozenMatrix;
+    const { tensor, source, storage, rows, columns } = frozenMatrix(node) as FrozenMatrix;
     const { transposeB: transposed, alpha } = node.attributes;
     const path = `int8/${product}/${alpha}`;
     if (!this.declared.has(path)) {
       this.declared.add(path);
-      const matrix = this.matrices.get(tensor) ?? { source, rows, columns, dtype: this.dtype, forms: [] };
+      const matrix = this.matrices.get(tensor) ?? { source, storage, rows, columns, dtype: this.dtype, forms: [] };
       this.matrices.set(tensor, matrix);
       matrix.forms.push({ path, transposed, factor: alpha, outliers });
     }
@@ -52,17 +53,19 @@ interface FrozenMatrix {
   readonly tensor: Tensor;
   readonly name: string;
   readonly source: TensorSource;
+  readonly storage: DType;
   readonly rows: number;
   readonly columns: number;
 }
 
-/** The right operand, if it is a frozen float32 matrix of some size. */
+/** The right operand, if it is a frozen matrix of floats and of some size. */
 function frozenMatrix(node: Node<"matMul">): FrozenMatrix | null {
   const [left, right] = node.inputs as [Tensor, Tensor];
-  const { origin, shape } = right;
+  const tensor = storedForm(right);
+  const { origin, shape, dtype: storage } = tensor;
   const [rows, columns] = shape;
   if (origin.kind !== "initializer" || node.attributes.transposeA || left.shape.length < 2) return null;
   if (shape.length !== 2 || typeof rows !== "number" || typeof columns !== "number") return null;
   if (Math.min(rows, columns) < smallestSide) return null;
-  return { tensor: right, name: origin.name, source: origin.source, rows, columns };
+  return { tensor, storage, name: origin.name, source: origin.source, rows, columns };
 }

@@ -95,11 +95,12 @@ function withOutliers(
   return { elements: scaled, rows, columns };
 }
 
-async function elementsOf({ source }: QuantizedData, scratch: Scratch): Promise<Float32Array> {
+async function elementsOf(data: QuantizedData, scratch: Scratch): Promise<Float32Array> {
+  const { source, storage = "float32", rows, columns } = data;
   if (source.kind === "memory") return toFloat32(source.data);
   const bytes = scratch.bytes("elements", source.byteLength);
   await platform.readInto(source.path, source.offset, bytes);
-  return arrayFromBytes("float32", bytes);
+  return toFloat32(tensorData(storage, [rows, columns], arrayFromBytes(storage, bytes)));
 }
 
 /** A matrix in int8: float32 element = scale of its column x value. */
