@@ -117,8 +117,8 @@ export function oncePerTrace(write: (trace: Trace) => Tensor): (trace: Trace) =>
 const functions = { relu, tanh };
 
 /**
- * An encoder that makes an adapter's `prompt_embeddings`, which its file holds in the encoder's place: vectors of its own, and a
- * stack of linear layers over them with a function between two.
+ * An encoder that makes an adapter's `prompt_embeddings`, which its file holds in the encoder's place: vectors of its
+ * own, and a stack of linear layers over them with a function between two.
  * @param name of the layers: `<name>.0`, `<name>.2`, ... (PyTorch's numbers; functions have one, too)
  * @param sizes features of the vectors, of every hidden layer and of the product
  * @returns float32 [virtual tokens, last of the sizes]
