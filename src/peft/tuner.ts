@@ -117,8 +117,8 @@ export interface Host {
    */
   parameter(key: string, shape: readonly number[], options?: OwnedOptions): Parameter;
   /**
-   * A tensor of the adapter's file that is computed from trained ones whenever the file is written; those it is made from are
-   * not in the file (`isSaved: false`).
+   * A tensor of the adapter's file that is computed from trained ones whenever the file is written; those it is made
+   * from are not in the file (`isSaved: false`).
    * @param write its graph
    */
   product(key: string, shape: readonly number[], write: (trace: Trace) => Tensor): void;

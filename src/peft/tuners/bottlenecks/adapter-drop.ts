@@ -30,9 +30,9 @@ export class AdapterDropConfig extends configClass({
 }) {}
 
 /**
- * For each layer whether its bottleneck acts, float32 [1], drawn anew for each pass in training: those of the first n layers do not,
- * each n from 0 to layers - 1 being as likely. Layer by layer a coin is thrown that lets this bottleneck and all behind
- * it act; it does so surely in the last layer.
+ * For each layer whether its bottleneck acts, float32 [1], drawn anew for each pass in training: those of the first n
+ * layers do not, each n from 0 to layers - 1 being as likely. Layer by layer a coin is thrown that lets this bottleneck
+ * and all behind it act; it does so surely in the last layer.
  */
 function drawn(layers: number): Switch {
   const drawnFor = new WeakMap<Trace, Tensor[]>();

@@ -5,8 +5,9 @@ import type { Host, Injection, Tuner } from "../../tuner.js";
 import { countsFor, notMergeable, placeOptions, virtualVectors } from "./places.js";
 
 /**
- * How a model is adapted with trained embeddings of virtual tokens (the LoRA paper's PreEmbed, after Li and Liang 2021): a prefix
- * before all tokens and an infix after each row's last real one. In images: shallow visual prompts (Jia et al. 2022).
+ * How a model is adapted with trained embeddings of virtual tokens (the LoRA paper's PreEmbed, after Li and Liang 2021):
+ * a prefix before all tokens and an infix after each row's last real one. In images: shallow visual prompts (Jia et al.
+ * 2022).
  * @throws GraftError `invalid-config`
  */
 export class PreEmbedConfig extends configClass({ peftType: "PREEMBED", options: placeOptions, isPefts: false }) {}

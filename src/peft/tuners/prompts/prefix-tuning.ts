@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { type Dim, reshape, slice, type Tensor, transpose } from "../../../graph/index.js";
-import { type KeysValues, normal, prependKeysValues, zeros } from "../../../nn/index.js";
+import type { Network } from "../../../models/index.js";
+import { type KeysValues, normal, prependKeysValues, type Trace, zeros } from "../../../nn/index.js";
 import { option } from "../../../options/option-table.js";
 import { configClass } from "../../config/config-class.js";
 import type { Host, Injection, Tuner } from "../../tuner.js";
@@ -12,6 +13,7 @@ import {
   promptFileKey,
   promptOptions,
   virtualTokensOf,
+  type Width,
 } from "./prompt.js";
 
 const prefixTuningOptions = {
@@ -34,19 +36,27 @@ const prefixTuningOptions = {
  */
 export class PrefixTuningConfig extends configClass({ peftType: "PREFIX_TUNING", options: prefixTuningOptions }) {}
 
+/** Of a layer's keys, of which several queries may share one, as PEFT reads it from the model's config. */
+function keysWidth({ config }: Network): Width {
+  const { num_key_value_heads: shared, head_dim: size } = config.raw;
+  const heads = typeof shared === "number" ? shared : config.numAttentionHeads;
+  const each = typeof size === "number" ? size : config.hiddenSize / config.numAttentionHeads;
+  return { heads, width: heads * each };
+}
+
 /** [virtual tokens, layers * 2 * width]: for each layer its keys, then its values. */
 function prefixOf(host: Host, config: PrefixTuningConfig, count: number) {
-  const { hiddenSize } = host.config;
-  const width = host.network.layers.length * 2 * hiddenSize;
+  const ofKeys = keysWidth(host.network).width;
+  const width = host.network.layers.length * 2 * ofKeys;
   const isZero = config.initWeights === "zero";
   // What an encoder made is all that is left of it for prediction.
   if (config.prefixProjection && host.acting.isTrainable) {
-    const sizes = [hiddenSize, config.encoderHiddenSize ?? hiddenSize, width];
+    const sizes = [ofKeys, config.encoderHiddenSize ?? ofKeys, width];
     return promptEncoder(host, "transform", count, sizes, "tanh", isZero);
   }
   const initializer = isZero ? zeros : normal(1);
   const prefix = host.parameter("prompt_embeddings", [count, width], { initializer });
-  return (trace: Parameters<ReturnType<typeof promptEncoder>>[0]) => trace.parameter(prefix);
+  return (trace: Trace) => trace.parameter(prefix);
 }
 
 /** One block of the prefix as heads: [virtual tokens, width] of it as [heads, virtual tokens, size]. */
@@ -58,7 +68,7 @@ function headsOf(prefix: Tensor, block: number, { keys }: KeysValues): Tensor {
 }
 
 function inject(host: Host, config: PrefixTuningConfig): Injection {
-  const count = virtualTokensOf(host, config);
+  const count = virtualTokensOf(host, config, keysWidth(host.network));
   const prefixIn = prefixOf(host, config, count);
   const { layers } = host.network;
   for (const { index, sites } of layers) {
@@ -81,7 +91,7 @@ export const prefixTuning: Tuner<PrefixTuningConfig> = {
   help: "Learnt keys and values before those of each layer (Li and Liang 2021)",
   Config: PrefixTuningConfig,
   fitted: (config, network) => {
-    const fitting = fittedPrompt(config, network);
+    const fitting = fittedPrompt(config, network, keysWidth(network));
     return config.with({ ...fitting, encoderHiddenSize: config.encoderHiddenSize ?? fitting.tokenDim });
   },
   inject,

@@ -45,13 +45,25 @@ interface PromptValues {
   readonly numLayers: number | null;
 }
 
+/** Heads of vectors, and their width together. */
+export interface Width {
+  readonly heads: number;
+  readonly width: number;
+}
+
+/** Of the stream between layers. */
+export const streamWidth = ({ config }: Network): Width => ({
+  heads: config.numAttentionHeads,
+  width: config.hiddenSize,
+});
+
 /** What PEFT takes from the model's config. */
-export function fittedPrompt(config: PromptValues, network: Network) {
+export function fittedPrompt(config: PromptValues, network: Network, { heads, width } = streamWidth(network)) {
   return {
-    tokenDim: config.tokenDim ?? network.config.hiddenSize,
+    tokenDim: config.tokenDim ?? width,
     numTransformerSubmodules: 1,
     numLayers: config.numLayers ?? network.layers.length,
-    numAttentionHeads: config.numAttentionHeads ?? network.config.numAttentionHeads,
+    numAttentionHeads: config.numAttentionHeads ?? heads,
   };
 }
 
@@ -66,14 +78,18 @@ function mustFit(option: string, given: number | null, own: number, what: string
  * How many virtual tokens stand before a text.
  * @throws GraftError `invalid-config` for sizes that are not the model's, `unsupported` for models that read no text
  */
-export function virtualTokensOf({ config, network }: Host, given: PromptValues): number {
+export function virtualTokensOf(
+  { config, network }: Host,
+  given: PromptValues,
+  { width } = streamWidth(network),
+): number {
   const { numVirtualTokens, tokenDim, numLayers } = given;
   if (numVirtualTokens === null) {
     throw new GraftError("invalid-config", "numVirtualTokens is not given", "Say how many vectors, e.g. 20.", {
       option: "numVirtualTokens",
     });
   }
-  mustFit("tokenDim", tokenDim, config.hiddenSize, "has vectors of size");
+  mustFit("tokenDim", tokenDim, width, "has vectors of size");
   mustFit("numLayers", numLayers, network.layers.length, "has layers:");
   if (!network.readsTokens) {
     throw new GraftError(
@@ -101,8 +117,8 @@ export function oncePerTrace(write: (trace: Trace) => Tensor): (trace: Trace) =>
 const functions = { relu, tanh };
 
 /**
- * An encoder that makes an adapter's `prompt_embeddings`, which its file holds in the encoder's place: vectors of its own, and a
- * stack of linear layers over them with a function between two.
+ * An encoder that makes an adapter's `prompt_embeddings`, which its file holds in the encoder's place: vectors of its
+ * own, and a stack of linear layers over them with a function between two.
  * @param name of the layers: `<name>.0`, `<name>.2`, ... (PyTorch's numbers; functions have one, too)
  * @param sizes features of the vectors, of every hidden layer and of the product
  * @returns float32 [virtual tokens, last of the sizes]
