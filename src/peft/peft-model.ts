@@ -1,3 +1,4 @@
+// Above 300 lines: the whole surface of a class of PEFT, of which nearly half are comments; what it does lies in host/ and folder/.
 import { Callable } from "../callable.js";
 import { GraftError } from "../errors.js";
 

@@ -1,4 +1,5 @@
-/** transformers 5.18's tokenizer classes, made by reference/make_tokenizer_classes.py. */
+// Above 300 lines: a table, made by reference/make_tokenizer_classes.py.
+/** The tokenizer classes of transformers 5.18. */
 
 /**
  * Classes by name: whose constructor makes them, whether they are rebuilt from the vocabulary alone (so that the stages
