@@ -109,13 +109,16 @@ export {
   AutoPeftModelForTokenClassification,
   type AutoPeftOptions,
   BitFitConfig,
+  configClass,
   exportOnnx,
   FullConfig,
   FullTopConfig,
   getPeftModel,
   getPeftModelStateDict,
+  type Host,
   HoulsbyConfig,
   IA3Config,
+  type Injection,
   LinConfig,
   LNTuningConfig,
   type LoadAdapterOptions,
@@ -141,6 +144,7 @@ export {
   setPeftModelStateDict,
   type TaskType,
   type Tuner,
+  TunerLayer,
   VeraConfig,
 } from "./peft/index.js";
 export type { Platform } from "./platform/types.js";
@@ -150,7 +154,6 @@ export {
   type FrozenPrecisionReport,
   Int8Precision,
   type Int8PrecisionOptions,
-  precisionFile,
   readPrecisionReport,
 } from "./precision/index.js";
 export type { CounterRng } from "./random.js";

@@ -42,7 +42,7 @@ function adapterInputs(model: PeftModel): ReadonlyMap<Parameter, string> {
  * Of a PeftModel the acting adapters are merged into what is written, or built in where their method cannot be merged;
  * the PeftModel itself stays as it was. With `adapters: "inputs"` the graph takes them as further inputs (float32), so
  * that one file serves any adapter of the same modules: tensors under their keys of the adapter's file without
- * "base_model.model." (`bert.encoder.layer.0.attention.self.query.lora_A.weight`, of any rank), LoRA's scales as
+ * "base_model.model." (`bert.encoder.layer.0.attention.self.query.lora_A.weight`, of any rank), scales as
  * `<module>.lora_scaling` (a scalar, lora_alpha / r; 0 switches the update off). transformers.js does not feed those.
  * @param folder created where it is missing; each file is written whole or not at all
  * @throws GraftError `unsupported` above 2 GiB, `missing-tensor` for a model without weights, `invalid-argument` for
@@ -60,12 +60,13 @@ export async function exportOnnx<Outputs extends ModelOutputs>(
   }
   const base = model.getBaseModel();
   if (adapters === "inputs") return exportModel(base, folder, { inputs: adapterInputs(model) });
-  if (model.isMerged || model.activeAdapters.length === 0) return exportModel(base, folder);
-  const isRefused = actingIn(model).some(({ injection: { merge } }) => "refused" in merge);
-  if (isRefused) return exportModel(base, folder, { inputs: new Map() });
+  // What acts is built in: saved modules, and what merging leaves beside the weights.
+  const builtIn = { inputs: new Map() };
+  const isMergeable = actingIn(model).every(({ injection: { merge } }) => !("refused" in merge));
+  if (model.isMerged || model.activeAdapters.length === 0 || !isMergeable) return exportModel(base, folder, builtIn);
   await model.mergeAdapter();
   try {
-    await exportModel(base, folder);
+    await exportModel(base, folder, builtIn);
   } finally {
     model.unmergeAdapter();
   }

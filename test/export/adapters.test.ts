@@ -2,10 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
-  type PeftConfig,
   exportOnnx,
   getPeftModel,
   LoraConfig,
+  type PeftConfig,
   type PeftModel,
   PfeifferConfig,
   PromptTuningConfig,

@@ -39,7 +39,9 @@ async function loadTogether(name: string, adapters: readonly string[], base: Pre
 /** "classifier.first.weight" and "grad.first.classifier.weight" both as "first.classifier.weight". */
 function keyed(name: string, adapters: readonly string[]): string {
   const adapter = adapters.find((one) => name.includes(`.${one}.`) || name.endsWith(`.${one}`));
-  return adapter === undefined ? name : `${adapter}.${name.replace(new RegExp(`\\.${adapter}(?=\\.|$)`), "")}`;
+  return adapter === undefined
+    ? name
+    : `${adapter}.${plainName(name.replace(new RegExp(`\\.${adapter}(?=\\.|$)`), ""))}`;
 }
 
 const goldenKey = (base: PreTrainedModel, key: string): string => {
