@@ -60,12 +60,14 @@ export async function exportOnnx<Outputs extends ModelOutputs>(
   }
   const base = model.getBaseModel();
   if (adapters === "inputs") return exportModel(base, folder, { inputs: adapterInputs(model) });
-  if (model.isMerged || model.activeAdapters.length === 0) return exportModel(base, folder);
+  // What an adapter has in place of base parameters (saved modules, biases) is built in whether it is merged or not.
+  const builtIn = { inputs: new Map() };
+  if (model.isMerged || model.activeAdapters.length === 0) return exportModel(base, folder, builtIn);
   const isRefused = actingIn(model).some(({ injection: { merge } }) => "refused" in merge);
-  if (isRefused) return exportModel(base, folder, { inputs: new Map() });
+  if (isRefused) return exportModel(base, folder, builtIn);
   await model.mergeAdapter();
   try {
-    await exportModel(base, folder);
+    await exportModel(base, folder, builtIn);
   } finally {
     model.unmergeAdapter();
   }

@@ -6,7 +6,7 @@ import {
   exportOnnx,
   getPeftModel,
   LoraConfig,
-  PeftModel,
+  type PeftModel,
   PfeifferConfig,
   PromptTuningConfig,
 } from "graft-peft";

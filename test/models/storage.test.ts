@@ -4,7 +4,7 @@ import {
   AutoModelForSequenceClassification,
   createTrainingSession,
   getPeftModel,
-  Int8Precision,
+  type Int8Precision,
   LoraConfig,
   PeftModel,
   type PreTrainedModel,

@@ -1,7 +1,6 @@
 import { GraftError } from "../../errors.js";
 import { type Dim, dimTerms, type Node, scalarValue, type Tensor, type TensorType } from "../../graph/index.js";
 import { bytesOf, type DType, type TensorData } from "../../tensor-data.js";
-import type { Deferred } from "./table.js";
 import type { AttributeProto, NodeProto, TensorProto, ValueInfoProto } from "../proto/index.js";
 
 export type Attributes = Readonly<Record<string, number | string | readonly number[]>>;
@@ -13,6 +12,13 @@ function attributeProto(name: string, value: Attributes[string]): AttributeProto
   if (typeof value === "string") return { name, type: "string", value };
   if (typeof value !== "number") return { name, type: "ints", value: [...value] };
   return { name, type: floatAttributes.has(name) ? "float" : "int", value };
+}
+
+/** A node's one output, written only when somebody reads it by name. */
+export interface Deferred {
+  readonly write: () => string;
+  /** Whether each reader has it written anew, so that it need not live from the first to the last. Default false. */
+  readonly again?: boolean;
 }
 
 export interface EmitOptions {
