@@ -38,6 +38,7 @@ export {
   type SaveOptions,
   type Tuner,
 } from "./peft/index.js";
+export type { Platform } from "./platform/types.js";
 export {
   type FrozenPrecision,
   type FrozenPrecisionName,
@@ -47,7 +48,6 @@ export {
   precisionFile,
   readPrecisionReport,
 } from "./precision/index.js";
-export type { Platform } from "./platform/types.js";
 export type { CounterRng } from "./random.js";
 export {
   type CompleteRun,

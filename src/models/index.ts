@@ -1,3 +1,5 @@
+/** Parameters as those above models see them: what is trained, by name. */
+export type { Parameter } from "../nn/index.js";
 export { type Architecture, type ConfigOptions, type HeadName, headNames, headOfClass, heads } from "./architecture.js";
 export {
   AutoClass,
@@ -12,6 +14,7 @@ export {
   type ModelType,
   modelTypes,
 } from "./auto.js";
+export { BoundProgram } from "./bound-program.js";
 export { Callable } from "./callable.js";
 export { configToWrite, type ModelConfig } from "./config.js";
 export { type ExportedAdapters, exportModel } from "./export.js";
@@ -31,9 +34,6 @@ export {
   namedOutputs,
   PreTrainedModel,
 } from "./pretrained-model.js";
-export { BoundProgram } from "./bound-program.js";
 export { Runner } from "./runner.js";
-/** Parameters as those above models see them: what is trained, by name. */
-export type { Parameter } from "../nn/index.js";
 export { readParameter, readSource, saveNetwork } from "./saving.js";
 export { traceNetwork } from "./trace-network.js";

@@ -9,11 +9,11 @@ import {
   LoraConfig,
 } from "graft-peft";
 import { describe, expect, it } from "vitest";
-import { outlierFeatures } from "#graft/onnx/index";
 import type { PreparedInputs } from "#graft/models/index";
+import { outlierFeatures } from "#graft/onnx/index";
+import type { PreparedModel } from "#graft/precision/index";
 import { judgeProducts } from "#graft/precision/int8/guard";
 import { probeProducts } from "#graft/precision/int8/probe";
-import type { PreparedModel } from "#graft/precision/index";
 
 const config = {
   model_type: "bert",

@@ -6,12 +6,12 @@ import { defineProgram } from "#graft/compile/index";
 import { gelu, matMul, type Tensor } from "#graft/graph/index";
 import { Parameter, Trace } from "#graft/nn/index";
 import type { OutlierFeature, WeightType } from "#graft/onnx/index";
+import { exactWeightType } from "#graft/precision/int8/kernels";
+import { int8Products } from "#graft/precision/int8/products";
 import { CounterRng } from "#graft/random";
 import { quantizedTensors } from "#graft/runtime/core/quantized-weights";
 import { Scratch } from "#graft/runtime/core/scratch";
 import { Engine, type QuantizedForm } from "#graft/runtime/index";
-import { exactWeightType } from "#graft/precision/int8/kernels";
-import { int8Products } from "#graft/precision/int8/products";
 
 const [rows, inner, outer] = [6, 128, 96];
 const rng = new CounterRng([7]);

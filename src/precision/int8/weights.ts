@@ -1,7 +1,7 @@
 import { type Node, storedForm, type Tensor, type TensorSource } from "../../graph/index.js";
 import type { FrozenProduct, Int8Weights, OutlierFeature, QuantizedWeight, WeightType } from "../../onnx/index.js";
-import type { DType } from "../../tensor-data.js";
 import type { QuantizedData, QuantizedForm } from "../../runtime/index.js";
+import type { DType } from "../../tensor-data.js";
 
 /** Large features of the left operands, by product. */
 export type OutliersByProduct = ReadonlyMap<string, readonly OutlierFeature[]>;

@@ -2,12 +2,12 @@ import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
 import { parseJson } from "../../json.js";
 import { type OptimizerName, optimizers } from "../../optim/index.js";
+import { type FrozenPrecisionReport, writePrecisionReport } from "../../precision/index.js";
 import type { OptimizerState } from "../../runtime/index.js";
 import { openSafetensors, readAllTensors } from "../../safetensors/read.js";
 import { writeSafetensors } from "../../safetensors/write.js";
 import type { TensorData } from "../../tensor-data.js";
 import type { TrainingArgumentName, TrainingArguments } from "../arguments/index.js";
-import { type FrozenPrecisionReport, writePrecisionReport } from "../../precision/index.js";
 import { stateFromJson, stateToJson, type TrainerState } from "./state.js";
 
 const OPTIMIZER = "optimizer.safetensors";
