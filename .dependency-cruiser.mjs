@@ -46,7 +46,7 @@ const allowed = {
   compile: [...engine, "runtime", "nn"],
   models,
   precision,
-  peft: [...models, "models"],
+  peft: [...models.filter((room) => room !== "runtime"), "models"],
   data: files,
   training,
   generation: training,

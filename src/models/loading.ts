@@ -18,7 +18,7 @@ export interface WeightOptions {
   /**
    * What weights are kept in. "float32" (default): half-precision tensors are converted once, in memory. "auto": they stay
    * as the checkpoint has them, in Node in their file, and are cast wherever a product reads them: half the memory, at
-   * some cost in time. Weights that are trained are float32 either way, and so is all arithmetic.
+   * a cost in time. Weights that are trained are float32 either way, and so is all arithmetic.
    */
   readonly storageDtype?: "float32" | "auto";
 }

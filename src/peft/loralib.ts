@@ -1,12 +1,11 @@
-import { defineProgram } from "../compile/index.js";
+import { GraphEngine, type GraphEngineOptions, type GraphProgram } from "../compile/index.js";
 import { GraftError } from "../errors.js";
 import { add, matMul, mul, type Tensor } from "../graph/index.js";
 import { kaimingUniform, Parameter, parameterRandom, Trace, uniform, zeros } from "../nn/index.js";
-import { Engine, type EngineOptions, type Program } from "../runtime/index.js";
 import { elementCount, type TensorData } from "../tensor-data.js";
 import { LoraConfig } from "./tuners/registry.js";
 
-export interface LinearOptions extends EngineOptions {
+export interface LinearOptions extends GraphEngineOptions {
   /** Rank; 0 (default) makes a plain linear layer. */
   readonly r?: number;
   /** Default 1. The update is loraAlpha / r * B A. */
@@ -27,7 +26,7 @@ type Float32Tensor = TensorData<"float32">;
 
 /** A program and the names of what it is fed. */
 interface Compiled {
-  readonly program: Program;
+  readonly program: GraphProgram;
   readonly fed: ReadonlySet<string>;
 }
 
@@ -48,8 +47,7 @@ export class Linear {
   readonly r: number;
   readonly scaling: number;
   private readonly options: Required<Pick<LinearOptions, "loraDropout" | "fanInFanOut" | "mergeWeights" | "seed">>;
-  private readonly engineOptions: EngineOptions;
-  private engine: Promise<Engine> | null = null;
+  private readonly engine: GraphEngine;
   /** One program for each graph that the layer's modes make; a graph serves any number of rows and any weights. */
   private readonly programs = new Map<string, Promise<Compiled>>();
   private isTraining = true;
@@ -66,13 +64,13 @@ export class Linear {
     options: LinearOptions = {},
   ) {
     const { r = 0, loraAlpha = 1, loraDropout = 0, fanInFanOut = false, mergeWeights = true, bias = true } = options;
-    const { seed = 0, backend, threads, workerUrl, wasmPaths, profileFolder } = options;
+    const { seed = 0 } = options;
     checkSizes(inFeatures, outFeatures);
     const checked = new LoraConfig({ r: r === 0 ? 1 : r, loraAlpha, loraDropout });
     this.r = r;
     this.scaling = r === 0 ? 0 : checked.scaling;
     this.options = { loraDropout, fanInFanOut, mergeWeights, seed };
-    this.engineOptions = { backend, threads, workerUrl, wasmPaths, profileFolder };
+    this.engine = new GraphEngine(options);
     const make = (name: string, shape: readonly number[], data: Float32Array): Parameter => {
       const parameter = new Parameter(shape);
       parameter.name = name;
@@ -137,12 +135,10 @@ export class Linear {
     return { dtype: "float32", shape: [...x.shape.slice(0, -1), this.outFeatures], data };
   }
 
-  /** Ends the worker that computes `forward`, with its programs. A later `forward` starts another one. */
+  /** Frees what `forward` made, and ends an engine of its own. A later `forward` makes it again. */
   async dispose(): Promise<void> {
-    const engine = this.engine;
-    this.engine = null;
     this.programs.clear();
-    await (await engine)?.dispose();
+    await this.engine.dispose();
   }
 
   /** The program of the mode that the layer is in. A failure is not remembered: the next call tries again. */
@@ -163,25 +159,12 @@ export class Linear {
   private async compile(): Promise<Compiled> {
     const trace = new Trace(this.isTraining ? "train" : "eval");
     const y = this.write(trace, trace.input("x", "float32", ["rows", this.inFeatures]));
-    const engine = await this.startedEngine();
-    const request = { trace, outputs: { y }, purpose: "prediction", backend: engine.backend } as const;
-    const program = await engine.compile(defineProgram(request));
+    const program = await this.engine.compile(trace, { y });
     return { program, fed: new Set(trace.inputs.keys()) };
   }
 
   private parameters(): Parameter[] {
     return [this.weight, this.bias, this.loraA, this.loraB].filter((one) => one !== null);
-  }
-
-  private async startedEngine(): Promise<Engine> {
-    const starting = this.engine ?? Engine.create(this.engineOptions);
-    this.engine = starting;
-    try {
-      return await starting;
-    } catch (error) {
-      if (this.engine === starting) this.engine = null;
-      throw error;
-    }
   }
 
   private write(trace: Trace, x: Tensor): Tensor {

@@ -1,15 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  exportOnnx,
-  getPeftModel,
-  LoraConfig,
-  type PeftConfig,
-  type PeftModel,
-  PfeifferConfig,
-  PromptTuningConfig,
-} from "graft-peft";
+import type { PeftConfig } from "graft-peft";
+import { exportOnnx, getPeftModel, LoraConfig, type PeftModel, PfeifferConfig, PromptTuningConfig } from "graft-peft";
 import * as ort from "onnxruntime-node";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openSafetensors, readAllTensors } from "#graft/safetensors/read";

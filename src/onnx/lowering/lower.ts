@@ -1,8 +1,7 @@
 import type { Node, OpName, Tensor } from "../../graph/index.js";
 import { nodesInOrder } from "../../graph/index.js";
 import type { GraphProto, NodeProto, TensorProto } from "../proto/index.js";
-import type { Deferred } from "./emitter.js";
-import { Emitter, type GraphFacts } from "./emitter.js";
+import { type Deferred, Emitter, type GraphFacts } from "./emitter.js";
 import type { LoweringTable } from "./table.js";
 
 export interface LoweringRequest {
