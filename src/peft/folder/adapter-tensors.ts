@@ -6,6 +6,7 @@ import { readTensor, type SafetensorsFile } from "../../safetensors/read.js";
 import { type TensorData, toFloat32 } from "../../tensor-data.js";
 import type { OnWarning } from "../config/config-class.js";
 import type { Adapter } from "../host/adapter.js";
+import { keyDialect } from "./key-dialect.js";
 
 /** What PEFT puts before every name of a model's parameters. */
 const PREFIX = "base_model.model.";
@@ -83,8 +84,9 @@ export async function readAdapterTensors(
     throw new GraftError(
       "adapter-mismatch",
       `${file.files[0]} does not fit this model; tensors ${faults.join("; ")}`,
-      "The adapter was made for another base, or its adapter_config.json is another adapter's. Load the base model " +
-        "that the config names, with the same number of labels.",
+      keyDialect(unexpected, new Set(missing)) ??
+        "The adapter was made for another base, or its adapter_config.json is another adapter's. Load the base model " +
+          "that the config names, with the same number of labels.",
     );
   }
   if (spare.length > 0)
