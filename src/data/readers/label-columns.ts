@@ -1,5 +1,5 @@
 import { GraftError } from "../../errors.js";
-import { type LabelReading, type ReadLabels } from "./label-column.js";
+import type { LabelReading, ReadLabels } from "./label-column.js";
 import { foldedIds } from "./class-labels.js";
 import { labelNames, labelValue } from "./labels.js";
 import { placeOf, type TableRow, textCell } from "./table.js";
