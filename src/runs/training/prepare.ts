@@ -65,6 +65,8 @@ export async function prepareRun(run: CompleteRun, options: RunOptions = {}): Pr
   const args = trainingArguments(run);
   const task = requireMatch(run.task, await tasksOfModel(run.model), run.model);
   const config = adapterConfig(run, task, onWarning);
+  // What is known to be wrong is said before data is read.
+  if (run.problemType) requireMetric(args.metricForBestModel, run.metrics, task, run.problemType);
   const { labels, problemType, outputs, isNewHead, ...data } = await dataOf(run, task, onInfo);
   requireMetric(args.metricForBestModel, run.metrics, task, problemType);
   const base = await loadClassifier(task, run.model, {
