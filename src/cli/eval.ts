@@ -4,9 +4,8 @@ import { resolveProblemType } from "../models/index.js";
 import { computeMetricsOf, plainMetrics } from "../runs/data/metrics.js";
 import { dataOptions } from "../runs/data/options.js";
 import type { Run } from "../runs/definition/run.js";
-import { engineOf } from "../runs/models/engine.js";
 import { requireFiniteLoss } from "../runs/models/finite.js";
-import { openSource } from "../runs/models/open.js";
+import { openOptions, openSource } from "../runs/models/open.js";
 import { resolveSource } from "../runs/models/source.js";
 import { tasks } from "../tasks/index.js";
 import { Trainer, TrainingArguments } from "../training/index.js";
@@ -14,7 +13,7 @@ import { addRunFlags, countFlag, readRun } from "./run-file/flags.js";
 import { sourceHelp, sourceKeys, tableKeys } from "./run-file/source-flags.js";
 import { withExamples } from "./shell/examples.js";
 import { formatCount, formatDuration, formatNumber } from "./shell/format.js";
-import { print, printJson, warn } from "./shell/print.js";
+import { note, print, printJson, warn } from "./shell/print.js";
 import { runProgress } from "./shell/progress.js";
 import { renderTable } from "./shell/table.js";
 
@@ -28,13 +27,13 @@ async function evaluate(folder: string, data: string, run: Run, flags: EvalFlags
   const batchSize = countFlag("--batch-size", flags.batchSize);
   const limit = flags.limit === undefined ? undefined : countFlag("--limit", flags.limit);
   const source = await resolveSource(folder, run.model);
-  const { model, peft } = await openSource(source, { labels: run.labels, engine: engineOf(run), onWarning: warn });
+  const { model, peft } = await openSource(source, { ...openOptions(run), onWarning: warn });
   const progress = runProgress();
   try {
     const task = tasks[source.task];
     const problemType = resolveProblemType(model.config);
     const { label2id } = model.config;
-    const rows = await task.read(data, dataOptions(run.data, { limit, problemType, label2id }));
+    const rows = await task.read(data, dataOptions(run.data, { limit, problemType, label2id, onInfo: note }));
     const maxLength = run.data.maxLength ?? source.settings?.maxLength;
     const transforms = run.data.transforms ?? source.settings?.transforms;
     const processing = await task.processing({

@@ -3,7 +3,7 @@ import { platform } from "#platform";
 import { copyCompanions, outputPath } from "../hub/index.js";
 import { exportOnnx } from "../index.js";
 import { requireFiniteWeights } from "../runs/models/finite.js";
-import { openSource } from "../runs/models/open.js";
+import { openOptions, openSource } from "../runs/models/open.js";
 import { checkOutputFolder } from "../runs/models/output-folder.js";
 import { resolveSource } from "../runs/models/source.js";
 import { addRunFlags, readRun } from "./run-file/flags.js";
@@ -22,7 +22,7 @@ async function exportModel(folder: string, output: string, flags: ExportFlags): 
   const source = await resolveSource(folder, run.model);
   const sources = source.adapter === undefined ? [source.base] : [source.base, source.adapter];
   await checkOutputFolder(output, sources, flags.overwrite ?? false);
-  const { peft, model } = await openSource(source, { labels: run.labels, onWarning: warn });
+  const { peft, model } = await openSource(source, { ...openOptions(run), onWarning: warn });
   try {
     const merged = peft === undefined ? model : await peft.mergeAndUnload();
     await requireFiniteWeights(merged.network, folder);
@@ -48,7 +48,7 @@ export function exportCommand(): Command {
     .addOption(new Option("--overwrite", "replace an output folder that holds a merged or exported model"))
     .addOption(new Option("--json", "print the result as one JSON object"))
     .action((folder: string, output: string, flags: ExportFlags) => exportModel(folder, output, flags));
-  addRunFlags(command, { sections: [""], only: new Set(["model", "labels"]), otherHelp: sourceHelp });
+  addRunFlags(command, { sections: [""], only: new Set(["model", "labels", "allowMissing"]), otherHelp: sourceHelp });
   return withExamples(command, [
     ["graft export runs/sst2 exported/sst2", "An adapter, merged into the base model that it names"],
     ["graft export models/vit-tiny exported/vit-tiny", "A model as it is"],

@@ -3,7 +3,7 @@ import { platform } from "#platform";
 import { GraftError } from "../errors.js";
 import { copyCompanions, outputPath } from "../hub/index.js";
 import { requireFiniteWeights } from "../runs/models/finite.js";
-import { openSource } from "../runs/models/open.js";
+import { openAdapter, openOptions } from "../runs/models/open.js";
 import { checkOutputFolder } from "../runs/models/output-folder.js";
 import { resolveSource } from "../runs/models/source.js";
 import { addRunFlags, readRun } from "./run-file/flags.js";
@@ -21,14 +21,14 @@ async function merge(adapter: string, output: string, flags: MergeFlags): Promis
   const run = await readRun(undefined, flags as Record<string, unknown>, [""]);
   const source = await resolveSource(adapter, run.model);
   await checkOutputFolder(output, [source.base, adapter], flags.overwrite ?? false);
-  const { peft, model } = await openSource(source, { labels: run.labels, onWarning: warn });
-  if (peft === undefined) {
+  if (source.adapter === undefined) {
     throw new GraftError(
       "invalid-argument",
       `${adapter} is a model, not an adapter`,
       "Name the adapter's folder, and its base with --model.",
     );
   }
+  const peft = await openAdapter(source, { ...openOptions(run), onWarning: warn });
   try {
     const merged = await peft.mergeAndUnload();
     await requireFiniteWeights(merged.network, `${adapter} on ${source.base}`);
@@ -45,7 +45,7 @@ async function merge(adapter: string, output: string, flags: MergeFlags): Promis
         `merged ${adapter} into ${source.base}: ${output} (${formatCount(parameters)} parameters, ${formatBytes(bytes)})`,
       );
   } finally {
-    await model.dispose();
+    await peft.dispose();
   }
 }
 
@@ -58,7 +58,7 @@ export function mergeCommand(): Command {
     .addOption(new Option("--overwrite", "replace an output folder that holds a merged or exported model"))
     .addOption(new Option("--json", "print the result as one JSON object"))
     .action((adapter: string, output: string, flags: MergeFlags) => merge(adapter, output, flags));
-  addRunFlags(command, { sections: [""], only: new Set(["model", "labels"]), otherHelp: sourceHelp });
+  addRunFlags(command, { sections: [""], only: new Set(["model", "labels", "allowMissing"]), otherHelp: sourceHelp });
   return withExamples(command, [
     ["graft merge runs/sst2 merged/sst2", "The base model is the folder that the adapter names"],
     ["graft merge runs/food101 merged/food101 --model models/vit-tiny", "The base model is in another folder"],

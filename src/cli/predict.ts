@@ -3,15 +3,14 @@ import { dataLoader } from "../data/index.js";
 import { GraftError } from "../errors.js";
 import { dataOptions } from "../runs/data/options.js";
 import type { Run } from "../runs/definition/run.js";
-import { engineOf } from "../runs/models/engine.js";
-import { openSource } from "../runs/models/open.js";
+import { openOptions, openSource } from "../runs/models/open.js";
 import { resolveSource } from "../runs/models/source.js";
 import { type Cell, type Prediction, tasks } from "../tasks/index.js";
 import { addRunFlags, countFlag, readRun } from "./run-file/flags.js";
 import { sourceHelp, sourceKeys, tableKeys } from "./run-file/source-flags.js";
 import { withExamples } from "./shell/examples.js";
 import { formatNumber, formatShare } from "./shell/format.js";
-import { print, printJson, warn } from "./shell/print.js";
+import { note, print, printJson, warn } from "./shell/print.js";
 import { type Column, renderTable } from "./shell/table.js";
 
 interface PredictFlags {
@@ -65,8 +64,8 @@ async function predict(folder: string, given: readonly string[], run: Run, flags
   const batchSize = countFlag("--batch-size", flags.batchSize);
   const source = await resolveSource(folder, run.model);
   const task = tasks[source.task];
-  const { names, examples } = await task.inputs(given, flags.pair, dataOptions(run.data));
-  const { model } = await openSource(source, { labels: run.labels, engine: engineOf(run), onWarning: warn });
+  const { names, examples } = await task.inputs(given, flags.pair, dataOptions(run.data, { onInfo: note }));
+  const { model } = await openSource(source, { ...openOptions(run), onWarning: warn });
   try {
     const processing = await task.processing({
       folder: source.processing,

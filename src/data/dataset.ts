@@ -2,11 +2,14 @@ import { GraftError } from "../errors.js";
 import { CounterRng } from "../random.js";
 import type { ImageSource } from "./images/raw-image.js";
 
-/** One row of a text task. `label` is a class id, or a value in regression; left out for prediction. */
+/**
+ * One row of a text task. `label` is a class id, a value in regression, or a list: a number from 0 to 1 for each class, or
+ * several values; left out for prediction.
+ */
 export interface TextExample {
   readonly text: string;
   readonly textPair?: string;
-  readonly label?: number;
+  readonly label?: number | readonly number[];
 }
 
 /** A sentence whose words are labelled. `labels` are class ids, one for each word; left out for prediction. */

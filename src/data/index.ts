@@ -61,20 +61,22 @@ export {
   type TokenizedWords,
   tokenizeWords,
 } from "./loading/tokens.js";
+export { readClasses } from "./readers/class-labels.js";
 export type { DelimitedOptions } from "./readers/delimited.js";
 export { type ImageDataset, listImages, type ReadImageFolderOptions, readImageFolder } from "./readers/image-folder.js";
 export { type Label2Id, labelNames } from "./readers/labels.js";
 export { formatOf, readTable, type TableFormat } from "./readers/registry.js";
 export type { Table, TableRow } from "./readers/table.js";
+export type { ColumnChoice, TextColumns } from "./readers/text-columns.js";
 export {
   type ReadTextOptions,
   readTextDataset,
-  type TextColumns,
   type TextDataset,
   type TextLabels,
   type TextRow,
   textDatasetFrom,
 } from "./readers/text-dataset.js";
+export { linesOfText, readTextFile } from "./readers/text-file.js";
 export {
   type ReadTokenOptions,
   readTokenDataset,

@@ -13,7 +13,9 @@ export interface LoadingReport {
   readonly unexpectedKeys: readonly string[];
   /** Not empty only with ignoreMismatchedSizes. */
   readonly mismatchedKeys: readonly MismatchedKey[];
-  /** Missing and mismatched: these were given fresh values. */
+  /** Of the head in the file, which is of other classes; not empty only with newHead. */
+  readonly replacedKeys: readonly string[];
+  /** Missing, mismatched and replaced: these were given fresh values. */
   readonly newlyInitialized: readonly string[];
 }
 
@@ -21,6 +23,7 @@ export const emptyReport: LoadingReport = {
   missingKeys: [],
   unexpectedKeys: [],
   mismatchedKeys: [],
+  replacedKeys: [],
   newlyInitialized: [],
 };
 
@@ -32,12 +35,15 @@ export function listSome(names: readonly string[], most = 6): string {
 
 /** One line on what did not fit, "" where all did. */
 export function formatLoadingReport(report: LoadingReport, className: string, source: string): string {
-  const { missingKeys, unexpectedKeys, mismatchedKeys, newlyInitialized } = report;
+  const { missingKeys, unexpectedKeys, mismatchedKeys, replacedKeys, newlyInitialized } = report;
   const parts: string[] = [];
   if (missingKeys.length > 0) parts.push(`newly initialised, because the file lacks them: ${listSome(missingKeys)}`);
   if (mismatchedKeys.length > 0) {
     const shapes = mismatchedKeys.map((key) => `${key.name} [${key.checkpointShape}] -> [${key.modelShape}]`);
     parts.push(`newly initialised, because the shapes differ: ${listSome(shapes)}`);
+  }
+  if (replacedKeys.length > 0) {
+    parts.push(`newly initialised, because the file's head is of other classes: ${listSome(replacedKeys)}`);
   }
   if (unexpectedKeys.length > 0) parts.push(`in the file, but not used: ${listSome(unexpectedKeys)}`);
   if (parts.length === 0) return "";

@@ -13,6 +13,13 @@ import type { Network } from "./network.js";
 export interface WeightOptions {
   /** Give tensors of another shape fresh values instead of failing. Default false. */
   readonly ignoreMismatchedSizes?: boolean;
+  /** Begin with a new classifier, even where the file holds one of its shape: its classes are others. Default false. */
+  readonly newHead?: boolean;
+  /**
+   * Give tensors that the file lacks below the head fresh values instead of failing: what such a model says means nothing
+   * until they are trained. A missing head or pooler is always begun anew, and told. Default false.
+   */
+  readonly allowMissing?: boolean;
   /** Seed of fresh values. Default 0. */
   readonly seed?: number;
   /**
@@ -21,6 +28,29 @@ export interface WeightOptions {
    * a cost in time. Weights that are trained are float32 either way, and so is all arithmetic.
    */
   readonly storageDtype?: "float32" | "auto";
+}
+
+/** The last layer of a classifier, whose rows are its classes. */
+const isClassLayer = (name: string): boolean => /(^|\.)(classifier|score)(\.out_proj)?\.(weight|bias)$/.test(name);
+
+/** Tensors that belong to no head; a pooler is often missing, since masked language models have none. */
+function bodyOf(names: readonly string[], all: ReadonlySet<string>, basePrefix: string): string[] {
+  const prefix = [...all].some((name) => name.startsWith(`${basePrefix}.`)) ? `${basePrefix}.` : "";
+  return names.filter((name) => name.startsWith(prefix) && !/(^|\.)pooler\./.test(name));
+}
+
+function refuseMissing(missing: readonly string[], unexpected: readonly string[], path: string): void {
+  if (missing.length === 0) return;
+  // "module.bert.encoder..." beside a missing "bert.encoder..." is the same tensor under a wrapper's name.
+  const wrapped = unexpected.find((name) => missing.some((one) => name.endsWith(`.${one}`)));
+  const prefix = wrapped?.slice(0, -(missing.find((one) => wrapped.endsWith(`.${one}`)) ?? "").length);
+  throw new GraftError(
+    "missing-tensor",
+    `${path} lacks ${missing.length} tensors of the model: ${listSome(missing, 3)}`,
+    prefix === undefined
+      ? "The checkpoint is incomplete, or config.json describes a larger model: fetch the folder again. allowMissing: true begins these tensors with random values."
+      : `It holds some of them under the prefix "${prefix}": save the model itself, not the wrapper around it. allowMissing: true begins them with random values.`,
+  );
 }
 
 /** No fresh tensor is larger: a config that claims more is broken. */
@@ -85,14 +115,21 @@ function refuseMismatches(mismatched: readonly MismatchedKey[], path: string): v
 
 /**
  * Gives a network the tensors of a folder's checkpoint.
- * @throws GraftError `shape-mismatch` (without ignoreMismatchedSizes), `missing-tensor` when not one tensor fits,
- *   `dtype-mismatch`, `unsupported` for a needed tensor of a dtype that Graft does not read, and what opening the files throws
+ * @throws GraftError `shape-mismatch` (without ignoreMismatchedSizes), `missing-tensor` when not one tensor fits
+ *   and when some below the head are missing (without allowMissing), `dtype-mismatch`, `unsupported` for a needed tensor
+ *   of a dtype that Graft does not read, and what opening the files throws
  */
 export async function loadWeights(
   network: Network,
   files: ModelFiles,
   basePrefix: string,
-  { ignoreMismatchedSizes = false, seed = 0, storageDtype = "float32" }: WeightOptions,
+  {
+    ignoreMismatchedSizes = false,
+    newHead = false,
+    allowMissing = false,
+    seed = 0,
+    storageDtype = "float32",
+  }: WeightOptions,
 ): Promise<LoadingReport> {
   const checkpoint = await openWeights(files);
   const { entries, unreadable } = checkpoint;
@@ -114,6 +151,7 @@ export async function loadWeights(
   }
   const missing: Parameter[] = [];
   const mismatched: MismatchedKey[] = [];
+  const replaced: string[] = [];
   const fresh: Parameter[] = [];
   const loaded: [Parameter, SafetensorsEntry][] = [];
   for (const parameter of parameters) {
@@ -129,17 +167,23 @@ export async function loadWeights(
     } else if (entry.shape.join() !== parameter.shape.join()) {
       mismatched.push({ name: parameter.name, checkpointShape: entry.shape, modelShape: parameter.shape });
       fresh.push(parameter);
+    } else if (newHead && isClassLayer(parameter.name)) {
+      replaced.push(parameter.name);
+      fresh.push(parameter);
     } else {
       loaded.push([parameter, entry]);
     }
   }
+  const missingNames = missing.map(({ name }) => name);
+  if (!allowMissing) refuseMissing(bodyOf(missingNames, wanted, basePrefix), unexpected, path);
   if (mismatched.length > 0 && !ignoreMismatchedSizes) refuseMismatches(mismatched, path);
   for (const [parameter, entry] of loaded) await load(parameter, entry, storageDtype);
   initializeAll(fresh, seed);
   return {
-    missingKeys: missing.map((parameter) => parameter.name),
+    missingKeys: missingNames,
     unexpectedKeys: unexpected,
     mismatchedKeys: mismatched,
+    replacedKeys: replaced,
     newlyInitialized: fresh.map((parameter) => parameter.name),
   };
 }

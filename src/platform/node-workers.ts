@@ -1,3 +1,7 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { parentPort, Worker } from "node:worker_threads";
 import { GraftError } from "../errors.js";
 import type { WorkerHandle, WorkerPort } from "./types.js";
@@ -7,6 +11,40 @@ import type { WorkerHandle, WorkerPort } from "./types.js";
  * (24 layers about twice as much), and a worker has 4 unless told otherwise. Only what is used becomes memory.
  */
 const STACK_MIB = 64;
+
+/** In CommonJS that a bundler wrote there is no `import.meta.url`. */
+function besideModule(beside: () => URL): URL | undefined {
+  try {
+    const url = beside();
+    return url.protocol !== "file:" || existsSync(fileURLToPath(url)) ? url : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The worker of the package as it is installed for the program that runs, or for the current folder. */
+function installedWorker(): URL | undefined {
+  for (const from of [process.argv[1], join(process.cwd(), "package.json")]) {
+    if (from === undefined) continue;
+    try {
+      return pathToFileURL(createRequire(from).resolve("graft-peft/worker"));
+    } catch {
+      // Not installed there.
+    }
+  }
+  return undefined;
+}
+
+export function findWorker(beside: () => URL): URL {
+  const found = besideModule(beside) ?? installedWorker();
+  if (found) return found;
+  throw new GraftError(
+    "unsupported",
+    "the worker's module, worker.js, is not beside this one: a bundler took them apart",
+    'Bundle "graft-peft/worker" as a file of its own and give its URL as workerUrl (fromPretrained, PeftModel, Engine), ' +
+      "or leave graft-peft out of the bundle (external) and install it beside.",
+  );
+}
 
 /** A worker thread behind the common interface. */
 export function spawnWorker(url: URL): WorkerHandle {

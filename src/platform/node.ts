@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { collectGarbage } from "./node-garbage.js";
 import { nodeReading } from "./node-read.js";
-import { spawnWorker, workerPort } from "./node-workers.js";
+import { findWorker, spawnWorker, workerPort } from "./node-workers.js";
 import { nodeWriting } from "./node-write.js";
 import type { MemoryUsage, Platform } from "./types.js";
 
@@ -35,6 +35,7 @@ export const platform: Platform = {
   basename: (path) => basename(path),
   extname,
   resolve: (path) => resolve(path),
+  findWorker,
   spawnWorker,
   workerPort,
   now: () => performance.now(),

@@ -115,6 +115,13 @@ export interface Platform extends FileReading, FileWriting {
   /** Absolute path. */
   resolve(path: string): string;
 
+  /**
+   * Where the worker's module is: beside the module that asks, or in the installed package where a bundler took that
+   * module away from it.
+   * @param beside makes the first of these; it may throw where a bundler has left no place to start from
+   * @throws GraftError `unsupported` where it is in neither place
+   */
+  findWorker(beside: () => URL): URL;
   /** Starts the module at `url` in a worker. */
   spawnWorker(url: URL): WorkerHandle;
   /** Inside a worker: the way back. @throws GraftError `engine` outside of one. */

@@ -1,7 +1,7 @@
 import type { Platform } from "./types.js";
 import { webReading, webWriting } from "./web-files.js";
 import { basename, dirname, extname, join, normalise } from "./web-paths.js";
-import { spawnWorker, workerPort } from "./web-workers.js";
+import { findWorker, spawnWorker, workerPort } from "./web-workers.js";
 
 /** The browser's files, workers and clock. */
 export const platform: Platform = {
@@ -13,6 +13,7 @@ export const platform: Platform = {
   basename,
   extname,
   resolve: normalise,
+  findWorker,
   spawnWorker,
   workerPort,
   now: () => performance.now(),

@@ -49,12 +49,14 @@ export class Engine extends EngineScope {
   /**
    * Starts the worker and loads ONNX Runtime in it.
    * @throws GraftError `invalid-argument` for threads that are no count, `engine` when the backend cannot be loaded,
-   * `unsupported` when this world has no such backend or it writes no profiles, `file-access` when the folder of the profiles cannot be made.
+   * `unsupported` when a bundler moved this module away from the worker's and it is not found, when this world has no such backend or it writes no profiles, `file-access` when the folder of the profiles cannot be made.
    */
   static async create(options: EngineOptions = {}): Promise<Engine> {
     const { backend = defaultBackend, threads = platform.cpuCount(), wasmPaths, profileFolder } = options;
     requireRange(Number.isSafeInteger(threads) && threads >= 1, "threads", threads, "a whole number, one or more");
-    const client = new WorkerClient(options.workerUrl ?? new URL("./worker.js", import.meta.url));
+    const client = new WorkerClient(
+      options.workerUrl ?? platform.findWorker(() => new URL("./worker.js", import.meta.url)),
+    );
     try {
       const opened = await client.call(ownScope, "open", { backend, threads, wasmPaths, profileFolder });
       return new Engine(client, backend, opened.threads);

@@ -21,7 +21,7 @@ import {
 } from "../data/index.js";
 import { GraftError } from "../errors.js";
 import { predictionOf } from "./probabilities.js";
-import { defineTask } from "./task.js";
+import { type DataOptions, defineTask } from "./task.js";
 import { emptyInput, requireFormat } from "./text-inputs.js";
 
 const formats = ["image-folder"];
@@ -37,17 +37,13 @@ function augmentation(processor: ImageProcessor, phase: "train" | "evaluate"): T
   return compose(crop, toTensor(), normalize(processor.imageMean, processor.imageStd));
 }
 
-/** A picture, or the pictures of a folder, those in its class folders included. */
-async function imagesOf(argument: string): Promise<string[]> {
+/** A picture, or the pictures of a folder and of those below it. */
+async function imagesOf(argument: string, { onInfo }: DataOptions): Promise<string[]> {
   if (!(await platform.exists(argument))) {
     throw new GraftError("file-not-found", `${argument} does not exist`, "Give a picture or a folder of pictures.");
   }
   if (!(await platform.isDirectory(argument))) return [argument];
-  const folders = (await platform.listDirectory(argument)).filter(
-    (one) => one.isDirectory && !one.name.startsWith("."),
-  );
-  const nested = await Promise.all(folders.map(({ name }) => listImages(platform.join(argument, name))));
-  const images = [...(await listImages(argument)), ...nested.flat()];
+  const images = await listImages(argument, onInfo);
   if (images.length === 0) throw emptyInput(argument, "pictures");
   return images;
 }
@@ -63,9 +59,9 @@ export const imageClassification = defineTask<ImageExample, PreparedImage>({
   adapterDefaults: { modules_to_save: ["classifier"], target_modules: ["query", "value"] },
   columns: ["label", "probability"],
   metrics: () => ({ choices: ["accuracy", "f1", "matthews_correlation"], usual: "accuracy" }),
-  async read(path, { format, limit, label2id }) {
+  async read(path, { format, limit, label2id, onInfo }) {
     requireFormat(format, formats, "pictures");
-    const options = { ...(limit !== undefined && { end: limit }), ...(label2id && { label2id }) };
+    const options = { ...(limit !== undefined && { end: limit }), ...(label2id && { label2id }), onInfo };
     return { path, ...(await readImageFolder(path, options)) };
   },
   async processing({ folder, transforms }) {
@@ -77,8 +73,8 @@ export const imageClassification = defineTask<ImageExample, PreparedImage>({
       predict: (logits, _example, { config, topK }) => predictionOf(logits, config, topK),
     };
   },
-  async inputs(given) {
-    const images = (await Promise.all(given.map(imagesOf))).flat();
+  async inputs(given, _pair, options) {
+    const images = (await Promise.all(given.map((argument) => imagesOf(argument, options)))).flat();
     return { names: images, examples: images.map((image) => ({ image })) };
   },
 });

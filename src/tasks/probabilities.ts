@@ -27,14 +27,16 @@ export const labelOf = ({ id2label }: Pick<ModelConfig, "id2label">, id: number)
   id2label[id] ?? `LABEL_${id}`;
 
 /**
- * What a classifier says about one input: its likeliest classes, best first, or the value of a regression.
+ * What a classifier says about one input: its likeliest classes, best first, or the values of a regression.
  * @param logits of one row, one for each class
  */
 export function predictionOf(logits: ArrayLike<number>, config: ModelConfig, topK: number): Prediction {
   const problemType = resolveProblemType(config);
   if (problemType === "regression") {
-    const value = Number(logits[0]);
-    return { json: { value }, rows: [["value", { value }]] };
+    const values = Array.from(logits, Number);
+    const [value = Number.NaN] = values;
+    if (values.length <= 1) return { json: { value }, rows: [["value", { value }]] };
+    return { json: { values }, rows: values.map((one, id) => [labelOf(config, id), { value: one }]) };
   }
   const labels = toProbabilities[problemType](logits)
     .map((probability, id): Score => ({ label: labelOf(config, id), id, probability }))

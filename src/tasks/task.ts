@@ -1,4 +1,4 @@
-import type { BatchTensors, Dataset, Label2Id } from "../data/index.js";
+import type { BatchTensors, ColumnChoice, Dataset, Label2Id } from "../data/index.js";
 import type { HeadName, ModelConfig, Network } from "../models/index.js";
 import type { ProblemType } from "../problem-type.js";
 import type { MetricName } from "../training/index.js";
@@ -10,14 +10,18 @@ export interface DataOptions {
   readonly delimiter?: string;
   readonly quoting?: "none" | "standard";
   readonly header?: boolean;
-  readonly textColumn?: string | number;
+  readonly textColumn?: ColumnChoice;
   readonly textPairColumn?: string | number;
-  readonly labelColumn?: string | number;
+  readonly labelColumn?: ColumnChoice;
+  readonly labelSeparator?: string;
   /** Use the first rows only. */
   readonly limit?: number;
   /** Class ids. Default: from the data. */
   readonly label2id?: Label2Id;
+  /** Default: what the labels show. */
   readonly problemType?: ProblemType;
+  /** Told what was decided about the data and might surprise. Default: nobody. */
+  readonly onInfo?: (line: string) => void;
 }
 
 /** Rows of a file or folder, before they are made into numbers. */
@@ -27,6 +31,8 @@ export interface TaskData<Example = unknown> {
   readonly label2id: Label2Id;
   /** Class names by id; empty for regression. */
   readonly labels: readonly string[];
+  /** What the labels are; undefined for rows without. */
+  readonly problemType?: ProblemType | undefined;
 }
 
 /** Things to predict, and what to call each in the result. */

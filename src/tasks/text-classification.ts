@@ -7,8 +7,9 @@ import {
   type TokenizedExample,
   tokenizeDataset,
 } from "../data/index.js";
+import type { ProblemType } from "../problem-type.js";
 import { predictionOf } from "./probabilities.js";
-import { type DataOptions, defineTask } from "./task.js";
+import { type DataOptions, defineTask, type TaskMetrics } from "./task.js";
 import { isInputFile, linesOf, requireFormat, requireNoFolder } from "./text-inputs.js";
 import { textProcessing } from "./tokenizer.js";
 
@@ -16,16 +17,21 @@ const formats = ["csv", "tsv", "jsonl"] as const satisfies readonly TableFormat[
 const isTable = (path: string): boolean => /\.(csv|tsv|tab|jsonl|ndjson)$/i.test(path);
 
 /** The options of the reader of tables. @throws GraftError `invalid-argument` for a format of other data */
-export function tableOptions({ limit, problemType, format, ...options }: DataOptions): ReadTextOptions {
+export function tableOptions({ limit, format, ...options }: DataOptions): ReadTextOptions {
   requireFormat(format, formats, "texts");
   return {
     ...options,
     ...(format !== undefined && { format: format as TableFormat }),
     ...(options.delimiter === "\\t" && { delimiter: "\t" }),
     ...(limit !== undefined && { end: limit }),
-    ...(problemType === "regression" && { problemType }),
   };
 }
+
+const metricsOf: { readonly [P in ProblemType]: TaskMetrics } = {
+  single_label_classification: { choices: ["accuracy", "f1", "matthews_correlation"], usual: "accuracy" },
+  regression: { choices: ["pearson"], usual: "pearson" },
+  multi_label_classification: { choices: ["multi_label"], usual: "multi_label" },
+};
 
 async function textsOf(argument: string, pair: string | undefined, options: DataOptions): Promise<TextExample[]> {
   const isFile = await isInputFile(argument, isTable(argument) || /\.txt$/i.test(argument));
@@ -36,19 +42,16 @@ async function textsOf(argument: string, pair: string | undefined, options: Data
   return (await linesOf(argument)).map((text) => ({ text }));
 }
 
-/** One class, or one value, for each text or pair of texts. */
+/** One class, several classes, or a value, for each text or pair of texts. */
 export const textClassification = defineTask<TextExample, TokenizedExample>({
   head: "sequenceClassification",
   reads: "texts",
   processingFile: "tokenizer.json",
   formats,
-  problemTypes: ["single_label_classification", "regression"],
+  problemTypes: ["single_label_classification", "regression", "multi_label_classification"],
   adapterDefaults: { task_type: "SEQ_CLS" },
   columns: ["label", "probability"],
-  metrics: (problemType) =>
-    problemType === "regression"
-      ? { choices: ["pearson"], usual: "pearson" }
-      : { choices: ["accuracy", "f1", "matthews_correlation"], usual: "accuracy" },
+  metrics: (problemType) => metricsOf[problemType],
   async read(path, options) {
     const reading = tableOptions(options);
     await requireNoFolder(path, "Name a CSV, TSV or JSON-lines file.");
@@ -56,7 +59,7 @@ export const textClassification = defineTask<TextExample, TokenizedExample>({
   },
   async processing(options) {
     const { tokenizer, cut } = await textProcessing(options);
-    const problemType = options.problemType === "regression" ? "regression" : "single_label_classification";
+    const { problemType = "single_label_classification" } = options;
     return {
       dataset: (examples) => tokenizeDataset(examples, tokenizer, cut),
       collate: DataCollatorWithPadding(tokenizer, { problemType }),

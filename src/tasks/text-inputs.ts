@@ -1,4 +1,5 @@
 import { platform } from "#platform";
+import { linesOfText, readTextFile } from "../data/index.js";
 import { GraftError } from "../errors.js";
 
 /** The error for an argument that holds nothing to predict. */
@@ -8,7 +9,7 @@ export function emptyInput(path: string, what: string): GraftError {
 
 /** The lines of a file that hold more than blanks. @throws GraftError `empty-dataset` */
 export async function linesOf(path: string): Promise<string[]> {
-  const lines = (await platform.readText(path)).split(/\r?\n/).filter((line) => line.trim() !== "");
+  const lines = linesOfText(await readTextFile(path)).filter((line) => line.trim() !== "");
   if (lines.length === 0) throw emptyInput(path, "lines");
   return lines;
 }

@@ -1,4 +1,5 @@
 import {
+  type ColumnChoice,
   DataCollatorForTokenClassification,
   type ReadTokenOptions,
   readTokenDataset,
@@ -8,6 +9,7 @@ import {
   tokenFormats,
   tokenizeWords,
 } from "../data/index.js";
+import { GraftError } from "../errors.js";
 import type { ModelConfig } from "../models/index.js";
 import { argMax, entitiesOf } from "../training/index.js";
 import { labelOf, softmax } from "./probabilities.js";
@@ -17,12 +19,27 @@ import { textProcessing } from "./tokenizer.js";
 
 const isTagged = (path: string): boolean => /\.(conll|conllu|iob|iob2|bio|bioes|tsv|jsonl|ndjson)$/i.test(path);
 
-function readerOptions({ format, limit, label2id, textColumn, labelColumn }: DataOptions): ReadTokenOptions {
+/** One column; several mean nothing here. @throws GraftError `invalid-argument` */
+function oneColumn(choice: ColumnChoice | undefined, option: string): string | number | undefined {
+  if (typeof choice !== "object") return choice;
+  const [only] = choice;
+  if (choice.length === 1 && only !== undefined) return only;
+  throw new GraftError(
+    "invalid-argument",
+    `${option} names ${choice.length} columns`,
+    "Tagged words stand in one column.",
+  );
+}
+
+function readerOptions({ format, limit, label2id, onInfo, ...columns }: DataOptions): ReadTokenOptions {
   requireFormat(format, tokenFormats, "sentences of tagged words");
+  const textColumn = oneColumn(columns.textColumn, "textColumn");
+  const labelColumn = oneColumn(columns.labelColumn, "labelColumn");
   return {
     ...(format !== undefined && { format: format as TokenFormat }),
     ...(limit !== undefined && { end: limit }),
     ...(label2id && { label2id }),
+    ...(onInfo && { onInfo }),
     ...(textColumn !== undefined && { textColumn }),
     ...(labelColumn !== undefined && { labelColumn }),
   };

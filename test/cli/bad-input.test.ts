@@ -269,7 +269,7 @@ const cases: readonly Refused[] = [
     name: "splits where classes should be",
     args: ["train", "--model", "vit", "--output", "out", "--train", "splits"],
     code: "empty-dataset",
-    says: ["further folders in test, train: it seems to hold splits", "splits/test"],
+    says: ["splits holds splits of the data (test, train), not classes", "splits/test"],
   },
   {
     name: "a metric of classes for regression",

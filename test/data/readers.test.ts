@@ -117,10 +117,13 @@ describe("delimited text", () => {
     });
   });
 
-  it("takes class numbers where label2id has names, but no number beyond them", async () => {
+  it("takes class numbers where label2id has names, but not beside names, and no number beyond them", async () => {
     const label2id = { negative: 0, positive: 1 };
-    const path = file("numbers.csv", "text,label\na,1\nb,negative\n");
+    const path = file("numbers.csv", "text,label\na,1\nb,0\n");
     expect((await readTextDataset(path, { label2id })).examples.map(({ label }) => label)).toEqual([1, 0]);
+    await expect(readTextDataset(file("mixed.csv", "text,label\na,1\nb,negative\n"), { label2id })).rejects.toThrow(
+      /mixed\.csv:\d: the label/,
+    );
     await expect(readTextDataset(file("two.csv", "text,label\na,2\n"), { label2id })).rejects.toThrow(
       /two\.csv:2.*"2"/,
     );
@@ -129,7 +132,7 @@ describe("delimited text", () => {
   it("refuses empty files, unknown columns, repeated columns, other encodings and unknown extensions", async () => {
     await expect(readTextDataset(file("empty.csv", ""))).rejects.toMatchObject({ code: "empty-dataset" });
     await expect(readTextDataset(file("header.csv", "text,label\n"))).rejects.toMatchObject({ code: "empty-dataset" });
-    await expect(readTextDataset(file("other.csv", "review,stars\na,1\n"))).rejects.toThrow(/it has: review, stars/);
+    await expect(readTextDataset(file("other.csv", "words,points\na,1\n"))).rejects.toThrow(/it has: words, points/);
     await expect(readTextDataset(file("twice.csv", "text,text\na,1\n"))).rejects.toThrow(/two columns/);
     await expect(readTextDataset(file("latin.csv", Uint8Array.of(116, 10, 0xe9, 10)))).rejects.toThrow(/UTF-8/);
     await expect(readTextDataset(file("data.xlsx", "x"))).rejects.toMatchObject({ code: "unsupported" });
@@ -182,7 +185,9 @@ describe("rows in memory", () => {
   });
 
   it("names the row without a label or with an unknown one", async () => {
-    await expect(textDatasetFrom([{ text: "a", label: 0 }, { text: "b" }])).rejects.toThrow(/the data:1: "label"/);
+    await expect(textDatasetFrom([{ text: "a", label: 0 }, { text: "b" }])).rejects.toThrow(
+      /the data:1: the label is empty/,
+    );
     await expect(textDatasetFrom([{ text: "a", label: "q" }], { label2id: { x: 0 } })).rejects.toThrow(
       /the data:0.*"q"/,
     );
@@ -192,6 +197,8 @@ describe("rows in memory", () => {
 
 describe("image folders", () => {
   const root = join(folder, "pictures");
+  // What is a picture is decided by its content, whatever it is called.
+  const gif = "GIF89a\x01\x00\x01\x00";
   for (const path of ["train/b", "train/a", "train/.cache", "test/a", "extra/c"])
     mkdirSync(join(root, path), { recursive: true });
   for (const path of [
@@ -204,7 +211,7 @@ describe("image folders", () => {
     "test/a/z.jpg",
     "extra/c/q.jpg",
   ]) {
-    writeFileSync(join(root, path), "");
+    writeFileSync(join(root, path), path.endsWith(".txt") ? "notes" : gif);
   }
 
   it("gives sorted classes and paths, without hidden files and other files", async () => {

@@ -1,9 +1,10 @@
 /** Options that say which model a command opens and what computes. */
-export const sourceKeys = ["model", "labels", "backend", "threads"] as const;
+export const sourceKeys = ["model", "labels", "problemType", "allowMissing", "backend", "threads"] as const;
 
 /** What `labels` means where a model is opened that has its classes already. */
 export const sourceHelp = {
   labels: "Names of the classes in the order of their ids. Default: those of graft.json or config.json",
+  problemType: "What labels are. Default: what graft.json or config.json says",
 } as const;
 
 /** Options of the section data that say how a table is read. */
@@ -15,5 +16,6 @@ export const tableKeys = [
   "textColumn",
   "textPairColumn",
   "labelColumn",
+  "labelSeparator",
   "maxLength",
 ] as const;

@@ -1,11 +1,12 @@
+import type { ProblemType } from "../../problem-type.js";
 import type { Dataset, TextExample } from "../dataset.js";
 import type { Encoding, PaddingOptions } from "../tokenizing/padding.js";
 import type { EncodeOptions, Tokenizer } from "../tokenizing/tokenizer.js";
-import { type BatchTensors, labelTensor, type RowProblemType } from "./batch.js";
+import { type BatchTensors, labelTensor, type RowLabel } from "./batch.js";
 
 /** Token ids of one row, with its label. */
 export interface TokenizedExample extends Encoding {
-  readonly label?: number;
+  readonly label?: RowLabel;
 }
 
 /**
@@ -42,12 +43,13 @@ function tokenizeExample(
 /** Options of `DataCollatorWithPadding`. */
 export interface DataCollatorWithPaddingOptions extends PaddingOptions {
   /** Default "single_label_classification". */
-  readonly problemType?: RowProblemType;
+  readonly problemType?: ProblemType;
 }
 
 /**
  * Makes batches of tokenised or plain rows: inputIds, attentionMask (and tokenTypeIds where the model takes them) int32
- * [batch, sequence], padded to the longest row; labels int32 (regression: float32) [batch].
+ * [batch, sequence], padded to the longest row; labels int32 [batch]; regression: float32 [batch] or
+ * [batch, values]; several labels: float32 [batch, classes].
  */
 export function DataCollatorWithPadding(
   tokenizer: Tokenizer,

@@ -1,6 +1,6 @@
-import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
 import type { RawLabel } from "./labels.js";
+import { linesOfText, readTextFile } from "./text-file.js";
 
 /** A sentence as a file has it: its words, and their tags where they were asked for. */
 export interface TaggedSentence {
@@ -35,7 +35,7 @@ function missing(place: string, column: number | string, cells: number): GraftEr
  */
 export async function readConll(path: string, columns: ConllColumns = {}): Promise<TaggedSentence[]> {
   const { textColumn = 0, labelColumn } = columns;
-  const text = (await platform.readText(path)).replace(/^\ufeff/, "");
+  const text = await readTextFile(path);
   const sentences: TaggedSentence[] = [];
   let words: string[] = [];
   let tags: RawLabel[] = [];
@@ -47,7 +47,7 @@ export async function readConll(path: string, columns: ConllColumns = {}): Promi
     words = [];
     tags = [];
   };
-  for (const [index, line] of text.split(/\r?\n/).entries()) {
+  for (const [index, line] of linesOfText(text).entries()) {
     if (line.trim() === "" || line.startsWith("-DOCSTART-")) {
       end();
       continue;

@@ -1,7 +1,10 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
 import { type ImageExample, type RowRange, requireRows, selectRows } from "../dataset.js";
-import { type Label2Id, label2idOf, labelId, labelNames } from "./labels.js";
+import { readClasses } from "./class-labels.js";
+import { requireClassFolders } from "./folder-shape.js";
+import { type Label2Id, label2idOf, labelNames } from "./labels.js";
+import { findPictures, leftOutLine, type PictureTree } from "./picture-tree.js";
 
 /** Options of `readImageFolder`. */
 export interface ReadImageFolderOptions extends RowRange {
@@ -9,11 +12,13 @@ export interface ReadImageFolderOptions extends RowRange {
   readonly split?: string;
   /** Class ids, e.g. those of the training split. Default: the sorted names of the class folders. */
   readonly label2id?: Label2Id;
+  /** Told what was left out, and why. Default: nobody. */
+  readonly onInfo?: ((line: string) => void) | undefined;
 }
 
 /** The pictures of a folder with their classes. */
 export interface ImageDataset {
-  /** Sorted by class name, then by file name; `image` is the path. */
+  /** Sorted by class name, then by path; `image` is the path. */
   readonly examples: readonly ImageExample[];
   /** Class ids by name. */
   readonly label2id: Label2Id;
@@ -21,13 +26,43 @@ export interface ImageDataset {
   readonly labels: readonly string[];
 }
 
-const imageExtensions = new Set([".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".avif"]);
+function emptyClass({ root, left }: PictureTree, names: readonly string[]): GraftError {
+  const [first = ""] = names;
+  const inside = [...left.values()].flat().filter((path) => path.startsWith(platform.join(root, first)));
+  const others = inside.length > 0 ? `; it holds ${inside.slice(0, 3).map(platform.basename).join(", ")}` : "";
+  return new GraftError(
+    "empty-dataset",
+    `${names.map((name) => platform.join(root, name)).join(", ")} would be a class, and has no pictures${others}`,
+    "Put pictures into it, remove the folder, or name all classes (labels, label2id).",
+  );
+}
+
+/** Reads the tree, and says in one line what is left out of it. */
+async function classTree(root: string, { label2id, onInfo }: ReadImageFolderOptions): Promise<PictureTree> {
+  const tree = await findPictures(root);
+  requireClassFolders(tree, Object.keys(label2id ?? {}));
+  const loose = tree.pictures.filter(({ folders }) => folders.length === 0).map(({ path }) => path);
+  const filled = new Set(tree.pictures.map(({ folders }) => folders[0]));
+  const empty = tree.folders.filter((name) => !filled.has(name));
+  if (filled.size > (loose.length > 0 ? 1 : 0) && empty.length > 0 && label2id === undefined)
+    throw emptyClass(tree, empty);
+  const left = new Map([
+    ...tree.left,
+    ["beside the class folders", loose],
+    ["folders without pictures", label2id ? empty.map((name) => platform.join(root, name)) : []],
+  ]);
+  const line = leftOutLine(tree, left);
+  if (line !== undefined) onInfo?.(line);
+  return tree;
+}
 
 /**
- * Reads a folder of class folders: `train/<class>/*.jpg`. Hidden files and files that are no pictures by their extension
- * are left out; pictures are decoded later, when a batch needs them.
+ * Reads a folder of class folders: `train/<class>/*.jpg`. Pictures are found by their content, in folders below a
+ * class's, too; they are decoded later, when a batch needs them. Hidden files, folders of the system and what is no
+ * picture are left out.
  *
- * @throws GraftError `file-not-found`, `invalid-label` for a class folder that label2id lacks, `empty-dataset`.
+ * @throws GraftError `file-not-found`, `invalid-label` for a class folder that label2id lacks, `empty-dataset` for a
+ *   class without pictures and for a folder of splits, `invalid-image` for pictures of a kind that is not read
  */
 export async function readImageFolder(folder: string, options: ReadImageFolderOptions = {}): Promise<ImageDataset> {
   const root = options.split === undefined ? folder : platform.join(folder, options.split);
@@ -38,18 +73,20 @@ export async function readImageFolder(folder: string, options: ReadImageFolderOp
       "An image folder holds one folder of pictures for each class, if need be below a split such as train or test.",
     );
   }
-  const classes = (await platform.listDirectory(root)).filter(
-    (entry) => entry.isDirectory && !entry.name.startsWith("."),
-  );
-  const names = classes.map((entry) => entry.name);
+  const { pictures } = await classTree(root, options);
+  const inClasses = pictures.flatMap(({ path, folders: [name] }) => (name === undefined ? [] : [{ path, name }]));
+  requireRows(inClasses, root);
+  const names = Object.keys(label2idOf(inClasses.map(({ name }) => name)));
   const label2id = options.label2id ?? label2idOf(names);
-  const examples: ImageExample[] = [];
-  for (const name of Object.keys(label2idOf(names))) {
-    const label = labelId({ value: name, place: platform.join(root, name) }, label2id);
-    for (const image of await listImages(platform.join(root, name))) examples.push({ image, label });
-  }
-  if (examples.length === 0) await refuseSplits(root, names);
-  requireRows(examples, root);
+  const { ids, notes } = readClasses(
+    names.map((name) => ({ value: name, place: platform.join(root, name) })),
+    { label2id },
+  );
+  for (const note of notes) options.onInfo?.(`${root}: ${note}`);
+  const idOf = new Map(names.map((name, at) => [name, ids[at] as number]));
+  const byClass = new Map<string, ImageExample[]>(names.map((name) => [name, []]));
+  for (const { path, name } of inClasses) byClass.get(name)?.push({ image: path, label: idOf.get(name) as number });
+  const examples = [...byClass.values()].flat();
   return {
     examples: selectRows(examples, options, `the row range of ${root}`),
     label2id,
@@ -57,30 +94,13 @@ export async function readImageFolder(folder: string, options: ReadImageFolderOp
   };
 }
 
-/** Splits (train/, test/) where class folders should be. @throws GraftError `empty-dataset` naming them */
-async function refuseSplits(root: string, names: readonly string[]): Promise<void> {
-  const splits: string[] = [];
-  for (const name of names) {
-    const below = await platform.listDirectory(platform.join(root, name));
-    if (below.some(({ isDirectory }) => isDirectory)) splits.push(name);
-  }
-  const [first] = splits;
-  if (first === undefined) return;
-  throw new GraftError(
-    "empty-dataset",
-    `${root} has no pictures in its folders, but further folders in ${splits.join(", ")}: it seems to hold splits`,
-    `Name one of them: ${platform.join(root, first)}.`,
-  );
-}
-
-/** Paths of the pictures in a folder, sorted by name. */
-export async function listImages(folder: string): Promise<string[]> {
-  const entries = await platform.listDirectory(folder);
-  return entries
-    .filter(({ name, isDirectory }) => !isDirectory && !name.startsWith(".") && isImage(name))
-    .map(({ name }) => platform.join(folder, name));
-}
-
-function isImage(name: string): boolean {
-  return imageExtensions.has(platform.extname(name).toLowerCase());
+/**
+ * Paths of the pictures in a folder and below it, found by their content and sorted.
+ * @throws GraftError as `readImageFolder`
+ */
+export async function listImages(folder: string, onInfo?: (line: string) => void): Promise<string[]> {
+  const tree = await findPictures(folder);
+  const line = leftOutLine(tree, tree.left);
+  if (line !== undefined) onInfo?.(line);
+  return tree.pictures.map(({ path }) => path);
 }

@@ -1,17 +1,17 @@
-import { platform } from "#platform";
 import { GraftError, messageOf } from "../../errors.js";
 import { isJsonObject } from "../../json.js";
 import type { Table, TableRow } from "./table.js";
+import { linesOfText, readTextFile } from "./text-file.js";
 
 /**
  * Reads JSON lines: one object a line, empty lines left out. Columns are the keys of all rows.
  * @throws GraftError `invalid-json` with file and line, `file-not-found`, `file-access`.
  */
 export async function readJsonLines(path: string): Promise<Table> {
-  const text = (await platform.readText(path)).replace(/^\ufeff/, "");
+  const text = await readTextFile(path);
   const columns = new Set<string>();
   const rows: TableRow[] = [];
-  text.split("\n").forEach((source, index) => {
+  linesOfText(text).forEach((source, index) => {
     if (source.trim() === "") return;
     const cells = parseLine(source, `${path}:${index + 1}`);
     for (const key of Object.keys(cells)) columns.add(key);

@@ -1,17 +1,17 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { type DelimitedOptions, readDelimited } from "./delimited.js";
+import { type DelimitedOptions, type NumberedColumns, readDelimited } from "./delimited.js";
 import { readJsonLines } from "./jsonl.js";
 import type { Table } from "./table.js";
 
 /** Table formats. To add one: a file with its reader, a name here, a line in each of the two tables below. */
 export type TableFormat = "csv" | "tsv" | "jsonl";
 
-type TableReader = (path: string, options: DelimitedOptions) => Promise<Table>;
+type TableReader = (path: string, options: DelimitedOptions & NumberedColumns) => Promise<Table>;
 
 const tableReaders: { readonly [F in TableFormat]: TableReader } = {
   csv: (path, options) => readDelimited(path, options, { delimiter: ",", quoting: "standard" }),
-  tsv: (path, options) => readDelimited(path, options, { delimiter: "\t", quoting: "none" }),
+  tsv: (path, options) => readDelimited(path, options, { delimiter: "\t", quoting: undefined }),
   jsonl: (path) => readJsonLines(path),
 };
 
@@ -40,7 +40,7 @@ export function formatOf(path: string): TableFormat {
 /** Reads a table in the given format, or in the one that the extension tells. */
 export function readTable(
   path: string,
-  { format, ...options }: DelimitedOptions & { readonly format?: TableFormat } = {},
+  { format, ...options }: DelimitedOptions & NumberedColumns & { readonly format?: TableFormat } = {},
 ): Promise<Table> {
   return tableReaders[format ?? formatOf(path)](path, options);
 }

@@ -20,6 +20,20 @@ export function placeOf({ file, line }: { file: string; line: number }): string 
   return `${file}:${line}`;
 }
 
+const delimiters: readonly (readonly [character: string, name: string])[] = [
+  ["\t", "a tab (\\t)"],
+  [";", '";"'],
+  ["|", '"|"'],
+  [",", '","'],
+];
+
+/** What to do about a table of one column whose name holds what separates columns elsewhere; undefined for others. */
+export function delimiterHint(columns: readonly string[]): string | undefined {
+  const [name = ""] = columns;
+  const found = columns.length === 1 ? delimiters.find(([character]) => name.includes(character)) : undefined;
+  return found && `The columns seem to be separated by ${found[1]}: set delimiter to it.`;
+}
+
 /**
  * A column by name or number, or else the first of the `usual` names that the table has.
  * @throws GraftError `invalid-argument` naming the columns that exist.
@@ -42,7 +56,8 @@ export function findColumn(
   throw new GraftError(
     "invalid-argument",
     `${table.file} has ${missing}; it has: ${table.columns.join(", ")}`,
-    `Name the column with ${option}.`,
+    delimiterHint(table.columns) ??
+      `Name the column with ${option}; for a file without a line of names set header to false and give numbers from 0.`,
   );
 }
 

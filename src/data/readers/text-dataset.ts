@@ -1,50 +1,45 @@
+import type { ProblemType } from "../../problem-type.js";
 import { type RowRange, requireRows, selectRows, type TextExample } from "../dataset.js";
-import type { RowProblemType } from "../loading/batch.js";
-import type { DelimitedOptions } from "./delimited.js";
-import { inferLabel2id, type Label2Id, labelId, labelNames, labelValue, type RawLabel } from "./labels.js";
+import type { DelimitedOptions, NumberedColumns } from "./delimited.js";
+import { type LabelReading, readLabels } from "./label-column.js";
+import { readLabelColumns } from "./label-columns.js";
+import type { LabelListCell } from "./label-lists.js";
+import { type Label2Id, labelNames } from "./labels.js";
 import { readTable, type TableFormat } from "./registry.js";
-import { findColumn, placeOf, type Table, textCell } from "./table.js";
+import { placeOf, type Table, type TableRow, textCell } from "./table.js";
+import { type ColumnChoice, findLabels, findTexts, type TextColumns, unusedTexts } from "./text-columns.js";
 
-/** Which columns of a table are the text, its pair and the label. */
-export interface TextColumns {
-  /** Name or number. Default: the first of text, sentence, sentence1, question, premise that exists. */
-  readonly textColumn?: string | number;
-  /** Default: sentence2 or hypothesis where sentence1 or premise is the text; `null`: no pair. */
-  readonly textPairColumn?: string | number | null;
-  /** Default: label, labels or score. `null`: the rows have no labels (prediction). */
-  readonly labelColumn?: string | number | null;
-}
-
-/** How labels are read. */
-export interface TextLabels {
-  /** Class ids. Default: class numbers as they are, or the sorted class names of this file. */
-  readonly label2id?: Label2Id;
-  /** "regression" reads labels as numbers. Default "single_label_classification". */
-  readonly problemType?: RowProblemType;
-}
+export type TextLabels = LabelReading;
 
 /** Options of `readTextDataset`. */
-export interface ReadTextOptions extends TextColumns, TextLabels, DelimitedOptions, RowRange {
+export interface ReadTextOptions extends TextColumns, LabelReading, Omit<DelimitedOptions, "onInfo">, RowRange {
   /** Default: by the file's extension. */
   readonly format?: TableFormat;
 }
 
-/** The rows of a text task with their classes. */
+/** The rows of a text task with their labels. */
 export interface TextDataset {
   readonly examples: readonly TextExample[];
   /** Empty for regression and for rows without labels. */
   readonly label2id: Label2Id;
   /** Class names by id. */
   readonly labels: readonly string[];
+  /** What the labels are; undefined for rows without. */
+  readonly problemType?: ProblemType;
 }
 
-const usualText = ["text", "sentence", "sentence1", "question", "question1", "premise"];
-const usualPair: { readonly [text: string]: string } = {
-  sentence1: "sentence2",
-  question1: "question2",
-  premise: "hypothesis",
-};
-const usualLabel = ["label", "labels", "score", "class"];
+/** A column by number is a sign that its file may have no line of names. */
+function numberOf(choice: ColumnChoice | null | undefined): number | undefined {
+  const parts = typeof choice === "object" ? choice : String(choice ?? "").split(",");
+  const number = String(parts?.[0] ?? "").trim();
+  return /^\d+$/.test(number) ? Number(number) : undefined;
+}
+
+function numberedColumns({ textColumn, labelColumn }: TextColumns): NumberedColumns {
+  const label = numberOf(labelColumn);
+  if (numberOf(textColumn) === undefined && label === undefined) return {};
+  return { numberedColumns: { ...(label !== undefined && { label }) } };
+}
 
 /**
  * Reads a CSV, TSV or JSON-lines file of a text task.
@@ -53,49 +48,54 @@ const usualLabel = ["label", "labels", "score", "class"];
  * @throws GraftError `file-not-found`, `invalid-csv`, `invalid-json`, `invalid-label` (file and line), `empty-dataset`.
  */
 export async function readTextDataset(path: string, options: ReadTextOptions = {}): Promise<TextDataset> {
-  const table = await readTable(path, options);
+  const table = await readTable(path, { ...options, ...numberedColumns(options) });
   requireRows([...table.rows], path);
   const rows = selectRows(table.rows, options, `the row range of ${path} (${table.rows.length} rows)`);
-  return textDatasetOf({ ...table, rows }, options);
+  return textDatasetOf(table, options, rows);
 }
 
-/** Turns a table into examples. */
-export function textDatasetOf(table: Table, options: TextColumns & TextLabels): TextDataset {
-  const text = findColumn(table, options.textColumn, usualText, "textColumn");
-  const pair = pairColumn(table, text, options.textPairColumn);
-  const examples = table.rows.map((row) => ({
+/**
+ * Turns a table into examples.
+ * @param rows those that are wanted; what the labels are is decided by all of the table
+ */
+export function textDatasetOf(
+  table: Table,
+  options: TextColumns & LabelReading,
+  rows: readonly TableRow[] = table.rows,
+): TextDataset {
+  const { labelColumn, label2id = {}, problemType, onInfo } = options;
+  const texts = findTexts(table, options);
+  const { text, pair } = texts;
+  const examples = rows.map((row) => ({
     text: textCell(row, text),
     ...(pair !== undefined && { textPair: textCell(row, pair) }),
   }));
-  if (options.labelColumn === null) return { examples, label2id: {}, labels: [] };
-  const column = findColumn(table, options.labelColumn, usualLabel, "labelColumn (null if the rows have no labels)");
-  const labels = table.rows.map((row): RawLabel => ({ value: textCell(row, column), place: placeOf(row) }));
-  return withLabels(examples, labels, options);
-}
-
-function withLabels(examples: TextExample[], labels: readonly RawLabel[], options: TextLabels): TextDataset {
-  const regression = options.problemType === "regression";
-  const label2id = regression ? {} : (options.label2id ?? inferLabel2id(labels));
-  const read = regression ? labelValue : (label: RawLabel) => labelId(label, label2id);
+  const isSeveral = problemType === "multi_label_classification";
+  const columns =
+    labelColumn === null ? [] : findLabels(table, labelColumn, texts, isSeveral ? Object.keys(label2id) : []);
+  const unused = options.textPairColumn === null ? undefined : unusedTexts(table, [text, pair, ...columns]);
+  if (unused !== undefined) onInfo?.(unused);
+  const [column, second] = columns;
+  if (column === undefined) return { examples, label2id: {}, labels: [] };
+  const cellsOf = (all: readonly TableRow[]) =>
+    all.map((row): LabelListCell => ({ value: row.cells[column], place: placeOf(row) }));
+  const read =
+    second === undefined
+      ? readLabels(cellsOf(rows), options, cellsOf(table.rows))
+      : readLabelColumns(rows, columns, options);
   return {
-    examples: examples.map((example, i) => ({ ...example, label: read(labels[i]!) })),
-    label2id,
-    labels: labelNames(label2id),
+    examples: examples.map((example, at) => ({ ...example, label: read.labels[at] as number | readonly number[] })),
+    label2id: read.label2id,
+    labels: labelNames(read.label2id),
+    problemType: read.problemType,
   };
 }
 
-function pairColumn(table: Table, text: string, wanted: TextColumns["textPairColumn"]): string | undefined {
-  if (wanted === null) return undefined;
-  if (wanted !== undefined) return findColumn(table, wanted, [], "textPairColumn");
-  const usual = usualPair[text];
-  return usual !== undefined && table.columns.includes(usual) ? usual : undefined;
-}
-
-/** A row of a text task in memory; labels may be class names. */
+/** A row of a text task in memory; labels may be class names, and lists of them. */
 export interface TextRow {
   readonly text: string;
   readonly textPair?: string;
-  readonly label?: string | number;
+  readonly label?: string | number | readonly (string | number)[];
 }
 
 /**
@@ -104,7 +104,7 @@ export interface TextRow {
  */
 export async function textDatasetFrom(
   rows: Iterable<TextRow> | AsyncIterable<TextRow>,
-  options: TextLabels & RowRange & { readonly name?: string } = {},
+  options: LabelReading & RowRange & { readonly name?: string } = {},
 ): Promise<TextDataset> {
   const name = options.name ?? "the data";
   const all: TextRow[] = [];

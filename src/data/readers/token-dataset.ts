@@ -1,9 +1,10 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
 import { type RowRange, requireRows, selectRows, type TokenExample } from "../dataset.js";
+import { readClasses } from "./class-labels.js";
 import { readConll, type TaggedSentence } from "./conll.js";
 import { readJsonLines } from "./jsonl.js";
-import { inferLabel2id, type Label2Id, labelId, labelNames, type RawLabel } from "./labels.js";
+import { type Label2Id, labelNames, type RawLabel } from "./labels.js";
 import { findColumn, placeOf, type TableRow } from "./table.js";
 
 export type TokenFormat = "conll" | "jsonl";
@@ -18,6 +19,8 @@ export interface ReadTokenOptions extends RowRange {
   readonly labelColumn?: string | number | null;
   /** Class ids. Default: class numbers as they are, or the sorted tags of this file. */
   readonly label2id?: Label2Id;
+  /** Told what was decided about the tags and might surprise. Default: nobody. */
+  readonly onInfo?: ((line: string) => void) | undefined;
 }
 
 /** Sentences with labelled words, and the labels. */
@@ -106,9 +109,12 @@ export async function readTokenDataset(path: string, options: ReadTokenOptions =
   if (options.labelColumn === null) {
     return { examples: sentences.map(({ words }) => ({ words })), label2id: {}, labels: [] };
   }
-  const label2id = options.label2id ?? inferLabel2id(sentences.flatMap(({ tags = [] }) => tags));
+  const tags = sentences.flatMap(({ tags = [] }) => tags);
+  const { label2id, ids, notes } = readClasses(tags, { label2id: options.label2id, areClasses: true });
+  for (const note of notes) options.onInfo?.(note);
+  let at = 0;
   return {
-    examples: sentences.map(({ words, tags = [] }) => ({ words, labels: tags.map((tag) => labelId(tag, label2id)) })),
+    examples: sentences.map(({ words, tags = [] }) => ({ words, labels: tags.map(() => ids[at++] as number) })),
     label2id,
     labels: labelNames(label2id),
   };

@@ -7,6 +7,7 @@ import { openSafetensors, readTensor, type SafetensorsFile } from "../../safeten
 import { type TensorData, toFloat32 } from "../../tensor-data.js";
 import type { OnWarning } from "../config/config-class.js";
 import type { Adapter } from "../host/adapter.js";
+import { keyDialect } from "./key-dialect.js";
 
 /** What PEFT puts before every name of a model's parameters. */
 const PREFIX = "base_model.model.";
@@ -85,8 +86,9 @@ export function matchAdapterTensors<T extends Described>(
     throw new GraftError(
       "adapter-mismatch",
       `${where} does not fit this model; tensors ${faults.join("; ")}`,
-      "The adapter was made for another base, or its adapter_config.json is another adapter's. Load the base model " +
-        "that the config names, with the same number of labels.",
+      keyDialect(unexpected, new Set(missing)) ??
+        "The adapter was made for another base, or its adapter_config.json is another adapter's. Load the base model " +
+          "that the config names, with the same number of labels.",
     );
   }
   if (spare.length > 0) onWarning(`${where}: biases that the adapter does not train are left out: ${listSome(spare)}`);

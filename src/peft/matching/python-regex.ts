@@ -1,16 +1,9 @@
 import { GraftError, messageOf } from "../../errors.js";
-
-/** Spellings of Python's `re` that JavaScript writes differently. */
-const translations: readonly (readonly [RegExp, string])[] = [
-  [/\(\?P<(\w+)>/g, "(?<$1>"],
-  [/\(\?P=(\w+)\)/g, "\\k<$1>"],
-  [/\\A/g, "^"],
-  [/\\Z/g, "$"],
-];
+import { translateRegex } from "./translate-regex.js";
 
 /**
  * A Python regular expression that must match a whole text (`re.fullmatch`), as PEFT takes a string of target modules.
- * @throws GraftError `invalid-config` where the pattern is not one
+ * @throws GraftError `invalid-config` where the pattern is not one; `unsupported` for what JavaScript has no words for
  */
 export function fullMatch(pattern: string): (text: string) => boolean {
   return compiled(pattern, (body) => `^(?:${body})$`);
@@ -22,11 +15,9 @@ export function beginsAndEnds(pattern: string): (text: string) => boolean {
 }
 
 function compiled(pattern: string, around: (body: string) => string): (text: string) => boolean {
-  const flags = /^\(\?([ims]+)\)/.exec(pattern);
-  const body = flags ? pattern.slice(flags[0].length) : pattern;
-  const translated = translations.reduce((text, [from, to]) => text.replace(from, to), body);
+  const { source, flags } = translateRegex(pattern);
   try {
-    const expression = new RegExp(around(translated), flags?.[1] ?? "");
+    const expression = new RegExp(around(source), flags);
     return (text) => expression.test(text);
   } catch (error) {
     throw new GraftError(

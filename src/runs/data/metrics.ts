@@ -10,6 +10,7 @@ const compared: { readonly [K in MetricKind]: string } = {
   classes: "classes",
   values: "values",
   tags: "the tags of sentences",
+  labelSets: "sets of labels",
 };
 
 /** @throws GraftError `invalid-config` for a metric of another kind of task */
@@ -21,10 +22,9 @@ function chosenMetrics(
   const { choices, usual } = tasks[task].metrics(problemType);
   const unfit = names?.find((name) => !choices.includes(name));
   if (unfit === undefined) return names ?? [usual];
-  const isRegression = problemType === "regression";
   throw new GraftError(
     "invalid-config",
-    `the metric ${unfit} compares ${compared[metrics[unfit].kind]}, but the task is ${isRegression ? "regression" : task}`,
+    `the metric ${unfit} compares ${compared[metrics[unfit].kind]}, but the task is ${problemType === "single_label_classification" ? task : problemType}`,
     `Metrics for this task: ${choices.join(", ")}.`,
     { option: "metrics" },
   );

@@ -12,6 +12,7 @@ const readingKeys = [
   "textColumn",
   "textPairColumn",
   "labelColumn",
+  "labelSeparator",
 ] as const satisfies readonly (keyof Run["data"])[];
 
 /** What is not said by keys of the section data. */
@@ -19,6 +20,7 @@ export interface ReadingOptions {
   readonly limit?: number | undefined;
   readonly label2id?: Label2Id | undefined;
   readonly problemType?: ProblemType | undefined;
+  readonly onInfo?: ((line: string) => void) | undefined;
 }
 
 /** A run's keys as a task's reader takes them. */

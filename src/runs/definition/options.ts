@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { type Option, type OptionKind, option } from "../../options/option-table.js";
+import { problemTypes } from "../../problem-type.js";
 import { dataFormats, taskNames } from "../../tasks/index.js";
 import { type MetricName, metricNames } from "../../training/metrics/index.js";
 
@@ -7,7 +8,9 @@ const path = z.string().min(1);
 const count = z.int().positive();
 const column = z.union([z.string().min(1), z.int().gte(0)]);
 const aboveZero = "a whole number above 0";
+const columns = z.union([column, z.array(column).min(1)]);
 const nameOrNumber = "a name, or a number from 0";
+const namesOrNumbers = "a name, a number from 0, or several of them";
 
 /** An option without a default: what stands in its place follows from the rest of the run. */
 function given<T>(kind: OptionKind, schema: z.ZodType<T>, help: string, expected?: string): Option<T | undefined> {
@@ -45,18 +48,23 @@ export const runOptions = {
   ),
   problemType: given(
     "choice",
-    z.enum(["single_label_classification", "regression"]),
-    "Default: single_label_classification",
+    z.enum(problemTypes),
+    "What labels are. Default: what config.json says; else what the labels show: values with a fraction, lists of several, or one class a row",
   ),
   ignoreMismatchedSizes: given(
     "switch",
     z.boolean(),
     "Begin with new tensors wherever shapes differ. Default: for the head alone, which another number of classes replaces",
   ),
+  allowMissing: given(
+    "switch",
+    z.boolean(),
+    "Go on with random values where tensors of the model are in no file. Default: that is an error, but for a new head",
+  ),
   metrics: given(
     "list",
     z.array(z.enum(metricNames as [MetricName, ...MetricName[]])).min(1),
-    "What evaluations compute. Default: accuracy; pearson for regression; seqeval for tags of words",
+    "What evaluations compute. Default: accuracy; pearson for regression; multi_label for several labels; seqeval for tags of words",
     `some of ${metricNames.join(", ")}`,
   ),
   backend: given("choice", z.enum(["cpu", "webgpu", "cuda"]), "What computes. Default: cpu"),
@@ -82,26 +90,33 @@ export const dataOptions = {
   quoting: given(
     "choice",
     z.enum(["none", "standard"]),
-    '"none": quotes are ordinary characters, as in GLUE. Default: "standard" for CSV, "none" for TSV',
+    '"none": quotes are ordinary characters, as in GLUE. Default: "standard" for CSV; for TSV what the file shows',
   ),
-  header: option("switch", z.boolean().optional(), true, { help: "The first line names the columns" }),
+  header: option("switch", z.boolean().optional(), true, {
+    help: "The first line names the columns. Where columns are given by number, what the first line shows",
+  }),
   textColumn: given(
     "mixed",
-    column,
-    "Name or number (from 0) of the column of texts. Default: text, sentence, sentence1, question or premise; of words: tokens or words, or the first",
-    nameOrNumber,
+    columns,
+    "Name or number (from 0) of the column of texts; two of them (a,b) are pairs. Default: a known pair (sentence1 and sentence2, question and passage, ...), or text, sentence, review, ...; of words: tokens or words, or the first",
+    namesOrNumbers,
   ),
   textPairColumn: given(
     "mixed",
     column,
-    "Column of the second text of a pair. Default: sentence2 or hypothesis beside sentence1 or premise",
+    "Column of the second text of a pair. Default: the other one of a known pair",
     nameOrNumber,
   ),
   labelColumn: given(
     "mixed",
-    column,
-    "Name or number of the column of labels. Default: label, labels, score or class; of tags: ner_tags, tags or labels, or the last",
-    nameOrNumber,
+    columns,
+    "Name or number of the column of labels; several of them (a,b,c) hold 0 or 1 for a label each. Default: label, labels, score, class, ...; of tags: ner_tags, tags or labels, or the last",
+    namesOrNumbers,
+  ),
+  labelSeparator: given(
+    "text",
+    z.string().min(1),
+    "What stands between the labels of a row that has several. Default: the first of | ; , that occurs",
   ),
   maxLength: given(
     "integer",

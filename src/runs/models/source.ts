@@ -14,6 +14,8 @@ export interface Source {
   readonly settings: Settings | undefined;
   /** Classes of the head that the adapter brings; undefined where it brings none. */
   readonly adapterLabels: number | undefined;
+  /** Whether the adapter is of a model without a head (PEFT's FEATURE_EXTRACTION). */
+  readonly isBare: boolean;
   /** Folder of the tokenizer or image processor. */
   readonly processing: string;
 }
@@ -77,6 +79,22 @@ function taskOfAdapter(
   return possible.find((name) => type && tasks[name].adapterDefaults.task_type === type) ?? usual;
 }
 
+/** What the names in an adapter's file say. */
+async function contentsOf(adapter: AdapterFolder, base: string): Promise<Pick<Source, "adapterLabels" | "isBare">> {
+  const entries = [...(await adapter.tensors()).entries.values()];
+  const head = entries.find(({ name }) => /(^|\.)(classifier|score)(\.out_proj)?\.weight$/.test(name));
+  const { model_type: type } = await (await resolveFiles(base, "model")).json("config.json", "the model's config");
+  const known = modelTypes.find((name) => name === type);
+  const below = known === undefined ? undefined : `base_model.model.${architectures[known].basePrefix}.`;
+  // In a classifier everything that PEFT adapts is below the base model's name; in the bare model nothing is.
+  const isBare =
+    head === undefined &&
+    below !== undefined &&
+    entries.some(({ name }) => /^base_model\.model\.(encoder|embeddings|layers?|pooler)\./.test(name)) &&
+    !entries.some(({ name }) => name.startsWith(below));
+  return { adapterLabels: head?.shape[0], isBare };
+}
+
 async function processingFolder(base: string, adapter: string | undefined, task: TaskName): Promise<string> {
   const hasOwn = adapter !== undefined && (await holds(adapter, tasks[task].processingFile));
   return hasOwn ? adapter : base;
@@ -99,7 +117,15 @@ export async function resolveSource(folder: string, base?: string): Promise<Sour
     }
     const { usual: task } = await tasksOfModel(folder);
     const settings = await readSettings(folder);
-    return { base: folder, adapter: undefined, task, settings, adapterLabels: undefined, processing: folder };
+    return {
+      base: folder,
+      adapter: undefined,
+      task,
+      settings,
+      adapterLabels: undefined,
+      isBare: false,
+      processing: folder,
+    };
   }
   const opened = await AdapterFolder.open(folder);
   const found = base ?? (await opened.baseModel());
@@ -110,7 +136,7 @@ export async function resolveSource(folder: string, base?: string): Promise<Sour
     adapter: folder,
     task,
     settings,
-    adapterLabels: await opened.headSize(),
+    ...(await contentsOf(opened, found)),
     processing: await processingFolder(found, folder, task),
   };
 }

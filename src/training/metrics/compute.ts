@@ -8,7 +8,7 @@ import { type MetricName, metrics } from "./registry.js";
 export interface Evaluation {
   /** Logits, float32 [rows, numLabels], or [rows, sequence, numLabels] of tokens. */
   readonly predictions: TensorData<"float32">;
-  /** int32 [rows] or [rows, sequence] (-100: does not count); float32 [rows] for values. */
+  /** int32 [rows] or [rows, sequence] (-100: does not count); float32 [rows] for values, [rows, numLabels] for several labels. */
   readonly labelIds: TensorData;
   readonly id2label: Readonly<Record<number, string>>;
 }
@@ -44,6 +44,12 @@ const inputsOf: { readonly [K in MetricKind]: (evaluation: Evaluation) => Metric
     }
     return sides;
   },
+  labelSets: ({ predictions, labelIds }) => ({
+    // A logit of 0 is a probability of 0.5.
+    predictions: Uint8Array.from(predictions.data, (logit) => Number(logit >= 0)),
+    references: Uint8Array.from(labelIds.data as ArrayLike<number>, (share) => Number(share >= 0.5)),
+    numLabels: predictions.shape.at(-1) ?? 0,
+  }),
 };
 
 function compute<K extends MetricKind>(

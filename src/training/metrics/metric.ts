@@ -6,7 +6,10 @@ export interface TagSequences {
   readonly references: readonly (readonly string[])[];
 }
 
-/** What metrics compare: a class for each row (or word), a value for each row, or the tags of sentences. */
+/**
+ * What metrics compare: a class for each row (or word), a value for each row, the tags of sentences, or a set
+ * of classes for each row.
+ */
 export interface MetricInputs {
   readonly classes: MetricInput & {
     /** How many classes the model tells apart. */
@@ -14,6 +17,8 @@ export interface MetricInputs {
   };
   readonly values: MetricInput;
   readonly tags: TagSequences;
+  /** A 0 or 1 for each class of each row, rows one after another. */
+  readonly labelSets: MetricInput & { readonly numLabels: number };
 }
 
 export type MetricKind = keyof MetricInputs;

@@ -2,6 +2,7 @@ import { accuracyMetric } from "./accuracy.js";
 import { f1Metric } from "./f1.js";
 import { matthewsCorrelationMetric } from "./matthews-correlation.js";
 import type { Metric } from "./metric.js";
+import { multiLabelMetric } from "./multi-label.js";
 import { pearsonMetric } from "./pearson.js";
 import { seqevalMetric } from "./seqeval.js";
 
@@ -10,6 +11,7 @@ export const metrics = {
   accuracy: accuracyMetric,
   f1: f1Metric,
   matthews_correlation: matthewsCorrelationMetric,
+  multi_label: multiLabelMetric,
   pearson: pearsonMetric,
   seqeval: seqevalMetric,
 } as const satisfies Readonly<Record<string, Metric>>;

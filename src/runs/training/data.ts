@@ -1,0 +1,158 @@
+import type { Label2Id } from "../../data/index.js";
+import { GraftError } from "../../errors.js";
+import type { LabelMaps } from "../../models/labels.js";
+import { labelMaps } from "../../models/labels.js";
+import type { ProblemType } from "../../problem-type.js";
+import { type TaskData, type TaskName, tasks } from "../../tasks/index.js";
+import { dataOptions } from "../data/options.js";
+import type { CompleteRun } from "../definition/run.js";
+import {
+  labelsOfHead,
+  namedLabels,
+  problemTypeOfConfig,
+  type TrainingLabels,
+  trainingLabels,
+} from "../models/labels.js";
+
+/** The data of a run, and what its labels are. */
+export interface RunData {
+  readonly problemType: ProblemType;
+  /** undefined for regression. */
+  readonly labels: LabelMaps | undefined;
+  /** Outputs of the model. */
+  readonly outputs: number;
+  readonly isNewHead: boolean;
+  readonly train: TaskData;
+  readonly evaluation: TaskData | undefined;
+  readonly test: TaskData | undefined;
+}
+
+/**
+ * What a run's labels are by its own word or its model's; undefined where the data must show it.
+ * @throws GraftError `unsupported` for labels that the task's data cannot hold
+ */
+export async function givenProblemType(
+  run: CompleteRun,
+  task: TaskName,
+  onInfo: (line: string) => void,
+): Promise<ProblemType | undefined> {
+  const { problemTypes, reads } = tasks[task];
+  // Classifiers of tokens have one class a token, whatever their config says; so it is in transformers.
+  const ofConfig = task === "token-classification" ? undefined : await problemTypeOfConfig(run.model);
+  const given = run.problemType ?? ofConfig;
+  if (given !== undefined && !problemTypes.includes(given)) {
+    const source = run.problemType ? "" : `, which ${run.model}/config.json says,`;
+    throw new GraftError(
+      "unsupported",
+      `${given}${source} on ${task === "token-classification" ? "words" : reads}`,
+      `The data of ${task} holds classes: ${run.problemType ? "leave problemType out" : 'set problemType to "single_label_classification"'}.`,
+      { option: "problemType" },
+    );
+  }
+  if (run.problemType === undefined && given !== undefined && given !== problemTypes[0]) {
+    onInfo(`problem type ${given}, as the model's config.json says`);
+  }
+  return given ?? (problemTypes.length === 1 ? problemTypes[0] : undefined);
+}
+
+async function labelsOf(run: CompleteRun, task: TaskName, train: TaskData): Promise<TrainingLabels> {
+  const { head } = tasks[task];
+  if (run.labels) return namedLabels(run.model, head, labelMaps({ id2label: run.labels }, "labels") as LabelMaps);
+  if (run.numLabels) {
+    return { labels: labelMaps({ numLabels: run.numLabels }, "numLabels") as LabelMaps, isNewHead: false };
+  }
+  return trainingLabels(run.model, head, train.label2id);
+}
+
+/** A model of one class has nothing to learn; with one output transformers means regression, which must be said. */
+function requireClasses({ numLabels, id2label }: LabelMaps, data: string): void {
+  if (numLabels > 1) return;
+  throw new GraftError(
+    "invalid-label",
+    `there is one class only, ${JSON.stringify(id2label[0])}, for the training data ${data}`,
+    "Give rows of at least two classes (trainLimit takes the first rows, which are of one class in sorted data), name all classes with labels, or set problemType to regression.",
+    { option: "labels" },
+  );
+}
+
+function sameIds(a: Label2Id, b: Label2Id): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
+}
+
+/** Each line once, however often files are read. */
+function once(tell: (line: string) => void): (line: string) => void {
+  const told = new Set<string>();
+  return (line) => {
+    if (!told.has(line)) tell(line);
+    told.add(line);
+  };
+}
+
+/** Values have no classes. @throws GraftError `invalid-argument` */
+function requireNoNames(run: CompleteRun): void {
+  const option = run.labels ? "labels" : "numLabels";
+  if (run[option] === undefined) return;
+  throw new GraftError(
+    "invalid-argument",
+    `${option} is given, but the run is a regression`,
+    'Leave it out, or set problemType to "single_label_classification".',
+    { option },
+  );
+}
+
+/** Outputs of a regression: one, or as many as rows have values. */
+function valuesOf({ examples }: TaskData): number {
+  const label = (examples[0] as { readonly label?: unknown } | undefined)?.label;
+  return Array.isArray(label) ? label.length : 1;
+}
+
+/**
+ * Reads the data of a run and settles what its labels are: by the run, else by the model's config, else by what the
+ * training data shows.
+ * @throws GraftError whatever is wrong with the data
+ */
+export async function dataOf(run: CompleteRun, task: TaskName, onInfo: (line: string) => void): Promise<RunData> {
+  const { data: keys } = run;
+  const tell = once(onInfo);
+  const said = await givenProblemType(run, task, tell);
+  const given = run.labels && { label2id: Object.fromEntries(run.labels.map((name, id) => [name, id])) };
+  const readBy = (problemType: ProblemType | undefined) => {
+    return (path: string, limit: number | undefined, ids: { readonly label2id?: Label2Id } | undefined) =>
+      tasks[task].read(path, dataOptions(keys, { problemType, limit, onInfo: tell, ...ids }));
+  };
+  const train = async (): Promise<TaskData> => {
+    const read = readBy(said);
+    if (said !== "multi_label_classification" || given) return read(keys.train, keys.trainLimit, given);
+    // The head's names say which columns hold labels, and what the places of a list mean.
+    const own = await labelsOfHead(run.model, tasks[task].head);
+    const byHead = own && (await read(keys.train, keys.trainLimit, own).catch(() => undefined));
+    return byHead ?? read(keys.train, keys.trainLimit, undefined);
+  };
+  const first = await train();
+  const problemType = said ?? first.problemType ?? "single_label_classification";
+  const read = readBy(problemType);
+  const rest = async (ids: { readonly label2id?: Label2Id } | undefined) => ({
+    evaluation: keys.eval === undefined ? undefined : await read(keys.eval, keys.evalLimit, ids),
+    test: keys.test === undefined ? undefined : await read(keys.test, keys.testLimit, ids),
+  });
+  if (problemType === "regression") {
+    requireNoNames(run);
+    const outputs = valuesOf(first);
+    return { problemType, labels: undefined, outputs, isNewHead: false, train: first, ...(await rest(undefined)) };
+  }
+  const { labels, isNewHead, note } = await labelsOf(run, task, first);
+  if (note !== undefined) tell(note);
+  if (problemType === "single_label_classification") requireClasses(labels, keys.train);
+  // The ids are the model's, which may name the same classes in another order.
+  const reread = run.labels ? given : { label2id: labels.label2id };
+  const isSame = sameIds(labels.label2id, first.label2id);
+  return {
+    problemType,
+    labels,
+    outputs: labels.numLabels,
+    isNewHead,
+    train: isSame ? first : await read(keys.train, keys.trainLimit, reread),
+    ...(await rest(reread)),
+  };
+}
