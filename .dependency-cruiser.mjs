@@ -105,7 +105,12 @@ export default {
       comment: "the published package may use only what package.json lists under dependencies",
       severity: "error",
       from: { path: "^src/" },
-      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"], dependencyTypesNot: ["type-only"] },
+      to: {
+        dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"],
+        dependencyTypesNot: ["type-only"],
+        // Listed, but reached through the package's own #csv-parse, which hides that from the check.
+        pathNot: "node_modules/csv-parse/",
+      },
     },
   ],
   options: {

@@ -215,7 +215,8 @@ describe("a base whose config is of another problem", () => {
     const config = JSON.parse(await readFile(join(base, "config.json"), "utf8"));
     await writeFile(join(base, "config.json"), JSON.stringify({ ...config, problem_type: problem }));
     const output = `out-${problem}`;
-    const trained = await run("train", "--model", problem, "--train", "train.tsv", "--output", output, ...fast);
+    const args = ["train", "--model", problem, "--train", "train.tsv", "--output", output, ...fast];
+    const trained = await run(...args, "--problem-type", "single_label_classification");
     expect(trained.stderr).not.toContain("error");
     expect(trained.status).toBe(0);
     const scored = await run("eval", output, "dev.tsv", "--threads", "1", "--json");

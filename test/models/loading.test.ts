@@ -37,6 +37,7 @@ describe("what does not fit", () => {
       missingKeys: headNames,
       unexpectedKeys: [],
       mismatchedKeys: [],
+      replacedKeys: [],
       newlyInitialized: headNames,
     });
     expect(warning.mock.calls).toEqual([[expect.stringContaining("classifier.weight, classifier.bias")]]);
@@ -99,6 +100,7 @@ describe("what does not fit", () => {
         { name: "classifier.weight", checkpointShape: [3, 32], modelShape: [5, 32] },
         { name: "classifier.bias", checkpointShape: [3], modelShape: [5] },
       ],
+      replacedKeys: [],
       newlyInitialized: headNames,
     });
     expect(model.config).toMatchObject({ numLabels: 5, label2id: { a: 0, e: 4 } });
@@ -107,7 +109,7 @@ describe("what does not fit", () => {
     await model.dispose();
   });
 
-  it("missing and unexpected tensors are reported by name", async () => {
+  it("missing and unexpected tensors are named: a part of the body is an error, unless it is allowed", async () => {
     const gone = "bert.encoder.layer.0.output.dense.bias";
     const folder = await withTensors("bert_seqcls", (tensors) => {
       const extra = tensors.get(gone)!;
@@ -118,7 +120,11 @@ describe("what does not fit", () => {
     const onReport = (_: LoadingReport, text: string) => {
       line = text;
     };
-    const { loadingReport } = await AutoModelForSequenceClassification.fromPretrained(folder, { onReport });
+    await expect(AutoModelForSequenceClassification.fromPretrained(folder, { onReport })).rejects.toThrow(gone);
+    const { loadingReport } = await AutoModelForSequenceClassification.fromPretrained(folder, {
+      onReport,
+      allowMissing: true,
+    });
     expect(loadingReport).toMatchObject({ missingKeys: [gone], unexpectedKeys: ["cls.predictions.bias"] });
     expect(line).toBe(
       `BertForSequenceClassification from ${folder}: newly initialised, because the file lacks them: ${gone}; ` +

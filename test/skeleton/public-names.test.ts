@@ -118,7 +118,9 @@ test("paths of models', adapters', tokenizers' and processors' files are joined 
   });
   // What these join is no part of a model: pictures, profiles, a trainer's own files, output folders being checked.
   expect(joining.sort()).toEqual([
+    "data/readers/folder-shape.ts",
     "data/readers/image-folder.ts",
+    "data/readers/picture-tree.ts",
     // Read and written beside the resolver until they are moved behind it.
     "data/tokenizing/save-tokenizer.ts",
     "data/tokenizing/tokenizer-files.ts",
@@ -127,7 +129,6 @@ test("paths of models', adapters', tokenizers' and processors' files are joined 
     "runs/models/output-folder.ts",
     "runs/training/execute.ts",
     "runtime/backends/ort-backend.ts",
-    "tasks/image-classification.ts",
     "training/callbacks/event-log.ts",
     "training/checkpoints/checkpoint.ts",
     "training/writable.ts",

@@ -4,11 +4,11 @@ import type {
   ClassifierOutputs,
   FromPretrainedOptions,
   LoadingReport,
+  Parameter,
   PreTrainedModel,
 } from "../../models/index.js";
 import { type AutoClass, AutoModel, autoClasses, listSome } from "../../models/index.js";
 import type { LabelOptions } from "../../models/labels.js";
-import type { Parameter } from "../../nn/index.js";
 import { PeftModel } from "../../peft/index.js";
 import type { ProblemType } from "../../problem-type.js";
 import { type TaskName, tasks } from "../../tasks/index.js";
