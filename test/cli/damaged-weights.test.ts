@@ -130,7 +130,7 @@ const cases: readonly Refused[] = [
   },
   {
     name: "NaN in the weights: export",
-    args: ["export", "nan", "out"],
+    args: ["export", "nan", "out", "--allow-missing"],
     code: "not-finite",
     says: ["query.weight of nan holds NaN"],
   },
@@ -154,7 +154,7 @@ const cases: readonly Refused[] = [
   },
   {
     name: "tokens beyond the vocabulary: predict",
-    args: ["predict", "words", "film"],
+    args: ["predict", "words", "film", "--allow-missing"],
     code: "invalid-token",
     says: ["5000", "0 to 63"],
   },

@@ -96,12 +96,7 @@ describe("what token classification refuses", () => {
   it.each<[string, string[], string, RegExp]>([
     ["a line without a tag", train("untagged.conll"), "invalid-csv", /untagged\.conll:2 has 1 column/],
     ["a metric of rows", train("train.conll", "--metrics", "f1"), "invalid-config", /seqeval, accuracy/],
-    [
-      "values",
-      train("train.conll", "--problem-type", "regression"),
-      "unsupported",
-      /regression for token-classification/,
-    ],
+    ["values", train("train.conll", "--problem-type", "regression"), "unsupported", /regression on words/],
     ["a table's format", train("train.conll", "--format", "csv"), "invalid-argument", /Use conll or jsonl/],
   ])("%s", async (_, args, code, message) => {
     const { status, stderr } = await run(...args);
