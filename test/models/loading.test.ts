@@ -7,6 +7,7 @@ import {
   formatLoadingReport,
   type LoadingReport,
 } from "graft-peft";
+import { readParameter } from "#graft/models/index";
 import { describe, expect, it, vi } from "vitest";
 import { writeSafetensors } from "#graft/safetensors/write";
 import { fromFloat32, type TensorData, toFloat32 } from "#graft/tensor-data";
@@ -37,6 +38,7 @@ describe("what does not fit", () => {
       missingKeys: headNames,
       unexpectedKeys: [],
       mismatchedKeys: [],
+      replacedKeys: [],
       newlyInitialized: headNames,
     });
     expect(warning.mock.calls).toEqual([[expect.stringContaining("classifier.weight, classifier.bias")]]);
@@ -99,12 +101,46 @@ describe("what does not fit", () => {
         { name: "classifier.weight", checkpointShape: [3, 32], modelShape: [5, 32] },
         { name: "classifier.bias", checkpointShape: [3], modelShape: [5] },
       ],
+      replacedKeys: [],
       newlyInitialized: headNames,
     });
     expect(model.config).toMatchObject({ numLabels: 5, label2id: { a: 0, e: 4 } });
     const io = await readTensors(`${folder}/io.safetensors`);
     expect((await model(inputsOf(io))).logits.shape).toEqual([3, 5]);
     await model.dispose();
+  });
+
+  it("a head of other classes is begun anew where the caller says so, though the shapes are equal", async () => {
+    const folder = goldenFolder("vit_imgcls");
+    const load = (newHead: boolean) => AutoModelForImageClassification.fromPretrained(folder, { ...silent, newHead });
+    const weightOf = async (model: Awaited<ReturnType<typeof load>>) => {
+      const parameter = [...model.network.parameters()].find(({ name }) => name === "classifier.weight")!;
+      return [...(await readParameter(parameter)).data];
+    };
+    const old = await load(false);
+    const fresh = await load(true);
+    expect(fresh.loadingReport).toMatchObject({ replacedKeys: headNames, newlyInitialized: headNames });
+    expect(await weightOf(fresh)).not.toEqual(await weightOf(old));
+  });
+
+  it("a body with a gap is refused, and the prefix named under which the rest stands", async () => {
+    const gone = "bert.encoder.layer.1.output.dense.bias";
+    const folder = await withTensors("bert_seqcls", (tensors) => {
+      const moved = tensors.get(gone)!;
+      tensors.delete(gone);
+      return tensors.set(`module.${gone}`, moved);
+    });
+    await expect(AutoModelForSequenceClassification.fromPretrained(folder, silent)).rejects.toMatchObject({
+      code: "missing-tensor",
+      message: expect.stringContaining(gone),
+      hint: expect.stringMatching(/prefix "module\.".*allowMissing: true/),
+    });
+    const poolerless = await withTensors("bert_seqcls", (tensors) => {
+      for (const name of [...tensors.keys()]) if (/pooler|classifier/.test(name)) tensors.delete(name);
+      return tensors;
+    });
+    const { loadingReport } = await AutoModelForSequenceClassification.fromPretrained(poolerless, silent);
+    expect(loadingReport?.missingKeys).toHaveLength(4);
   });
 
   it("missing and unexpected tensors are reported by name", async () => {
@@ -118,7 +154,10 @@ describe("what does not fit", () => {
     const onReport = (_: LoadingReport, text: string) => {
       line = text;
     };
-    const { loadingReport } = await AutoModelForSequenceClassification.fromPretrained(folder, { onReport });
+    const { loadingReport } = await AutoModelForSequenceClassification.fromPretrained(folder, {
+      onReport,
+      allowMissing: true,
+    });
     expect(loadingReport).toMatchObject({ missingKeys: [gone], unexpectedKeys: ["cls.predictions.bias"] });
     expect(line).toBe(
       `BertForSequenceClassification from ${folder}: newly initialised, because the file lacks them: ${gone}; ` +
