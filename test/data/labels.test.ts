@@ -153,6 +153,7 @@ describe("several labels a row", () => {
       [0, 1],
       [1, 0],
     ]);
+    expect((await readTextDataset(path, several)).labels).toEqual(["toxic", "insult"]);
     const known = await readTextDataset(path, { ...several, label2id: { insult: 0, toxic: 1 } });
     expect(known.examples.map(({ label }) => label)).toEqual([
       [1, 0],

@@ -8,6 +8,7 @@ import {
   type LoadingReport,
 } from "graft-peft";
 import { describe, expect, it, vi } from "vitest";
+import { readParameter } from "#graft/models/index";
 import { writeSafetensors } from "#graft/safetensors/write";
 import { fromFloat32, type TensorData, toFloat32 } from "#graft/tensor-data";
 import { copyOf, temporaryFolder } from "./folder.js";
@@ -107,6 +108,39 @@ describe("what does not fit", () => {
     const io = await readTensors(`${folder}/io.safetensors`);
     expect((await model(inputsOf(io))).logits.shape).toEqual([3, 5]);
     await model.dispose();
+  });
+
+  it("a head of other classes is begun anew where the caller says so, though the shapes are equal", async () => {
+    const folder = goldenFolder("vit_imgcls");
+    const load = (newHead: boolean) => AutoModelForImageClassification.fromPretrained(folder, { ...silent, newHead });
+    const weightOf = async (model: Awaited<ReturnType<typeof load>>) => {
+      const parameter = [...model.network.parameters()].find(({ name }) => name === "classifier.weight")!;
+      return [...(await readParameter(parameter)).data];
+    };
+    const old = await load(false);
+    const fresh = await load(true);
+    expect(fresh.loadingReport).toMatchObject({ replacedKeys: headNames, newlyInitialized: headNames });
+    expect(await weightOf(fresh)).not.toEqual(await weightOf(old));
+  });
+
+  it("a body with a gap is refused, and the prefix named under which the rest stands", async () => {
+    const gone = "bert.encoder.layer.1.output.dense.bias";
+    const folder = await withTensors("bert_seqcls", (tensors) => {
+      const moved = tensors.get(gone)!;
+      tensors.delete(gone);
+      return tensors.set(`module.${gone}`, moved);
+    });
+    await expect(AutoModelForSequenceClassification.fromPretrained(folder, silent)).rejects.toMatchObject({
+      code: "missing-tensor",
+      message: expect.stringContaining(gone),
+      hint: expect.stringMatching(/prefix "module\.".*allowMissing: true/),
+    });
+    const poolerless = await withTensors("bert_seqcls", (tensors) => {
+      for (const name of [...tensors.keys()]) if (/pooler|classifier/.test(name)) tensors.delete(name);
+      return tensors;
+    });
+    const { loadingReport } = await AutoModelForSequenceClassification.fromPretrained(poolerless, silent);
+    expect(loadingReport?.missingKeys).toHaveLength(4);
   });
 
   it("missing and unexpected tensors are named: a part of the body is an error, unless it is allowed", async () => {

@@ -48,9 +48,10 @@ describe("metrics equal scikit-learn's", () => {
       id2label: { 0: "O", 1: "B-PER" },
     };
     const values = { ...evaluation, predictions: { dtype: "float32" as const, shape: [3, 1], data: logits.slice(3) } };
+    const labelIds = { dtype: "float32" as const, shape: [3, 2], data: Float32Array.of(1, 0, 0, 1, 0, 0) };
+    const given = { classes: evaluation, values, tags: evaluation, labelSets: { ...evaluation, labelIds } };
     for (const name of metricNames) {
-      const given = metrics[name].kind === "values" ? values : evaluation;
-      expect(Object.keys(evaluateMetrics([name], given))).toEqual(metrics[name].gives);
+      expect(Object.keys(evaluateMetrics([name], given[metrics[name].kind]))).toEqual(metrics[name].gives);
     }
   });
 });

@@ -13,7 +13,7 @@ export async function parseRecords(
   delimiter: string,
   quoting: "none" | "standard",
 ): Promise<ParsedRecord[]> {
-  const { CsvError, parse } = await import("#csv-parse");
+  const { CsvError, parse } = await import("#csv-parser");
   try {
     return parse(text, {
       bom: true,

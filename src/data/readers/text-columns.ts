@@ -202,23 +202,32 @@ export function unusedTexts(table: Table, used: readonly (string | undefined)[])
   return `${table.file}: texts are read from ${[text, pair].filter((name) => name !== undefined).join(" and ")}, not from ${shown}${advice}`;
 }
 
+/** Columns that hold nothing but 0 and 1: a label each, as in Jigsaw's comments. */
+function binaryColumns({ columns, rows }: Table, texts: FoundTexts): string[] {
+  const isBinary = (column: string) => rows.every(({ cells }) => /^[01](?:\.0)?$/.test(String(cells[column]).trim()));
+  return columns.filter((column) => column !== texts.text && column !== texts.pair && isBinary(column));
+}
+
 /**
  * The columns of labels: one, or one a label.
- * @param names of the classes, where they are known and a row may have several: columns that are called so hold them
+ * @param names where a row may have several labels: those of the classes that are known; columns that are called so hold
+ *   them, else those that hold nothing but 0 and 1
  * @throws GraftError `invalid-argument` naming the columns that exist
  */
 export function findLabels(
   table: Table,
   choice: ColumnChoice | undefined,
   texts: FoundTexts,
-  names: readonly string[] = [],
+  names?: readonly string[],
 ): readonly string[] {
   const option = "labelColumn (null if the rows have no labels)";
   if (choice !== undefined) return partsOf(choice, table).map((part) => columnOf(table, part, option));
   const columns = plainColumns(table);
   const isFree = (name: string | undefined): name is string =>
     name !== undefined && name !== texts.text && name !== texts.pair;
-  if (names.length > 1 && names.every((name) => table.columns.includes(name))) return names;
+  if (names && names.length > 1 && names.every((name) => table.columns.includes(name))) return names;
   const usual = usualLabel.map((name) => columns.get(name)).find(isFree);
+  const binary = usual === undefined && names !== undefined ? binaryColumns(table, texts) : [];
+  if (binary.length > 1) return binary;
   return [usual ?? findColumn(table, undefined, ["label", "labels", "score", "class"], option)];
 }

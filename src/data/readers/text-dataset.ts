@@ -72,7 +72,7 @@ export function textDatasetOf(
   }));
   const isSeveral = problemType === "multi_label_classification";
   const columns =
-    labelColumn === null ? [] : findLabels(table, labelColumn, texts, isSeveral ? Object.keys(label2id) : []);
+    labelColumn === null ? [] : findLabels(table, labelColumn, texts, isSeveral ? Object.keys(label2id) : undefined);
   const unused = options.textPairColumn === null ? undefined : unusedTexts(table, [text, pair, ...columns]);
   if (unused !== undefined) onInfo?.(unused);
   const [column, second] = columns;

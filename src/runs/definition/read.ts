@@ -1,5 +1,5 @@
-import { isMap, isScalar, LineCounter, type Pair, parseDocument } from "yaml";
-import { platform } from "#platform";
+import type { Pair } from "yaml";
+import { readTextFile } from "../../data/index.js";
 import { GraftError } from "../../errors.js";
 import { shown } from "../../json.js";
 import { nearest } from "../../nearest.js";
@@ -40,7 +40,9 @@ export function checkedSetting(place: string, section: Section, key: string, val
  * @throws GraftError `invalid-yaml` and `invalid-config` with file and line, `file-not-found`, `file-access`
  */
 export async function readRunFile(path: string): Promise<Setting[]> {
-  const text = await platform.readText(path);
+  const text = await readTextFile(path);
+  // When it is needed: bundles of programs that read no run file begin without it.
+  const { isMap, isScalar, LineCounter, parseDocument } = await import("yaml");
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const fault = document.errors[0];

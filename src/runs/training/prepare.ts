@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import type { ClassifierOutputs } from "../../models/index.js";
+import { type ClassifierOutputs, listSome, type PreTrainedModel } from "../../models/index.js";
 import { getPeftModel, type PeftModel } from "../../peft/index.js";
 import { type Processing, type TaskData, type TaskName, tasks } from "../../tasks/index.js";
 import { lastCheckpoint, requireWritable, TrainingArguments } from "../../training/index.js";
@@ -51,6 +51,15 @@ function requireMatch(given: TaskName | undefined, { usual, possible }: ModelTas
   );
 }
 
+/** Tensors that begin anew and that the adapter does not hold are others each time the adapter is loaded. */
+function warnOfUnsaved({ network, loadingReport }: PreTrainedModel, onWarning: (message: string) => void): void {
+  const fresh = new Set(loadingReport?.newlyInitialized);
+  const lost = [...network.parameters()].filter(({ name, standIn }) => fresh.has(name) && standIn === null);
+  if (lost.length === 0) return;
+  const names = listSome(lost.map(({ name }) => name));
+  onWarning(`${names} begin anew, and the adapter does not save them: add their modules to modulesToSave`);
+}
+
 /**
  * Checks a run, reads its data and its model, and puts the adapter on.
  * @throws GraftError whatever is wrong with them, with the output folder, or with the checkpoint to resume from
@@ -80,6 +89,7 @@ export async function prepareRun(run: CompleteRun, options: RunOptions = {}): Pr
     onReport: (_, line) => line && onInfo(line),
   });
   const model = getPeftModel(base, config, { seed: args.seed, onWarning });
+  warnOfUnsaved(base, onWarning);
   const { maxLength, transforms } = run.data;
   const { network } = model;
   const processing = await tasks[task].processing({ folder: run.model, network, maxLength, transforms, problemType });
