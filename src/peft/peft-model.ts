@@ -23,7 +23,9 @@ import { readAdapterTensors } from "./folder/adapter-tensors.js";
 import { type SaveOptions, saveAdapter } from "./folder/save-adapter.js";
 import { AdaptedNetwork } from "./host/adapted-network.js";
 import { type MergeOptions, mergeActing } from "./host/merging.js";
+import type { NamedModule } from "./matching/named-module.js";
 import { absentSavedModules } from "./matching/saved-modules.js";
+import { excludesAny, hasTargets } from "./matching/select.js";
 import type { TrainedGroup } from "./tuner.js";
 import { requireTuner, tuners } from "./tuners/registry.js";
 
@@ -68,6 +70,12 @@ function requireConfig(config: AdapterConfig): AdapterConfig {
     `the adapter's config is ${shown(config)}, not the config of a tuning method`,
     "Make one: new LoraConfig({ r: 8, ... }).",
   );
+}
+
+/** PEFT's remark about `excludeModules` that keep nothing out. */
+function idleExclusion(modules: readonly NamedModule[], config: AdapterConfig): string[] {
+  if (!hasTargets(config) || (config.excludeModules ?? "").length === 0 || excludesAny(modules, config)) return [];
+  return [`excludeModules ${JSON.stringify(config.excludeModules)} excludes nothing`];
 }
 
 /**
@@ -194,6 +202,8 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     const tuner = requireTuner(config.peftType, "the config");
     const fitting = tuner.fitted?.(config, this.network, onWarning) ?? config;
     this.adapted.add(adapterName, tuner, fitting, !config.inferenceMode, seed);
+    const remarks = [...idleExclusion(this.adapted.modules(), config), ...this.adapted.get(adapterName).remarks];
+    for (const remark of remarks) onWarning(remark);
   }
 
   private activateFirst(adapterName: string): void {

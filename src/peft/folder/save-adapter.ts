@@ -4,7 +4,7 @@ import { type TensorSource, writeSafetensors } from "../../safetensors/write.js"
 import type { AdapterConfig } from "../config/config-class.js";
 import type { AdaptedNetwork } from "../host/adapted-network.js";
 import type { NamedModule } from "../matching/named-module.js";
-import type { TargetSelection } from "../matching/select.js";
+import { hasTargets } from "../matching/select.js";
 import { writtenTargets } from "../matching/written-targets.js";
 import { fileKey } from "./adapter-tensors.js";
 import { modelCard } from "./model-card.js";
@@ -36,8 +36,6 @@ function writtenSavedModules(modules: readonly NamedModule[], names: readonly st
     return meant.length > 0 ? meant : [name];
   });
 }
-
-const hasTargets = (config: AdapterConfig): config is AdapterConfig & TargetSelection => "targetModules" in config;
 
 /** The config that describes an adapter to PEFT. */
 function writtenConfig(network: AdaptedNetwork, name: string, model: Model, moduleNames: NameVersion): AdapterConfig {

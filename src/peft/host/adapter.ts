@@ -63,6 +63,11 @@ export class Adapter implements Guest, Acting {
     return new Map([...own, ...this.copies.map(({ key, copy }) => [key, copy] as const)]);
   }
 
+  /** What is odd about it but not wrong. */
+  get remarks(): readonly string[] {
+    return this.injection.remarks ?? [];
+  }
+
   /** Its own tensors and its copies. */
   everything(): Parameter[] {
     return [...this.own.values(), ...this.copies.map(({ copy }) => copy)];

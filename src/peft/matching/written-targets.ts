@@ -6,7 +6,7 @@ import { isHead, selectionOf, selectTargets, type TargetKind, type TargetSelecti
 /** From this many names on PEFT condenses a list of targets to path ends. */
 const CONDENSE_FROM = 20;
 
-type WrittenTargets = Pick<TargetSelection, "targetModules" | "excludeModules">;
+type WrittenTargets = Pick<TargetSelection, "targetModules" | "excludeModules" | "layersToTransform" | "layersPattern">;
 
 function paths(modules: readonly NamedModule[]): string[] {
   return modules.map(({ names }) => names[0] as string);
@@ -31,7 +31,8 @@ export function writtenTargets(
   const kept = { targetModules, excludeModules: config.excludeModules };
   if (picksExactly(modules, adapted, { ...selectionOf(config), ...kept }, kind, modelType)) return kept;
   const others = paths(modules).filter((path) => !adapted.includes(path));
-  return { targetModules: minimalSuffixes(adapted, others), excludeModules: null };
+  const anyLayer = "layersToTransform" in config ? { layersToTransform: null, layersPattern: null } : {};
+  return { targetModules: minimalSuffixes(adapted, others), excludeModules: null, ...anyLayer };
 }
 
 const listed = (patterns: Patterns): string[] | string => (typeof patterns === "string" ? patterns : [...patterns]);
