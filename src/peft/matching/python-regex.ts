@@ -4,6 +4,7 @@ import { GraftError, messageOf } from "../../errors.js";
 const translations: readonly (readonly [RegExp, string])[] = [
   [/\(\?P<(\w+)>/g, "(?<$1>"],
   [/\(\?P=(\w+)\)/g, "\\k<$1>"],
+  [/\(\?#[^)]*\)/g, ""],
   [/\\A/g, "^"],
   [/\\Z/g, "$"],
 ];

@@ -4,7 +4,8 @@ import { shown } from "../../../json.js";
 import { type OptionValues, option } from "../../../options/option-table.js";
 import { targetOptions } from "../../config/common-options.js";
 import { configClass, type UnbuiltFields } from "../../config/config-class.js";
-import { patternValue } from "../../matching/patterns.js";
+import type { LayerIndices } from "../../matching/layers.js";
+import { type Patterns, patternValue } from "../../matching/patterns.js";
 import { fastPissa, initializationNames } from "./initial/names.js";
 
 /** Far above the ranks in use: stops absurd files before anything is made. */
@@ -124,6 +125,10 @@ function refuse({ init_lora_weights: init }: Readonly<Record<string, unknown>>):
 
 type Values = OptionValues<typeof loraOptions>;
 
+/** Empty lists and texts stand for none, in PEFT too. */
+const isSet = (value: LayerIndices | Patterns | null): boolean =>
+  value !== null && (typeof value === "number" || value.length > 0);
+
 /** PEFT's rules between options: what must not hold, and what then. */
 const conflicts: readonly {
   readonly option: keyof Values;
@@ -134,13 +139,13 @@ const conflicts: readonly {
   {
     option: "layersToTransform",
     holds: ({ targetModules, layersToTransform, layersPattern }) =>
-      typeof targetModules === "string" && (layersToTransform !== null || layersPattern !== null),
+      typeof targetModules === "string" && (isSet(layersToTransform) || isSet(layersPattern)),
     problem: "layersToTransform and layersPattern stand beside targetModules that are one text",
     hint: "List the names in targetModules, or let the regular expression itself choose the layers.",
   },
   {
     option: "layersPattern",
-    holds: ({ layersToTransform, layersPattern }) => (layersPattern ?? "").length > 0 && layersToTransform === null,
+    holds: ({ layersToTransform, layersPattern }) => isSet(layersPattern) && layersToTransform === null,
     problem: "layersPattern stands without layersToTransform",
     hint: "Say in layersToTransform which layers are meant.",
   },
