@@ -18,12 +18,29 @@ export interface AdapterMeta {
   readonly mergeable?: boolean;
   /** Tensors whose gradient is zero in theory, so that AdamW makes full steps of its rounding. */
   readonly gradientIsRounding?: readonly string[];
+  /** How far PEFT's own logits are off after it loads its own file. */
+  readonly reloadDifference?: number;
+  /** What made the updates, where it is not AdamW with one rate. */
+  readonly optimizer?: OptimizerMeta;
   /** Of the updates: the least tolerance that a comparison in float32 needs. */
   readonly updatesDifferenceFromFloat64?: number;
-  /** Tensors of the file that trained ones make. */
+  /** Names in the file that are not trained: trained ones make them, or they stay what they are. */
   readonly savedNotTrained?: readonly string[];
   /** How many of the first layers go without their bottleneck in each of the five updates. */
   readonly skippedLayers?: readonly number[];
+}
+
+/** LoRA+'s groups of AdamW, or LoRA-FA's numbers. */
+export interface OptimizerMeta {
+  readonly name: string;
+  readonly lr?: number;
+  readonly loraplus_lr_ratio?: number;
+  readonly groups?: readonly {
+    readonly name: string;
+    readonly lr: number;
+    readonly weight_decay: number;
+    readonly tensors: readonly string[];
+  }[];
 }
 
 export const namesIn = (folder: string): string[] => readdirSync(goldenPath(folder));
