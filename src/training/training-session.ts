@@ -8,7 +8,7 @@ import { Turn } from "../turn.js";
 import type { TrainableModel } from "./model.js";
 import { reusePrecision, useInt8 } from "./precision/frozen-precision.js";
 import type { FrozenPrecisionReport } from "./precision/precision-report.js";
-import { isDecayed } from "./run/weight-decay.js";
+import { freezeFirstFactors, type LoraPlus, optimizedParameters, requireFactors } from "./run/optimized-parameters.js";
 
 /** The optimiser with its own settings (PyTorch's defaults), and what training adds. */
 export type TrainingSessionOptions = {
@@ -16,6 +16,8 @@ export type TrainingSessionOptions = {
 }[OptimizerName] & {
   /** Decay of all trained parameters but biases and normalisations. Default 0. */
   readonly weightDecay?: number;
+  /** Rates apart for the factors of LoRA (LoRA+, Hayou et al. 2024). Default: one rate for all. */
+  readonly loraplus?: LoraPlus;
   /** Decides the dropout masks. Default 42. */
   readonly seed?: number;
   /** Products with frozen weights; "int8" is decided product by product on the first batch. Default "f32". */
@@ -66,12 +68,16 @@ export class TrainingSession {
   private microStep = 0;
   private isDisposed = false;
   private readonly turn = new Turn();
+  /** Takes back what the optimiser froze. */
+  private readonly thaw: () => void = () => {};
 
   /** @internal Made by `createTrainingSession`. */
   constructor(
     private readonly model: TrainableModel,
     private readonly options: TrainingSessionOptions,
-  ) {}
+  ) {
+    if (options.optimizer === "lorafa") this.thaw = freezeFirstFactors(model);
+  }
 
   /** Updates made so far. */
   get step(): number {
@@ -180,6 +186,7 @@ export class TrainingSession {
       this.optimizer = undefined;
       this.pendingState = undefined;
       await optimizer?.dispose();
+      this.thaw();
     });
     this.isDisposed = true;
     return freed;
@@ -207,19 +214,14 @@ export class TrainingSession {
     const {
       weightDecay = 0,
       seed: _seed,
+      loraplus,
       frozenPrecision: _precision,
       knownPrecision: _known,
       onPrecision: _told,
       onQuantize: _progress,
       ...optimizer
     } = this.options;
-    const groupOf = new Map(
-      this.model.trainedGroups?.().flatMap((group) => group.parameters.map((parameter) => [parameter, group] as const)),
-    );
-    const parameters = this.model.runner.trainedParameters().map((parameter) => {
-      const { learningRateScale = 1, isDecayed: decays = isDecayed(parameter.name) } = groupOf.get(parameter) ?? {};
-      return { name: parameter.name, weightDecay: decays ? weightDecay : 0, learningRateScale };
-    });
+    const parameters = optimizedParameters(this.model, weightDecay, loraplus);
     const handle = await engine.createOptimizer({ ...optimizer, parameters } as OptimizerOptions);
     // Sums that an interrupted loop left behind do not belong to this one.
     await handle.zeroGrad();
@@ -245,7 +247,7 @@ function disposedError(): GraftError {
 /**
  * Prepares a model for a training loop of one's own. The engine starts at once, so that it is ready for the first
  * batch; nothing is compiled before that.
- * @throws GraftError `invalid-argument` for a model without trainable parameters
+ * @throws GraftError `invalid-argument` for a model without trainable parameters, and for LoRA+ and LoRA-FA without LoRA
  */
 export function createTrainingSession(
   model: TrainableModel,
@@ -258,6 +260,8 @@ export function createTrainingSession(
       "Adapt it with getPeftModel, or load the adapter with isTrainable: true.",
     );
   }
+  if (options.loraplus) requireFactors(model, "LoRA+");
+  if (options.optimizer === "lorafa") requireFactors(model, "LoRA-FA");
   void model.runner.engine();
   return new TrainingSession(model, options);
 }

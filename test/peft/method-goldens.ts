@@ -3,6 +3,8 @@ import { defineProgram } from "#graft/compile/index";
 import { readParameter, traceNetwork } from "#graft/models/index";
 import type { PeftModel } from "#graft/peft/index";
 import type { TensorData } from "#graft/tensor-data";
+import { createTrainingSession } from "#graft/training/index";
+import { freezeFirstFactors, optimizedParameters } from "#graft/training/run/optimized-parameters";
 import { inputsFor } from "./models.js";
 import { goldenPath } from "./numbers.js";
 
@@ -72,7 +74,9 @@ export async function gradientsOf(model: PeftModel, tensors: Tensors) {
  * tensor, whatever its name. The model's dropout must be 0.
  * @returns the loss before each
  */
-export async function fiveUpdates(model: PeftModel, tensors: Tensors): Promise<number[]> {
+export async function fiveUpdates(model: PeftModel, tensors: Tensors, meta?: OptimizerMeta): Promise<number[]> {
+  if (meta?.groups) return loraPlusUpdates(model, tensors, meta);
+  if (meta?.name === "LoRA-FA") return loraFaUpdates(model, tensors, meta);
   const { feeds, rules } = model.prepareInputs(inputsFor(model.getBaseModel(), tensors, true));
   const program = await model.runner.trainingProgram(rules);
   const parameters = model.runner.trainedParameters().map(({ name }) => ({ name, weightDecay: 0.01 }));
@@ -81,6 +85,43 @@ export async function fiveUpdates(model: PeftModel, tensors: Tensors): Promise<n
   for (let step = 0; step < 5; step++) {
     losses.push((await program.accumulate(feeds)).loss);
     await optimizer.step({ learningRate: 0.01 });
+  }
+  await model.runner.syncFromEngine();
+  return losses;
+}
+
+/** The same by LoRA+, whose decay leaves biases out. */
+async function loraPlusUpdates(model: PeftModel, tensors: Tensors, { groups = [], ...meta }: OptimizerMeta) {
+  const rate = (name: string): number => groups.find((group) => group.name === name)?.lr ?? Number.NaN;
+  const learningRate = rate("A");
+  const session = createTrainingSession(model, {
+    optimizer: "adamw",
+    weightDecay: 0.01,
+    loraplus: {
+      lrRatio: meta.loraplus_lr_ratio ?? Number.NaN,
+      embeddingScale: rate("embedding") / learningRate,
+    },
+  });
+  const losses: number[] = [];
+  for (let step = 0; step < 5; step++) {
+    losses.push((await session.forwardBackward(inputsFor(model.getBaseModel(), tensors, true))).loss);
+    await session.optimizerStep({ learningRate });
+  }
+  await session.sync();
+  return losses;
+}
+
+/** The same by LoRA-FA, with decay on every tensor. */
+async function loraFaUpdates(model: PeftModel, tensors: Tensors, { lr = Number.NaN }: OptimizerMeta) {
+  const { feeds, rules } = model.prepareInputs(inputsFor(model.getBaseModel(), tensors, true));
+  freezeFirstFactors(model);
+  const program = await model.runner.trainingProgram(rules);
+  const parameters = optimizedParameters(model, 0).map((one) => ({ ...one, weightDecay: 0.01 }));
+  const optimizer = await (await model.runner.engine()).createOptimizer({ optimizer: "lorafa", parameters });
+  const losses: number[] = [];
+  for (let step = 0; step < 5; step++) {
+    losses.push((await program.accumulate(feeds)).loss);
+    await optimizer.step({ learningRate: lr });
   }
   await model.runner.syncFromEngine();
   return losses;

@@ -23,13 +23,20 @@ export const trainingArgumentFields = {
   lrSchedulerType: z.enum(scheduleNames).default("linear").describe("How the learning rate moves during the run"),
   warmupSteps: z.number().gte(0).default(0).describe("Updates of linear warm-up; below 1 a share of the run's updates"),
   optim: z
-    .enum(["adamw_torch", "adamw_torch_fused", "adamw", "sgd"])
+    .enum(["adamw_torch", "adamw_torch_fused", "adamw", "sgd", "lorafa"])
     .default("adamw_torch")
-    .describe("Optimiser; the three AdamW names mean the same here"),
+    .describe("Optimiser; the three AdamW names mean the same here, lorafa trains LoRA's B alone"),
   weightDecay: z.number().gte(0).default(0).describe("Decay of weights; biases and LayerNorm are left out"),
   adamBeta1: share.default(0.9).describe("AdamW: decay of the mean of gradients"),
   adamBeta2: share.default(0.999).describe("AdamW: decay of the mean of squared gradients"),
   adamEpsilon: z.number().gte(0).default(1e-8).describe("AdamW: added to the denominator"),
+  loraplusLrRatio: z
+    .number()
+    .positive()
+    .nullable()
+    .default(null)
+    .describe("LoRA+: how many times the learning rate B is trained with; off when not set"),
+  loraplusLrEmbedding: z.number().gte(0).default(1e-6).describe("LoRA+: learning rate of LoRA on embeddings"),
   maxGradNorm: z.number().gte(0).default(1).describe("Global norm to which gradients are clipped; 0 clips nothing"),
 
   loggingStrategy: z.enum(["no", "steps", "epoch"]).default("steps").describe("When the loss is logged"),

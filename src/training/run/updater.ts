@@ -22,11 +22,20 @@ export interface UpdateResult {
 /** Where decisions about int8 come from and go to. */
 export type PrecisionHooks = Pick<TrainingSessionOptions, "knownPrecision" | "onPrecision" | "onQuantize">;
 
+/** LoRA+'s rates, as factors on the run's own. */
+function loraPlusOf(args: TrainingArguments): Pick<TrainingSessionOptions, "loraplus"> {
+  const { loraplusLrRatio: lrRatio, loraplusLrEmbedding, learningRate } = args;
+  if (lrRatio === null) return {};
+  // At a rate of 0 nothing moves, embeddings included.
+  return { loraplus: { lrRatio, embeddingScale: learningRate === 0 ? 0 : loraplusLrEmbedding / learningRate } };
+}
+
 /** The optimiser that the arguments name. */
 function sessionOptions(args: TrainingArguments, precision: PrecisionHooks): TrainingSessionOptions {
   const { weightDecay, seed, frozenPrecision } = args;
-  const common = { weightDecay, seed, frozenPrecision, ...precision };
+  const common = { weightDecay, seed, frozenPrecision, ...loraPlusOf(args), ...precision };
   if (args.optim === "sgd") return { optimizer: "sgd", ...common };
+  if (args.optim === "lorafa") return { optimizer: "lorafa", betas: [args.adamBeta1, args.adamBeta2], ...common };
   return { optimizer: "adamw", betas: [args.adamBeta1, args.adamBeta2], epsilon: args.adamEpsilon, ...common };
 }
 
