@@ -37,7 +37,7 @@ import { absentSavedModules } from "./matching/saved-modules.js";
 import { excludesAny, hasTargets } from "./matching/select.js";
 
 import type { PeftStateDict, StateDictOptions } from "./state-dict.js";
-import type { Beginning, TrainedGroup } from "./tuner.js";
+import type { Beginning, FactorPair, TrainedGroup } from "./tuner.js";
 
 import { requireTuner, tuners } from "./tuners/registry.js";
 
@@ -225,6 +225,10 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   /** The trained parameters of the acting adapters, in groups that an optimiser treats alike. */
   trainedGroups(): TrainedGroup[] {
     return this.adapted.acting.flatMap((adapter) => adapter.groups());
+  }
+  /** The factors of low rank of the acting adapters, for optimisers that treat the two of a pair differently. */
+  factorPairs(): FactorPair[] {
+    return this.adapted.acting.flatMap(({ injection }) => injection.factorPairs ?? []);
   }
   /** Ends the engine and frees its memory. The model keeps what was trained, and the next call starts another engine. */
   dispose(): Promise<void> {

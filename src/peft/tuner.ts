@@ -60,10 +60,23 @@ export interface Injection {
    * Default: every parameter and copy that was made with a key.
    */
   readonly saved?: () => ReadonlyMap<string, Parameter>;
+  /** Factors of low rank among its tensors, for optimisers that treat the two of a pair differently. */
+  readonly factorPairs?: readonly FactorPair[];
   /** What is odd about it but not wrong: told to whoever adds the adapter. */
   readonly remarks?: readonly string[];
   /** Multiplies its effect on the weights, 1 being as configured. Absent: it has no scale. */
   readonly setScale?: (factor: number) => void;
+}
+
+/** Two factors whose product, times a scale, is added to a weight. */
+export interface FactorPair {
+  /** [r, features in] */
+  readonly a: Parameter;
+  /** [features out, r] */
+  readonly b: Parameter;
+  readonly scaling: number;
+  /** Whether the weight is an embedding table. */
+  readonly isEmbedding: boolean;
 }
 
 /** Parameters that an optimiser treats alike. */

@@ -58,6 +58,12 @@ function inject(host: Host, config: LoraConfig): Injection {
     merge: refused
       ? { refused }
       : [...updates.flatMap((update) => update.mergeSteps()), ...tokens.map((one) => one.mergeStep())],
+    factorPairs: updates.map(({ a, b, at: { scaling }, matrix: { kind } }) => ({
+      a,
+      b,
+      scaling,
+      isEmbedding: kind === "table",
+    })),
     setScale: (factor) => {
       for (const update of updates) update.setScale(factor);
     },

@@ -12,6 +12,10 @@ export interface Triplets {
 /** How far vectors that count as singular may be from being so, relative to the largest value: what float32 can tell. */
 const TOLERANCE = 1e-6;
 
+/** Blocks of a basis before it is first looked at, and how much it grows from one look to the next: a look is dear. */
+const LEAST_BASIS = 4;
+const GROWTH = 1.3;
+
 /** An orthonormal basis of the columns. */
 export const basisOf = (matrix: Matrix): Matrix => new QrDecomposition(matrix).orthogonalMatrix;
 
@@ -92,20 +96,30 @@ export async function largestTriplets(products: Products, count: number, random:
   const rights = [basisOf(randomNormal(products.columns, Math.min(count, most), random))];
   const images: Matrix[] = [];
   const backImages: Matrix[] = [];
+  let nextCheck = LEAST_BASIS * count;
   for (;;) {
     images.push(await products.times(rights.at(-1) as Matrix));
     lefts.push(orthogonalTo(lefts, images.at(-1) as Matrix));
     backImages.push(await products.transposedTimes(lefts.at(-1) as Matrix));
+    const columns = rights.reduce((sum, block) => sum + block.columns, 0);
+    const room = most - columns;
+    const next = (): Matrix => {
+      const block = orthogonalTo(rights, backImages.at(-1) as Matrix);
+      return block.columns > room ? firstColumns(block, room) : block;
+    };
+    if (columns < nextCheck && room > 0) {
+      rights.push(next());
+      continue;
+    }
+    nextCheck = columns * GROWTH;
     const [left, right] = [beside(lefts), beside(rights)];
-    const room = most - right.columns;
     const inner = projected(left.transpose().mmul(beside(images)), count);
     const triplets = { u: left.mmul(inner.u), s: inner.s, v: right.mmul(inner.v) };
     const expected = triplets.v.clone();
     for (const [column, value] of triplets.s.entries()) expected.mulColumn(column, value);
     const error = longestColumn(Matrix.sub(beside(backImages).mmul(inner.u), expected));
     if (room === 0 || error <= TOLERANCE * (triplets.s[0] as number)) return triplets;
-    const next = orthogonalTo(rights, backImages.at(-1) as Matrix);
-    rights.push(next.columns > room ? firstColumns(next, room) : next);
+    rights.push(next());
   }
 }
 
