@@ -1,8 +1,9 @@
-"""Writes test/golden/methods-next/<name>/: LoRA's variants in PEFT: targets, initialisations, selection, optimisers.
+"""Writes test/golden/methods/<name>/: LoRA's variants in PEFT: targets, initialisations, selection, optimisers.
 
-    python reference/make_lora_golden.py --out test/golden/methods-next --models test/golden/models [NAME ...]
+    python reference/make_lora_golden.py --out test/golden/methods --models test/golden/models [NAME ...]
 
-Run it from the repository's root. `*_pissa*`, `*_olora`, `*_orthogonal`, `*_gaussian`, `*_mica` keep what PEFT drew, and hold
+Run it from the repository's root; those of GPT-2 and Llama lie in methods-next. `*_pissa*`, `*_olora`, `*_orthogonal`, `*_gaussian`,
+`*_mica` keep what PEFT drew, and hold
 init.safetensors; `*_lorafa*` and `*_loraplus*` are updated by PEFT's optimisers. reference/README.md has the layout.
 """
 

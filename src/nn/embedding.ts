@@ -4,8 +4,16 @@ import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
 import type { Trace } from "./trace.js";
 
+/** Anything that stands where an Embedding stood: the table itself, or an adapter around it. */
+export interface EmbeddingLike {
+  /** ids: int32 [...], each below numEmbeddings; returns [..., embeddingDim]. */
+  forward(trace: Trace, ids: Tensor): Tensor;
+  /** The first rows, as positions 0, 1, ... of a sequence: [count, embeddingDim]. */
+  firstRows(trace: Trace, count: Dim): Tensor;
+}
+
 /** A table of vectors. weight: [numEmbeddings, embeddingDim]. */
-export class Embedding extends Module {
+export class Embedding extends Module implements EmbeddingLike {
   readonly weight: Parameter;
 
   /**
@@ -16,7 +24,7 @@ export class Embedding extends Module {
     readonly numEmbeddings: number,
     readonly embeddingDim: number,
     initializer: Initializer = normal(1),
-    private readonly paddingIndex: number | null = null,
+    readonly paddingIndex: number | null = null,
   ) {
     super();
     this.weight = this.parameter("weight", new Parameter([numEmbeddings, embeddingDim]));
@@ -27,12 +35,10 @@ export class Embedding extends Module {
     };
   }
 
-  /** ids: int32 [...], each below numEmbeddings; returns [..., embeddingDim]. */
   forward(trace: Trace, ids: Tensor): Tensor {
     return this.scoped(() => gather(trace.parameter(this.weight), ids, 0, this.paddingIndex));
   }
 
-  /** The first rows, as positions 0, 1, ... of a sequence: [count, embeddingDim]. */
   firstRows(trace: Trace, count: Dim): Tensor {
     return this.scoped(() => slice(trace.parameter(this.weight), 0, 0, count));
   }

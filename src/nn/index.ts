@@ -2,7 +2,8 @@ export { type ActivationName, activationNames, activations } from "./activations
 export { arange } from "./arange.js";
 export { type AttentionOptions, attend, joinHeads, repeatHeads, scores, splitHeads, weigh } from "./attention.js";
 export { AttentionMask, type AttentionMaskOptions } from "./attention-mask.js";
-export { Embedding } from "./embedding.js";
+export { Conv1D } from "./conv1d.js";
+export { Embedding, type EmbeddingLike } from "./embedding.js";
 export {
   type Initializer,
   kaimingUniform,
@@ -25,6 +26,7 @@ export {
   type ParameterSource,
   type StorageDType,
 } from "./parameter.js";
+export { PatchProjection } from "./patch-projection.js";
 export {
   type Attachment,
   type Embedded,

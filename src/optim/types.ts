@@ -6,6 +6,13 @@ export interface OptimizerSettings {
     /** Added to the denominator. */
     readonly epsilon: number;
   };
+  /** AdamW for LoRA's B alone, its gradient preconditioned by the frozen A. */
+  lorafa: {
+    /** Decay rates of the running means of gradient and squared gradient. */
+    readonly betas: readonly [number, number];
+    /** Added to the denominator. */
+    readonly epsilon: number;
+  };
   sgd: {
     /** Share of the last update that is kept; 0 is plain gradient descent. */
     readonly momentum: number;
@@ -25,6 +32,8 @@ export interface UpdateScalars {
   readonly weightDecay: number;
   /** Every gradient element is multiplied by this first: clipping without a pass of its own. */
   readonly gradientScale: number;
+  /** The frozen factor A [rank, ...] whose product with the parameter [..., rank] is trained, and its scale. */
+  readonly factor?: { readonly partner: Float32Array; readonly rank: number; readonly scaling: number };
 }
 
 /** One optimiser: pure loops over f32 arrays. */

@@ -28,7 +28,7 @@ export {
   type StateDictOptions,
   setPeftModelStateDict,
 } from "./state-dict.js";
-export type { Host, Injection, TrainedGroup, Tuner } from "./tuner.js";
+export type { FactorPair, Host, Injection, TrainedGroup, Tuner } from "./tuner.js";
 export { TunerLayer } from "./tuner-layer.js";
 export {
   AdapterDropConfig,

@@ -33,10 +33,12 @@ import { AdaptedNetwork } from "./host/adapted-network.js";
 import { type MergeOptions, mergeActing } from "./host/merging.js";
 import { BASE } from "./host/mixed-batch.js";
 import { ROW_INPUT } from "./host/row-banks.js";
+import type { NamedModule } from "./matching/named-module.js";
 import { absentSavedModules } from "./matching/saved-modules.js";
+import { excludesAny, hasTargets } from "./matching/select.js";
 
 import type { PeftStateDict, StateDictOptions } from "./state-dict.js";
-import type { Beginning, TrainedGroup } from "./tuner.js";
+import type { Beginning, FactorPair, TrainedGroup } from "./tuner.js";
 
 import { requireTuner, tuners } from "./tuners/registry.js";
 
@@ -91,6 +93,12 @@ function requireConfig(config: AdapterConfig): AdapterConfig {
       .map(({ Config }) => Config.name)
       .join(", ")}.`,
   );
+}
+
+/** PEFT's remark about `excludeModules` that keep nothing out. */
+function idleExclusion(modules: readonly NamedModule[], config: AdapterConfig): string[] {
+  if (!hasTargets(config) || (config.excludeModules ?? "").length === 0 || excludesAny(modules, config)) return [];
+  return [`excludeModules ${JSON.stringify(config.excludeModules)} excludes nothing`];
 }
 
 /**
@@ -219,6 +227,10 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   trainedGroups(): TrainedGroup[] {
     return this.adapted.acting.flatMap((adapter) => adapter.groups());
   }
+  /** The factors of low rank of the acting adapters, for optimisers that treat the two of a pair differently. */
+  factorPairs(): FactorPair[] {
+    return this.adapted.acting.flatMap(({ injection }) => injection.factorPairs ?? []);
+  }
   /** Ends the engine and frees its memory. The model keeps what was trained, and the next call starts another engine. */
   dispose(): Promise<void> {
     return this.baseModel.dispose();
@@ -256,6 +268,8 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     const tuner = requireTuner(config.peftType, "the config");
     const fitting = tuner.fitted?.(config, this.network, onWarning) ?? config;
     this.adapted.add(adapterName, tuner, fitting, !config.inferenceMode, beginning);
+    const remarks = [...idleExclusion(this.adapted.modules(), config), ...this.adapted.get(adapterName).remarks];
+    for (const remark of remarks) onWarning(remark);
   }
 
   private activateFirst(adapterName: string): void {

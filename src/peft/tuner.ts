@@ -60,8 +60,23 @@ export interface Injection {
    * Default: every parameter and copy that was made with a key.
    */
   readonly saved?: () => ReadonlyMap<string, Parameter>;
+  /** Factors of low rank among its tensors, for optimisers that treat the two of a pair differently. */
+  readonly factorPairs?: readonly FactorPair[];
+  /** What is odd about it but not wrong: told to whoever adds the adapter. */
+  readonly remarks?: readonly string[];
   /** Multiplies its effect on the weights, 1 being as configured. Absent: it has no scale. */
   readonly setScale?: (factor: number) => void;
+}
+
+/** Two factors whose product, times a scale, is added to a weight. */
+export interface FactorPair {
+  /** [r, features in] */
+  readonly a: Parameter;
+  /** [features out, r] */
+  readonly b: Parameter;
+  readonly scaling: number;
+  /** Whether the weight is an embedding table. */
+  readonly isEmbedding: boolean;
 }
 
 /** Parameters that an optimiser treats alike. */
@@ -132,7 +147,14 @@ export interface Host {
   copy(parameters: readonly Parameter[], options?: CopyOptions): Parameter[];
   /** The base parameters that the adapter has copies of so far: those of saved modules come first. */
   copied(): readonly Parameter[];
-  /** Changes the elements that a base parameter has while the adapter is there (PiSSA's residual). */
+  /** Runs a graph in the engine. @returns what `write` names */
+  compute(write: (trace: Trace) => Record<string, Tensor>): Promise<Record<string, TensorData>>;
+  /** A base parameter's own elements, without copies and adjustments. @throws GraftError `missing-tensor` */
+  baseElements(parameter: Parameter): Promise<TensorData<"float32">>;
+  /**
+   * Changes the elements that a base parameter has while the adapter is there (PiSSA's residual).
+   * @throws GraftError `unsupported` where another adapter does so
+   */
   adjust(parameter: Parameter, elements: () => Promise<TensorData<"float32">>): void;
 }
 
@@ -155,6 +177,8 @@ export interface OwnedOptions extends Omit<ParameterOptions, "owner" | "residenc
   readonly symbolicShape?: (slot: string) => readonly Dim[];
   /** A graph that makes what it begins with, run when that is first needed. Instead of `initializer`. */
   readonly made?: (trace: Trace) => Tensor;
+  /** The same, made in another way than by one graph. */
+  readonly madeBy?: () => Promise<TensorData<"float32">>;
   /** Parameters that `made` reads and that may themselves be made. */
   readonly madeFrom?: readonly Parameter[];
 }

@@ -20,6 +20,8 @@ export interface OptimizedParameter {
   readonly weightDecay: number;
   /** Factor on the learning rate. Default 1. */
   readonly learningRateScale?: number;
+  /** The frozen resident [rank, ...] that this one is multiplied with, times a scale (LoRA's A for its B). */
+  readonly factor?: { readonly partner: string; readonly scaling: number };
 }
 
 /** An optimiser's name, its settings (defaults: PyTorch's) and what it trains. */

@@ -7,7 +7,7 @@ import type { EngineScope, OptimizerHandle, OptimizerOptions, OptimizerState } f
 import type { TensorData } from "../tensor-data.js";
 import { Turn } from "../turn.js";
 import type { TrainableModel } from "./model.js";
-import { isDecayed } from "./run/weight-decay.js";
+import { freezeFirstFactors, type LoraPlus, optimizedParameters, requireFactors } from "./run/optimized-parameters.js";
 
 /** An optimiser with settings of its own; those left out are PyTorch's defaults. */
 export type OptimizerChoice = {
@@ -19,6 +19,8 @@ export interface TrainingSessionOptions {
   readonly optimizer?: OptimizerName | OptimizerChoice;
   /** Decay of all trained parameters but biases and normalisations. Default 0. */
   readonly weightDecay?: number;
+  /** Rates apart for the factors of LoRA (LoRA+, Hayou et al. 2024). Default: one rate for all. */
+  readonly loraplus?: LoraPlus;
   /** Decides the dropout masks. Default 42. */
   readonly seed?: number;
   /**
@@ -26,6 +28,10 @@ export interface TrainingSessionOptions {
    * tells what was decided and follows earlier decisions. Default "f32".
    */
   readonly frozenPrecision?: FrozenPrecisionName | FrozenPrecision;
+}
+
+function choiceOf({ optimizer = "adamw" }: TrainingSessionOptions): OptimizerChoice {
+  return typeof optimizer === "string" ? { name: optimizer } : optimizer;
 }
 
 export interface ForwardBackwardOptions {
@@ -66,12 +72,16 @@ export class TrainingSession {
   private microStep = 0;
   private isDisposed = false;
   private readonly turn = new Turn();
+  /** Takes back what the optimiser froze. */
+  private readonly thaw: () => void = () => {};
 
   /** @internal Made by `createTrainingSession`. */
   constructor(
     private readonly model: TrainableModel,
     private readonly options: TrainingSessionOptions,
-  ) {}
+  ) {
+    if (choiceOf(options).name === "lorafa") this.thaw = freezeFirstFactors(model);
+  }
 
   /** Updates made so far. */
   get step(): number {
@@ -180,6 +190,7 @@ export class TrainingSession {
       this.optimizer = undefined;
       this.pendingState = undefined;
       await optimizer?.dispose();
+      this.thaw();
     });
     this.isDisposed = true;
     return freed;
@@ -200,15 +211,9 @@ export class TrainingSession {
   }
 
   private async createOptimizer(engine: EngineScope): Promise<OptimizerHandle> {
-    const { weightDecay = 0, optimizer = "adamw" } = this.options;
-    const { name, ...settings } = typeof optimizer === "string" ? { name: optimizer } : optimizer;
-    const groupOf = new Map(
-      this.model.trainedGroups?.().flatMap((group) => group.parameters.map((parameter) => [parameter, group] as const)),
-    );
-    const parameters = this.model.runner.trainedParameters().map((parameter) => {
-      const { learningRateScale = 1, isDecayed: decays = isDecayed(parameter.name) } = groupOf.get(parameter) ?? {};
-      return { name: parameter.name, weightDecay: decays ? weightDecay : 0, learningRateScale };
-    });
+    const { weightDecay = 0, loraplus } = this.options;
+    const { name, ...settings } = choiceOf(this.options);
+    const parameters = optimizedParameters(this.model, weightDecay, loraplus);
     const handle = await engine.createOptimizer({ optimizer: name, ...settings, parameters } as OptimizerOptions);
     // Sums that an interrupted loop left behind do not belong to this one.
     await handle.zeroGrad();
@@ -234,7 +239,7 @@ function disposedError(): GraftError {
 /**
  * Prepares a model for a training loop of one's own. The engine starts at once, so that it is ready for the first
  * batch; nothing is compiled before that.
- * @throws GraftError `invalid-argument` for a model without trainable parameters
+ * @throws GraftError `invalid-argument` for a model without trainable parameters, and for LoRA+ and LoRA-FA without LoRA
  */
 export function createTrainingSession(model: TrainableModel, options: TrainingSessionOptions = {}): TrainingSession {
   if (!model.namedParameters().some(([, parameter]) => parameter.trainable)) {
@@ -244,6 +249,8 @@ export function createTrainingSession(model: TrainableModel, options: TrainingSe
       "Adapt it with getPeftModel, or load the adapter with isTrainable: true.",
     );
   }
+  if (options.loraplus) requireFactors(model, "LoRA+");
+  if (choiceOf(options).name === "lorafa") requireFactors(model, "LoRA-FA");
   void model.runner.engine();
   return new TrainingSession(model, options);
 }

@@ -2,6 +2,7 @@ import * as graph from "#graft/graph/index";
 import { type Dim, type OpName, productOf, type Tensor } from "#graft/graph/index";
 import { PatchEmbeddings } from "#graft/models/architectures/patch-embeddings";
 import { activations } from "#graft/nn/activations";
+import type { PatchProjection } from "#graft/nn/patch-projection";
 import { Trace } from "#graft/nn/trace";
 import type { DType } from "#graft/tensor-data";
 
@@ -72,7 +73,8 @@ const conv: Builder = ({ input }) => {
   const [hiddenSize, , ...patchSize] = weight.shape as [number, number, number, number];
   const layer = new PatchEmbeddings({ hiddenSize, numChannels, imageSize, patchSize, initializerRange: 0.02 });
   const trace = new Trace("eval");
-  trace.parameters.set(layer.projection.weight, weight).set(layer.projection.bias, bias);
+  const projection = layer.projection as PatchProjection;
+  trace.parameters.set(projection.weight, weight).set(projection.bias, bias);
   const rows = layer.forward(trace, x);
   const grid = imageSize.map((size, axis) => size / (patchSize[axis] as number));
   return graph.reshape(graph.transpose(rows, [0, 2, 1]), [x.shape[0] as Dim, hiddenSize, ...grid]);

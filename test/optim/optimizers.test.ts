@@ -55,6 +55,25 @@ function replay<K extends OptimizerName>(
   });
 }
 
+describe("LoRA-FA", () => {
+  it("gives B the step that the full gradient asks for: G (A A^T)^-1 / scaling^2", () => {
+    // Orthogonal rows of lengths 2 and 3, so that A A^T is diag(4, 9).
+    const partner = Float32Array.of(2, 0, 0, 0, 3, 0);
+    const scalars = { step: 1, learningRate: 1, weightDecay: 0, gradientScale: 0.5 };
+    const stepped = (gradient: Float32Array, factor: boolean) => {
+      const b = new Float32Array(2);
+      const slots = [new Float32Array(2), new Float32Array(2)];
+      const own = factor ? { ...scalars, factor: { partner, rank: 2, scaling: 2 } } : scalars;
+      optimizers.lorafa.update(b, gradient, slots, own, { betas: [0, 0], epsilon: 1 });
+      return slots[0]!;
+    };
+    const mean = stepped(Float32Array.of(16, 36), true);
+    expect(mean[0]!).toBeCloseTo((0.5 * 16) / 4 / 4, 6);
+    expect(mean[1]!).toBeCloseTo((0.5 * 36) / 9 / 4, 6);
+    expect([...stepped(Float32Array.of(16, 36), false)]).toEqual([8, 18]);
+  });
+});
+
 describe("optimisers take PyTorch's steps", () => {
   it("AdamW", () => replay("adamw", "adamw", 1e-2, optimizers.adamw.defaults));
   it("AdamW with other betas, clipped", () =>

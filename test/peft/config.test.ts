@@ -55,14 +55,10 @@ describe("adapter_config.json", () => {
   });
 
   test.each([
-    ["layers_to_transform", [0]],
-    ["layers_pattern", "layer"],
     ["layer_replication", [[0, 2]]],
-    ["trainable_token_indices", [1]],
-    ["lora_bias", true],
     ["target_parameters", ["weight"]],
-    ["init_lora_weights", "pissa"],
-    ["init_lora_weights", "olora"],
+    ["init_lora_weights", "eva"],
+    ["init_lora_weights", "pissa_niter_"],
     ["loftq_config", { loftq_bits: 4 }],
     ["use_qalora", true],
     ["alora_invocation_tokens", [1]],
@@ -73,9 +69,6 @@ describe("adapter_config.json", () => {
   });
 
   test.each([
-    { layers_to_transform: [] },
-    { layers_pattern: [] },
-    { layers_pattern: "" },
     { use_qalora: false, qalora_group_size: 32 },
     { rank_pattern: {}, megatron_core: "other" },
     { fan_in_fan_out: null, revision: null },
@@ -83,6 +76,14 @@ describe("adapter_config.json", () => {
     const config = parseAdapterConfig({ peft_type: "LORA", ...fields }, "file", silent);
     expect(config.toJson()).toEqual(new LoraConfig().toJson());
   });
+
+  test.each([{ layers_to_transform: [] }, { layers_pattern: [] }, { layers_pattern: "" }])(
+    "%j is read and written as it is, beside any targets",
+    (fields) => {
+      const raw = { peft_type: "LORA", target_modules: "all-linear", ...fields };
+      expect(parseAdapterConfig(raw, "file", silent).toJson()).toMatchObject(fields);
+    },
+  );
 
   test.each(["r", "lora_alpha", "lora_dropout", "bias"])("%s = null is refused", (key) => {
     const error = refusal(() => parseAdapterConfig({ peft_type: "LORA", [key]: null }, "file", silent));
@@ -121,6 +122,10 @@ describe("LoraConfig", () => {
       fanInFanOut: false,
       useRslora: false,
       initLoraWeights: true,
+      layersToTransform: null,
+      layersPattern: null,
+      loraBias: false,
+      trainableTokenIndices: null,
       useDora: false,
       rankPattern: {},
       alphaPattern: {},
@@ -148,6 +153,13 @@ describe("LoraConfig", () => {
     [{ loraDropout: 1 }, "loraDropout is 1"],
     [{ loraAlpha: Number.NaN }, "loraAlpha"],
     [{ targetModules: [""] }, "targetModules"],
+    [{ targetModules: "all-linear", layersToTransform: 1 }, "layersToTransform"],
+    [{ layersPattern: "layer" }, "layersPattern"],
+    [{ loraBias: true, initLoraWeights: "pissa" }, "loraBias"],
+    [{ loraBias: true, useDora: true }, "loraBias"],
+    [{ layersToTransform: [-1] }, "layersToTransform"],
+    [{ trainableTokenIndices: [2, 2] }, "trainableTokenIndices"],
+    [{ trainableTokenIndices: [] }, "trainableTokenIndices"],
   ])("%j is refused", (options, message) => {
     const error = refusal(() => new LoraConfig(options));
     expect(error.code).toBe("invalid-config");

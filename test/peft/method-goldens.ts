@@ -3,6 +3,8 @@ import { defineProgram } from "#graft/compile/index";
 import { type PreTrainedModel, readParameter, traceNetwork } from "#graft/models/index";
 import { getPeftModel, PeftConfig, PeftModel } from "#graft/peft/index";
 import type { TensorData } from "#graft/tensor-data";
+import { createTrainingSession } from "#graft/training/index";
+import { freezeFirstFactors, optimizedParameters } from "#graft/training/run/optimized-parameters";
 import { inputsFor } from "./models.js";
 import { goldenPath } from "./numbers.js";
 
@@ -18,12 +20,29 @@ export interface AdapterMeta {
   readonly mergeable?: boolean;
   /** Tensors whose gradient is zero in theory, so that AdamW makes full steps of its rounding. */
   readonly gradientIsRounding?: readonly string[];
+  /** How far PEFT's own logits are off after it loads its own file. */
+  readonly reloadDifference?: number;
+  /** What made the updates, where it is not AdamW with one rate. */
+  readonly optimizer?: OptimizerMeta;
   /** Of the updates: the least tolerance that a comparison in float32 needs. */
   readonly updatesDifferenceFromFloat64?: number;
-  /** Tensors of the file that trained ones make. */
+  /** Names in the file that are not trained: trained ones make them, or they stay what they are. */
   readonly savedNotTrained?: readonly string[];
   /** How many of the first layers go without their bottleneck in each of the five updates. */
   readonly skippedLayers?: readonly number[];
+}
+
+/** LoRA+'s groups of AdamW, or LoRA-FA's numbers. */
+export interface OptimizerMeta {
+  readonly name: string;
+  readonly lr?: number;
+  readonly loraplus_lr_ratio?: number;
+  readonly groups?: readonly {
+    readonly name: string;
+    readonly lr: number;
+    readonly weight_decay: number;
+    readonly tensors: readonly string[];
+  }[];
 }
 
 export const namesIn = (folder: string): string[] => readdirSync(goldenPath(folder));
@@ -92,8 +111,10 @@ const coinsFor = (skipped: number, layers: number): Record<string, TensorData> =
 export async function fiveUpdates(
   model: PeftModel,
   tensors: Tensors,
-  { skippedLayers }: Pick<AdapterMeta, "skippedLayers"> = {},
+  { skippedLayers, optimizer: made }: Pick<AdapterMeta, "skippedLayers" | "optimizer"> = {},
 ): Promise<number[]> {
+  if (made?.groups) return loraPlusUpdates(model, tensors, made);
+  if (made?.name === "LoRA-FA") return loraFaUpdates(model, tensors, made);
   const { feeds, rules } = model.prepareInputs(inputsFor(model.getBaseModel(), tensors, true));
   const training = await model.runner.trainingProgram(rules);
   const program = skippedLayers ? await programWithCoins(model, rules) : training;
@@ -104,6 +125,43 @@ export async function fiveUpdates(
     const coins = skippedLayers ? coinsFor(skippedLayers[step] as number, model.network.layers.length) : {};
     losses.push((await program.accumulate({ ...feeds, ...coins })).loss);
     await optimizer.step({ learningRate: 0.01 });
+  }
+  await model.runner.syncFromEngine();
+  return losses;
+}
+
+/** The same by LoRA+, whose decay leaves biases out. */
+async function loraPlusUpdates(model: PeftModel, tensors: Tensors, { groups = [], ...meta }: OptimizerMeta) {
+  const rate = (name: string): number => groups.find((group) => group.name === name)?.lr ?? Number.NaN;
+  const learningRate = rate("A");
+  const session = createTrainingSession(model, {
+    optimizer: "adamw",
+    weightDecay: 0.01,
+    loraplus: {
+      lrRatio: meta.loraplus_lr_ratio ?? Number.NaN,
+      embeddingScale: rate("embedding") / learningRate,
+    },
+  });
+  const losses: number[] = [];
+  for (let step = 0; step < 5; step++) {
+    losses.push((await session.forwardBackward(inputsFor(model.getBaseModel(), tensors, true))).loss);
+    await session.optimizerStep({ learningRate });
+  }
+  await session.sync();
+  return losses;
+}
+
+/** The same by LoRA-FA, with decay on every tensor. */
+async function loraFaUpdates(model: PeftModel, tensors: Tensors, { lr = Number.NaN }: OptimizerMeta) {
+  const { feeds, rules } = model.prepareInputs(inputsFor(model.getBaseModel(), tensors, true));
+  freezeFirstFactors(model);
+  const program = await model.runner.trainingProgram(rules);
+  const parameters = optimizedParameters(model, 0).map((one) => ({ ...one, weightDecay: 0.01 }));
+  const optimizer = await (await model.runner.engine()).createOptimizer({ optimizer: "lorafa", parameters });
+  const losses: number[] = [];
+  for (let step = 0; step < 5; step++) {
+    losses.push((await program.accumulate(feeds)).loss);
+    await optimizer.step({ learningRate: lr });
   }
   await model.runner.syncFromEngine();
   return losses;

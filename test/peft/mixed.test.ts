@@ -71,6 +71,10 @@ describe("what cannot be mixed is refused by name", () => {
   test.each([
     ["DoRA", new LoraConfig({ ...options, useDora: true }), /second.*DoRA/],
     ["biases", new LoraConfig({ ...options, bias: "all" }), /second trains .*bias/],
+    ["biases beside B", new LoraConfig({ ...options, loraBias: true }), /second.*loraBias/],
+    ["embeddings", new LoraConfig({ ...options, targetModules: ["word_embeddings"] }), /second.*embedding table/],
+    ["token rows", new LoraConfig({ ...options, trainableTokenIndices: [1] }), /second.*trains rows/],
+    ["residuals", new LoraConfig({ ...options, initLoraWeights: "pissa" }), /second changes .*weight/],
     ["another method", new IA3Config({ taskType: "SEQ_CLS" }), /second.*IA3/],
   ])("%s", async (_, config, message) => {
     const { base, inputs } = await load();
@@ -79,6 +83,17 @@ describe("what cannot be mixed is refused by name", () => {
     const before = (await model(inputs)).logits;
     await expect(model({ ...inputs, ...rows("first", "second", "__base__") })).rejects.toThrow(message);
     expect((await model(inputs)).logits).toEqual(before);
+  });
+
+  test("the convolution of patches", async () => {
+    const base = await loadGoldenModel("vit_imgcls");
+    onTestFinished(() => base.dispose());
+    const { tensors } = await readGolden("models/vit_imgcls/io.safetensors");
+    const model = getPeftModel(base, new LoraConfig({ targetModules: ["projection"] }), { adapterName: "first" });
+    const adapterNames = Array.from({ length: tensors.get("pixel_values")?.shape[0] ?? 0 }, () => "first");
+    await expect(model({ ...inputsFor(base, tensors), adapterNames })).rejects.toThrow(
+      /first: it adapts a convolution/,
+    );
   });
 
   test("unknown names, too few names, merged adapters", async () => {

@@ -67,6 +67,35 @@ describe("a training session", () => {
     await model.dispose();
   });
 
+  it("LoRA-FA trains B and leaves A, which is trained again after the session", async () => {
+    const model = await peftModel();
+    const session = createTrainingSession(model, { optimizer: "lorafa" });
+    const named = (name: string) => model.namedParameters().filter(([key]) => key.includes(name));
+    const read = (name: string) => Promise.all(named(name).map(([key, parameter]) => content(key, parameter)));
+    const [a, b] = [await read("lora_A"), await read("lora_B")];
+    const losses: number[] = [];
+    for (let step = 0; step < 4; step++) {
+      losses.push((await session.forwardBackward(batch)).loss);
+      await session.optimizerStep({ learningRate: 0.01 });
+    }
+    await session.sync();
+    expect(losses[3]!).toBeLessThan(losses[0]!);
+    expect(await read("lora_A")).toEqual(a);
+    expect(await read("lora_B")).not.toEqual(b);
+    await session.dispose();
+    expect(named("lora_A").every(([, { trainable }]) => trainable)).toBe(true);
+    await model.dispose();
+  });
+
+  it.each([
+    ["LoRA-FA", { optimizer: "lorafa" }],
+    ["LoRA+", { optimizer: "adamw", loraplus: { lrRatio: 16, embeddingScale: 1 } }],
+  ] as const)("%s without LoRA is refused by name", async (name, options) => {
+    const model = await AutoModelForSequenceClassification.fromPretrained(join(goldenFolder, "models/bert_seqcls"));
+    expect(() => createTrainingSession(model, options)).toThrow(name);
+    await model.dispose();
+  });
+
   it("adds gradients up by weight, and forgets them on request", async () => {
     const model = await peftModel();
     const session = createTrainingSession(model, { optimizer: "sgd" });

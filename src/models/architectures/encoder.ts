@@ -4,6 +4,7 @@ import {
   activations,
   type Embedded,
   Embedding,
+  type EmbeddingLike,
   LayerNorm,
   Linear,
   type LinearLike,
@@ -50,9 +51,9 @@ export interface TextTensors {
 /** Word, position and segment vectors, added and normalised. */
 export class BertEmbeddings extends Module {
   readonly sites = new Sites();
-  readonly wordEmbeddings: Embedding;
-  readonly positionEmbeddings: Embedding;
-  readonly tokenTypeEmbeddings: Embedding;
+  readonly wordEmbeddings: EmbeddingLike;
+  readonly positionEmbeddings: EmbeddingLike;
+  readonly tokenTypeEmbeddings: EmbeddingLike;
   readonly layerNorm: LayerNorm;
 
   /** @param paddingPosition the position of padding (RoBERTa's), whose vector is not trained; null: there is none */

@@ -1,5 +1,5 @@
 import { reshape, slice, type Tensor, transpose } from "../../graph/index.js";
-import { MatrixLayer, Module, Parameter, type Trace, truncatedNormal, zeros } from "../../nn/index.js";
+import { type LinearLike, Module, PatchProjection, type Trace, truncatedNormal } from "../../nn/index.js";
 
 export interface PatchConfig {
   readonly hiddenSize: number;
@@ -9,39 +9,25 @@ export interface PatchConfig {
   readonly initializerRange: number;
 }
 
-/**
- * The convolution whose stride is its kernel: one product of all patches with the kernel as a matrix.
- * Takes patches [batch, count, channels * height * width], and returns [batch, count, hiddenSize].
- */
-class PatchProjection extends MatrixLayer {
-  readonly weight: Parameter;
-  readonly bias: Parameter;
-
-  constructor({ hiddenSize, numChannels, patchSize, initializerRange }: PatchConfig) {
-    super(numChannels * patchSize[0] * patchSize[1], hiddenSize);
-    this.weight = this.parameter("weight", new Parameter([hiddenSize, numChannels, ...patchSize]));
-    this.weight.initializer = truncatedNormal(initializerRange);
-    this.bias = this.parameter("bias", new Parameter([hiddenSize]));
-    this.bias.initializer = zeros;
-  }
-}
-
 /** The first elements along an axis; the tensor itself where that is all. */
 const firstOf = (x: Tensor, axis: number, count: number): Tensor =>
   x.shape[axis] === count ? x : slice(x, axis, 0, count);
 
 /** Cuts an image into patches and projects each to a vector. */
 export class PatchEmbeddings extends Module {
-  readonly projection: PatchProjection;
+  readonly projection: LinearLike;
   private readonly rows: number;
   private readonly columns: number;
 
   constructor(readonly config: PatchConfig) {
     super();
-    const { imageSize, patchSize } = config;
+    const { hiddenSize, numChannels, imageSize, patchSize, initializerRange } = config;
     this.rows = Math.floor(imageSize[0] / patchSize[0]);
     this.columns = Math.floor(imageSize[1] / patchSize[1]);
-    this.projection = this.child("projection", new PatchProjection(config));
+    this.projection = this.child(
+      "projection",
+      new PatchProjection(hiddenSize, [numChannels, ...patchSize], truncatedNormal(initializerRange)),
+    );
   }
 
   /** Patches of an image. */

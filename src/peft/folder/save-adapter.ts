@@ -7,7 +7,7 @@ import type { AdapterConfig } from "../config/config-class.js";
 import type { AdaptedNetwork } from "../host/adapted-network.js";
 import type { Adapter } from "../host/adapter.js";
 import type { NamedModule } from "../matching/named-module.js";
-import type { TargetKind, TargetSelection } from "../matching/select.js";
+import { hasTargets } from "../matching/select.js";
 import { writtenTargets } from "../matching/written-targets.js";
 import { fileKey } from "./adapter-tensors.js";
 import { modelCard } from "./model-card.js";
@@ -40,24 +40,6 @@ function writtenSavedModules(modules: readonly NamedModule[], names: readonly st
   });
 }
 
-type Targeted = AdapterConfig & Pick<TargetSelection, "targetModules"> & Partial<TargetSelection>;
-
-const hasTargets = (config: AdapterConfig): config is Targeted => "targetModules" in config;
-
-/** What a config writes of where its method goes; not every method can leave modules out. */
-function targetsOf(
-  modules: readonly NamedModule[],
-  adapted: readonly string[],
-  config: Targeted,
-  kind: TargetKind,
-  modelType: string,
-): Partial<TargetSelection> {
-  const { targetModules, modulesToSave, taskType, excludeModules = null } = config;
-  const selection = { targetModules, modulesToSave, taskType, excludeModules };
-  const written = writtenTargets(modules, adapted, selection, kind, modelType);
-  return config.excludeModules === undefined ? { targetModules: written.targetModules } : written;
-}
-
 /** The config that describes an adapter to PEFT. */
 function writtenConfig(network: AdaptedNetwork, name: string, model: Model, moduleNames: NameVersion): AdapterConfig {
   const { config, injection, tuner } = network.get(name);
@@ -69,7 +51,7 @@ function writtenConfig(network: AdaptedNetwork, name: string, model: Model, modu
   const saving = spelled.with({ modulesToSave });
   const targets =
     tuner.targets && hasTargets(saving)
-      ? targetsOf(modules, injection.targets.map(spell), saving, tuner.targets, modelType)
+      ? writtenTargets(modules, injection.targets.map(spell), saving, tuner.targets, modelType)
       : {};
   const autoMapping = {
     base_model_class: model.network.className,

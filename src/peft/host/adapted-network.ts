@@ -6,12 +6,9 @@ import type { NamedModule } from "../matching/named-module.js";
 import { selectSavedModules } from "../matching/saved-modules.js";
 import type { Beginning, Tuner } from "../tuner.js";
 import { Adapter } from "./adapter.js";
-import { AdapterHost, type Compute, namedModules } from "./adapter-host.js";
+import { AdapterHost, type Compute, MERGE, namedModules } from "./adapter-host.js";
 import { checkExclusive, checkPersistent } from "./exclusive.js";
 import { BASE, MixedBatch } from "./mixed-batch.js";
-
-/** Who puts merged weights before a parameter's own. */
-export const MERGE = "merge";
 
 /**
  * A module tree with adapters in it: which there are, which act, and what is trainable. It knows nothing of files,

@@ -1,5 +1,6 @@
+import { GraftError } from "../../errors.js";
 import type { Tensor } from "../../graph/index.js";
-import type { ModelConfig, Network } from "../../models/index.js";
+import { type ModelConfig, type Network, readSource } from "../../models/index.js";
 import {
   type Attachment,
   innermost,
@@ -14,6 +15,9 @@ import type { TensorData } from "../../tensor-data.js";
 import type { NamedModule } from "../matching/named-module.js";
 import type { Beginning, CopyOptions, Host, OwnedOptions } from "../tuner.js";
 import type { Adapter } from "./adapter.js";
+
+/** Who puts merged weights before a parameter's own. */
+export const MERGE = "merge";
 
 /** `a.b.weight` of the adapter "french" as `a.b.french.weight`, as PEFT calls it in memory. */
 function nameOf(key: string, adapter: string): string {
@@ -53,7 +57,7 @@ export class AdapterHost implements Host {
     readonly network: Network,
     readonly acting: Adapter,
     private readonly namesOf: (path: string) => readonly string[],
-    private readonly compute: Compute,
+    readonly compute: Compute,
     readonly beginning: Beginning | null,
   ) {}
 
@@ -70,12 +74,13 @@ export class AdapterHost implements Host {
   }
 
   parameter(key: string, shape: readonly number[], options: OwnedOptions = {}): Parameter {
-    const { isSaved = true, isCounted = true, symbolicShape, made, madeFrom = [], ...others } = options;
+    const { isSaved = true, isCounted = true, symbolicShape, made, madeBy, madeFrom = [], ...others } = options;
     const parameter = new Parameter(shape, { ...others, residency: "slot", owner: this.adapter });
     parameter.name = nameOf(key, this.adapter);
     this.acting.own.set(key, parameter);
     if (symbolicShape) this.acting.shapes.set(parameter, symbolicShape);
-    if (made) parameter.source = { kind: "made", make: () => this.make(made, madeFrom) };
+    const make = made ? () => this.make(made, madeFrom) : madeBy;
+    if (make) parameter.source = { kind: "made", make };
     if (!isSaved || parameter.isSetting) this.acting.unsaved.add(key);
     if (!isCounted || parameter.isSetting) this.acting.uncounted.add(parameter);
     if (parameter.trainable) this.acting.trainedKeys.add(key);
@@ -140,9 +145,22 @@ export class AdapterHost implements Host {
     });
   }
 
+  baseElements(parameter: Parameter): Promise<TensorData<"float32">> {
+    return readSource(parameter);
+  }
+
   adjust(parameter: Parameter, elements: () => Promise<TensorData<"float32">>): void {
+    const other = parameter.adjustments.find(({ by }) => by !== MERGE);
+    if (other) {
+      throw new GraftError(
+        "unsupported",
+        `the adapter ${other.by} keeps elements of its own in ${parameter.name} for as long as it is loaded`,
+        "Only one adapter of a model can leave a residual in a weight (PiSSA, OLoRA): delete the other one first.",
+      );
+    }
     const adjustment = { by: this.adapter, elements };
-    parameter.adjustments.push(adjustment);
+    const merged = parameter.adjustments.findIndex(({ by }) => by === MERGE);
+    parameter.adjustments.splice(merged < 0 ? parameter.adjustments.length : merged, 0, adjustment);
     this.acting.adjusted.push({ parameter, adjustment });
     this.acting.onRemoval(() => {
       const at = parameter.adjustments.indexOf(adjustment);

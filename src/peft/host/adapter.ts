@@ -76,6 +76,11 @@ export class Adapter implements Guest, Acting {
     return new Map([...this.own].filter(([key]) => this.unsaved.has(key) && this.trainedKeys.has(key)));
   }
 
+  /** What is odd about it but not wrong. */
+  get remarks(): readonly string[] {
+    return this.injection.remarks ?? [];
+  }
+
   /** Its own tensors and its copies. */
   everything(): Parameter[] {
     return [...this.own.values(), ...this.copies.map(({ copy }) => copy)];

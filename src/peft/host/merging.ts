@@ -2,9 +2,9 @@ import { GraftError } from "../../errors.js";
 import type { Parameter } from "../../nn/index.js";
 import type { TensorData } from "../../tensor-data.js";
 import type { MergeStep } from "../tuner.js";
-import { type AdaptedNetwork, MERGE } from "./adapted-network.js";
+import type { AdaptedNetwork } from "./adapted-network.js";
 import type { Adapter } from "./adapter.js";
-import type { Compute } from "./adapter-host.js";
+import { type Compute, MERGE } from "./adapter-host.js";
 
 /** Options of `mergeAdapter` and `mergeAndUnload`. */
 export interface MergeOptions {
@@ -68,6 +68,7 @@ export async function mergeActing(
     );
   }
   const steps = [...stepsByParameter(acting.filter(({ isMerged }) => !isMerged))];
+  for (const [parameter] of steps) await parameter.settle();
   const merged: [Parameter, TensorData<"float32">][] = [];
   for (let first = 0; first < steps.length; first += parametersAtOnce) {
     const some = steps.slice(first, first + parametersAtOnce);

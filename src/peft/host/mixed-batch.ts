@@ -17,13 +17,15 @@ function unsupported(message: string): GraftError {
 /** @throws GraftError `unsupported` naming the adapter and why rows cannot choose it */
 function checkMixable(adapters: readonly Adapter[]): void {
   const [first] = adapters;
-  for (const { name, tuner, isMerged, copies } of adapters) {
+  for (const { name, tuner, isMerged, copies, adjusted } of adapters) {
     if (isMerged) throw unsupported(`rows cannot choose among adapters while ${name} is merged into the weights`);
     if (tuner.mix === undefined)
       throw unsupported(`rows cannot choose the adapter ${name}: ${tuner.type} mixes no rows`);
     if (tuner !== first?.tuner) throw unsupported(`the adapters ${first?.name} and ${name} are of different methods`);
     const bias = copies.find(({ isPersistent }) => isPersistent);
     if (bias) throw unsupported(`the adapter ${name} trains ${bias.original.name}, which all rows share`);
+    const [residual] = adjusted;
+    if (residual) throw unsupported(`the adapter ${name} changes ${residual.parameter.name}, which all rows share`);
   }
 }
 

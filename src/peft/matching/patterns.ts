@@ -1,4 +1,4 @@
-import { beginsAndEnds, fullMatch } from "./python-regex.js";
+import { anyPart, beginsAndEnds, fullMatch } from "./python-regex.js";
 
 /** Module names as a config holds them: a list of names or path ends, or one regular expression. */
 export type Patterns = readonly string[] | string;
@@ -18,7 +18,7 @@ export function matcher(patterns: Patterns | null): (path: string) => boolean {
 
 /** PEFT's guard: a module to save and all that lies below it is never adapted. */
 export function isSavedWhole(path: string, modulesToSave: readonly string[] | null): boolean {
-  return (modulesToSave ?? []).some((name) => `.${path}.`.includes(`.${name}.`));
+  return (modulesToSave ?? []).some((name) => anyPart(name)(path));
 }
 
 /**

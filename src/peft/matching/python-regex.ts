@@ -6,19 +6,34 @@ import { translateRegex } from "./translate-regex.js";
  * @throws GraftError `invalid-config` where the pattern is not one; `unsupported` for what JavaScript has no words for
  */
 export function fullMatch(pattern: string): (text: string) => boolean {
-  return compiled(pattern, (body) => `^(?:${body})$`);
+  return tested(pattern, (body) => `^(?:${body})$`);
 }
 
 /** `re.match(rf"(.*\.)?({pattern})$", text)`: the rule of PEFT's rank_pattern and alpha_pattern. @throws GraftError */
 export function beginsAndEnds(pattern: string): (text: string) => boolean {
-  return compiled(pattern, (body) => `^(?:.*\\.)?(?:${body})$`);
+  return tested(pattern, (body) => `^(?:.*\\.)?(?:${body})$`);
 }
 
-function compiled(pattern: string, around: (body: string) => string): (text: string) => boolean {
+/** `re.match(rf"(^|.*\.){pattern}($|\..*)", text)`: the rule of PEFT's modules_to_save. @throws GraftError */
+export function anyPart(pattern: string): (text: string) => boolean {
+  return tested(pattern, (body) => `^(?:^|.*\\.)${body}(?:$|\\..*)`);
+}
+
+/** What a group of `re.match(pattern, text)` holds; undefined where the text does not match. @throws GraftError */
+export function beginning(pattern: string, group: string): (text: string) => string | undefined {
+  const expression = compiled(pattern, (body) => `^(?:${body})`);
+  return (text) => expression.exec(text)?.groups?.[group];
+}
+
+function tested(pattern: string, around: (body: string) => string): (text: string) => boolean {
+  const expression = compiled(pattern, around);
+  return (text) => expression.test(text);
+}
+
+function compiled(pattern: string, around: (body: string) => string): RegExp {
   const { source, flags } = translateRegex(pattern);
   try {
-    const expression = new RegExp(around(source), flags);
-    return (text) => expression.test(text);
+    return new RegExp(around(source), flags);
   } catch (error) {
     throw new GraftError(
       "invalid-config",

@@ -1,6 +1,6 @@
 import { GraftError } from "../../errors.js";
 import { nearest } from "../../nearest.js";
-import type { Module } from "../../nn/index.js";
+import { type Module, ModuleList } from "../../nn/index.js";
 import type { CommonValues } from "../config/config-class.js";
 import { headNames } from "../config/task-types.js";
 import type { NamedModule } from "./named-module.js";
@@ -22,7 +22,8 @@ export function absentSavedModules(
 /**
  * The modules that are trained whole: those whose path ends with a name of `modulesToSave`, as PEFT matches them.
  * Modules inside another saved one come with it.
- * @throws GraftError `invalid-config` for a name that picks nothing, heads of the task type aside
+ * @throws GraftError `invalid-config` for a name that picks nothing, heads of the task type aside, and for one that picks
+ *   a list of modules, as PEFT
  */
 export function selectSavedModules(modules: readonly NamedModule[], config: SavedModules): Module[] {
   const wanted = config.modulesToSave ?? [];
@@ -30,6 +31,15 @@ export function selectSavedModules(modules: readonly NamedModule[], config: Save
   for (const named of modules) {
     const inside = found.some(({ module }) => named.module.path.startsWith(`${module.path}.`));
     if (!inside && wanted.some((name) => isNamed(named, name))) found.push(named);
+  }
+  const list = found.find(({ module }) => module instanceof ModuleList);
+  if (list) {
+    throw new GraftError(
+      "invalid-config",
+      `modulesToSave picks ${list.names[0]}, a list of modules`,
+      "Name the modules in it, e.g. by their index: layer.11.",
+      { option: "modulesToSave" },
+    );
   }
   const unknown = absentSavedModules(modules, config);
   if (unknown.length > 0) {

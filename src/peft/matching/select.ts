@@ -1,22 +1,34 @@
 import { GraftError } from "../../errors.js";
 import { nearest } from "../../nearest.js";
-import type { CommonValues } from "../config/config-class.js";
+import type { AdapterConfig, CommonValues } from "../config/config-class.js";
 import { headNames } from "../config/task-types.js";
 import type { NamedModule } from "./named-module.js";
+import { inLayers, type LayerIndices } from "./layers.js";
 import { isAllLinear, isSavedWhole, matcher, type Patterns } from "./patterns.js";
 
 /** The options by which a config says where a method goes. */
 export interface TargetSelection extends Pick<CommonValues, "modulesToSave" | "taskType"> {
   readonly targetModules: Patterns | null;
-  readonly excludeModules: Patterns | null;
+  /** Null: none; not there in configs of methods that cannot leave modules out. */
+  readonly excludeModules?: Patterns | null;
+  /** Indices of the layers in which modules are adapted, for methods that have the option; null: in all. */
+  readonly layersToTransform?: LayerIndices | null;
+  /** Names of the list of layers whose indices are meant; null: the first index of a path. */
+  readonly layersPattern?: Patterns | null;
 }
 
+/** Whether a config says where its method goes. */
+export const hasTargets = (config: AdapterConfig): config is AdapterConfig & TargetSelection =>
+  "targetModules" in config;
+
 /** The selecting options of a config alone. */
-export const selectionOf = ({ targetModules, excludeModules, modulesToSave, taskType }: TargetSelection) => ({
-  targetModules,
-  excludeModules,
-  modulesToSave,
-  taskType,
+export const selectionOf = (config: TargetSelection) => ({
+  targetModules: config.targetModules,
+  excludeModules: config.excludeModules ?? null,
+  modulesToSave: config.modulesToSave,
+  taskType: config.taskType,
+  layersToTransform: config.layersToTransform ?? null,
+  layersPattern: config.layersPattern ?? null,
 });
 
 /** What a method can go around. */
@@ -46,9 +58,12 @@ export function targetPatterns(config: TargetSelection, kind: TargetKind, modelT
   );
 }
 
+/** Where a language model's output projection is. */
+const OUTPUT_PROJECTION = "lm_head";
+
 /** Whether a path is the head of the task, which PEFT leaves out of "all-linear". */
 export const isHead = (name: string, { taskType }: TargetSelection): boolean =>
-  taskType === "SEQ_CLS" && headNames.SEQ_CLS.includes(name);
+  name === OUTPUT_PROJECTION || (taskType === "SEQ_CLS" && headNames.SEQ_CLS.includes(name));
 
 /** The rule of PEFT's `check_target_module_exists` for one module under any of the names given. */
 function decision(
@@ -58,12 +73,27 @@ function decision(
   patterns: Patterns,
 ): "target" | "excluded" | "other" {
   const some = (holds: (name: string) => boolean): boolean => names.some(holds);
-  if (some(matcher(config.excludeModules))) return "excluded";
+  if (some(matcher(config.excludeModules ?? null))) return "excluded";
   if (some((name) => isSavedWhole(name, config.modulesToSave))) return "excluded";
   const matches = isAllLinear(patterns)
     ? kind.isLinear(module) && !some((name) => isHead(name, config))
-    : some(matcher(patterns));
+    : some(nameMatcher(config, patterns));
   return matches ? "target" : "other";
+}
+
+/** Names that a list gives in full are adapted in any layer, as in PEFT. */
+function nameMatcher(config: TargetSelection, patterns: Patterns): (name: string) => boolean {
+  const matches = matcher(patterns);
+  const isInLayer = inLayers(config.layersToTransform ?? null, config.layersPattern ?? null);
+  return (name) => matches(name) && (patterns.includes(name) || isInLayer(name));
+}
+
+/** Whether `excludeModules` or `modulesToSave` keeps any module of the model from being adapted. */
+export function excludesAny(modules: readonly NamedModule[], config: TargetSelection): boolean {
+  const isExcluded = matcher(config.excludeModules ?? null);
+  return modules.some(({ names }) =>
+    names.some((name) => isExcluded(name) || isSavedWhole(name, config.modulesToSave)),
+  );
 }
 
 /** What a config picks, by PEFT's rules: excluded and saved modules first, then the targets. */

@@ -6,7 +6,7 @@ import { isHead, selectionOf, selectTargets, type TargetKind, type TargetSelecti
 /** From this many names on PEFT condenses a list of targets to path ends. */
 const CONDENSE_FROM = 20;
 
-type WrittenTargets = Pick<TargetSelection, "targetModules" | "excludeModules">;
+type WrittenTargets = Pick<TargetSelection, "targetModules" | "excludeModules" | "layersToTransform" | "layersPattern">;
 
 function paths(modules: readonly NamedModule[]): string[] {
   return modules.map(({ names }) => names[0] as string);
@@ -28,10 +28,13 @@ export function writtenTargets(
 ): WrittenTargets {
   const patterns = targetPatterns(config, kind, modelType);
   const targetModules = isAllLinear(patterns) ? allLinear(modules, config, kind) : listed(patterns);
-  const kept = { targetModules, excludeModules: config.excludeModules };
+  const kept = { targetModules, ...("excludeModules" in config ? { excludeModules: config.excludeModules } : {}) };
   if (picksExactly(modules, adapted, { ...selectionOf(config), ...kept }, kind, modelType)) return kept;
   const others = paths(modules).filter((path) => !adapted.includes(path));
-  return { targetModules: minimalSuffixes(adapted, others), excludeModules: null };
+  // Options that a method's config does not have are not written.
+  const noneExcluded = "excludeModules" in config ? { excludeModules: null } : {};
+  const anyLayer = "layersToTransform" in config ? { layersToTransform: null, layersPattern: null } : {};
+  return { targetModules: minimalSuffixes(adapted, others), ...noneExcluded, ...anyLayer };
 }
 
 const listed = (patterns: Patterns): string[] | string => (typeof patterns === "string" ? patterns : [...patterns]);

@@ -173,10 +173,7 @@ const biases: { readonly [B in VeraConfig["bias"]]: TrainedBiases } = {
 };
 
 function inject(host: Host, config: VeraConfig): Injection {
-  const { targetModules, modulesToSave, taskType } = config;
-  // VeRA's config has no excludeModules.
-  const selection = { targetModules, modulesToSave, taskType, excludeModules: null };
-  const picked = selectTargets(host.modules(), selection, targets, host.config.modelType);
+  const picked = selectTargets(host.modules(), config, targets, host.config.modelType);
   const linears = picked.map(({ module }) => module as Linear);
   const shared = projections(host, config, linears);
   const layers = linears.map((linear) =>

@@ -6,6 +6,7 @@ import {
   type OptimizerSettings,
   optimizers,
   requireRange,
+  type UpdateScalars,
 } from "../../optim/index.js";
 import type { TensorData } from "../../tensor-data.js";
 import { copyTensors } from "../copy-tensor.js";
@@ -75,12 +76,20 @@ export class OptimizerCore<K extends OptimizerName = OptimizerName> {
         learningRate: learningRate * (parameter.learningRateScale ?? 1),
         weightDecay: parameter.weightDecay,
         gradientScale,
+        ...this.factorOf(parameter),
       };
       optimizers[this.name].update(tensor.data, gradient, slots, scalars, this.settings);
     }
     if (keepGradients) this.accumulators.scale(this.parameterNames, gradientScale);
     else this.zeroGrad();
     return { gradNorm };
+  }
+
+  /** The factor that a parameter is multiplied with. */
+  private factorOf({ factor }: OptimizedParameter): Pick<UpdateScalars, "factor"> {
+    if (factor === undefined) return {};
+    const { shape, data } = this.residents.get(factor.partner) as F32;
+    return { factor: { partner: data, rank: shape[0] ?? 1, scaling: factor.scaling } };
   }
 
   get parameterNames(): string[] {

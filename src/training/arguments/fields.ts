@@ -40,8 +40,8 @@ export const trainingArgumentFields = {
     help: "Updates of linear warm-up; below 1 a share of the run's updates",
     expected: "a number from 0",
   }),
-  optim: option("choice", z.enum(["adamw_torch", "adamw_torch_fused", "adamw", "sgd"]), "adamw_torch", {
-    help: "Optimiser; the three AdamW names mean the same here",
+  optim: option("choice", z.enum(["adamw_torch", "adamw_torch_fused", "adamw", "sgd", "lorafa"]), "adamw_torch", {
+    help: "Optimiser; the three AdamW names mean the same here, lorafa trains LoRA's B alone",
   }),
   weightDecay: option("number", z.number().gte(0), 0, {
     help: "Decay of weights; biases and LayerNorm are left out",
@@ -54,6 +54,14 @@ export const trainingArgumentFields = {
   }),
   adamEpsilon: option("number", z.number().gte(0), 1e-8, {
     help: "AdamW: added to the denominator",
+    expected: fromZero,
+  }),
+  loraplusLrRatio: option("number", z.number().positive().nullable(), null, {
+    help: "LoRA+: how many times the learning rate B is trained with; off when not set",
+    expected: "null or a number above 0",
+  }),
+  loraplusLrEmbedding: option("number", z.number().gte(0), 1e-6, {
+    help: "LoRA+: learning rate of LoRA on embeddings",
     expected: fromZero,
   }),
   maxGradNorm: option("number", z.number().gte(0), 1, {

@@ -111,6 +111,8 @@ const decisive: readonly TrainingArgumentName[] = [
   "adamBeta1",
   "adamBeta2",
   "adamEpsilon",
+  "loraplusLrRatio",
+  "loraplusLrEmbedding",
   "maxGradNorm",
   "seed",
   "dataSeed",

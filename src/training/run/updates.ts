@@ -1,21 +1,45 @@
 import type { Batch } from "../../data/index.js";
 import { GraftError } from "../../errors.js";
 import type { FrozenPrecision } from "../../precision/index.js";
+import type { TrainingArguments } from "../arguments/index.js";
 import type { TrainerState } from "../checkpoints/state.js";
 import { resolvedWarmup, schedules } from "../schedules/index.js";
-import { createTrainingSession, type OptimizerChoice, type TrainingSession } from "../training-session.js";
+import {
+  createTrainingSession,
+  type OptimizerChoice,
+  type TrainingSession,
+  type TrainingSessionOptions,
+} from "../training-session.js";
 import { itemsOf } from "./batches.js";
 import type { RunParts, RunSetup } from "./setup.js";
 import type { UpdateResult } from "./update-result.js";
 
+/** What an optimiser of each name is given. */
+const choices: { readonly [O in TrainingArguments["optim"]]: (args: TrainingArguments) => OptimizerChoice } = {
+  adamw: adamwOf,
+  adamw_torch: adamwOf,
+  adamw_torch_fused: adamwOf,
+  lorafa: ({ adamBeta1, adamBeta2 }) => ({ name: "lorafa", betas: [adamBeta1, adamBeta2] }),
+  sgd: () => ({ name: "sgd" }),
+};
+
+function adamwOf({ adamBeta1, adamBeta2, adamEpsilon }: TrainingArguments): OptimizerChoice {
+  return { name: "adamw", betas: [adamBeta1, adamBeta2], epsilon: adamEpsilon };
+}
+
+/** LoRA+'s rates, as factors on the run's own. */
+function loraPlusOf(args: TrainingArguments): Pick<TrainingSessionOptions, "loraplus"> {
+  const { loraplusLrRatio: lrRatio, loraplusLrEmbedding, learningRate } = args;
+  if (lrRatio === null) return {};
+  // At a rate of 0 nothing moves, embeddings included.
+  return { loraplus: { lrRatio, embeddingScale: learningRate === 0 ? 0 : loraplusLrEmbedding / learningRate } };
+}
+
 /** The session of a run, with the optimiser that its arguments name. */
 export function openSession<Row>({ model, args }: RunSetup<Row>, frozenPrecision: FrozenPrecision): TrainingSession {
   const { weightDecay, seed } = args;
-  const optimizer: OptimizerChoice =
-    args.optim === "sgd"
-      ? { name: "sgd" }
-      : { name: "adamw", betas: [args.adamBeta1, args.adamBeta2], epsilon: args.adamEpsilon };
-  return createTrainingSession(model, { optimizer, weightDecay, seed, frozenPrecision });
+  const optimizer = choices[args.optim](args);
+  return createTrainingSession(model, { optimizer, weightDecay, seed, frozenPrecision, ...loraPlusOf(args) });
 }
 
 /** The batches of each update. */

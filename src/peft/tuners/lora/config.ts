@@ -1,16 +1,22 @@
 import * as z from "zod";
+import { GraftError } from "../../../errors.js";
 import { shown } from "../../../json.js";
-import { option } from "../../../options/option-table.js";
+import { type OptionValues, option } from "../../../options/option-table.js";
 import { targetOptions } from "../../config/common-options.js";
 import { configClass, type UnbuiltFields } from "../../config/config-class.js";
-import { patternValue } from "../../matching/patterns.js";
+import type { LayerIndices } from "../../matching/layers.js";
+import { type Patterns, patternValue } from "../../matching/patterns.js";
+import { fastPissa, initializationNames } from "./initial/names.js";
 
 /** Far above the ranks in use: stops absurd files before anything is made. */
 const LARGEST_RANK = 2 ** 16;
 
 const rank = z.int().positive().max(LARGEST_RANK);
 
-const initializations = ["gaussian"] as const;
+const tokens = z
+  .array(z.int().min(0))
+  .min(1)
+  .refine((indices) => new Set(indices).size === indices.length);
 
 /** LoRA's options: PEFT 0.21's names, meanings and defaults. */
 export const loraOptions = {
@@ -35,10 +41,32 @@ export const loraOptions = {
   }),
   /** Scale loraAlpha / sqrt(r) instead of loraAlpha / r (Kalajdzievski 2023). Default false. */
   useRslora: option("switch", z.boolean(), false, { help: "Scale by lora_alpha / sqrt(r)" }),
-  /** true (default: A Kaiming-uniform, B zero), "gaussian" (A normal with deviation 1/r, B zero), false (both random: for tests). */
-  initLoraWeights: option("mixed", z.union([z.boolean(), z.enum(initializations)]), true, {
-    help: 'true (A random, B zero), "gaussian" or false (both random)',
-    expected: `true, false or one of ${initializations.join(", ")} (pissa, olora, eva, loftq and the others are not supported)`,
+  /** true (default: A Kaiming-uniform, B zero), false (both random: for tests), or by name: "gaussian" (A normal with deviation 1/r), "orthogonal", "pissa", "pissa_niter_<iterations>", "olora", "mica". PiSSA and OLoRA leave a residual in the base weights while the adapter is loaded. */
+  initLoraWeights: option(
+    "mixed",
+    z.union([z.boolean(), z.enum(initializationNames), z.string().regex(fastPissa)]),
+    true,
+    {
+      help: `true (A random, B zero), false (both random), ${initializationNames.join(", ")} or pissa_niter_4`,
+      expected: `true, false, pissa_niter_ with a number, or one of ${initializationNames.join(", ")} (eva, loftq and the others are not supported)`,
+    },
+  ),
+  /** Indices of the layers that are adapted, one or a list; only beside a list of targetModules. Default null: all. */
+  layersToTransform: option("mixed", z.union([z.int().min(0), z.array(z.int().min(0))]).nullable(), null, {
+    help: "Indices of the layers that are adapted, one or a list. Default: all",
+    expected: "null, a whole number from 0, or a list of them",
+  }),
+  /** Names of the list of layers that layersToTransform counts in. Default null: the first number of a path counts. */
+  layersPattern: option("pattern", z.union([z.array(z.string()), z.string()]).nullable(), null, {
+    help: "Name of the list of layers that layers_to_transform counts in, where a path has several",
+    expected: "null, a name or a regular expression, or a list of them",
+  }),
+  /** Train a bias beside B, zero at first; only with initLoraWeights true or false, and not with DoRA. Default false. */
+  loraBias: option("switch", z.boolean(), false, { help: "Train a bias beside B" }),
+  /** Rows of embedding tables that are trained beside the method: indices into the input embedding, or lists by the name of a table. Default null: none. */
+  trainableTokenIndices: option("mixed", z.union([tokens, z.record(z.string(), tokens)]).nullable(), null, {
+    help: "Rows of the input embedding that are trained besides, or lists of them by the name of a table",
+    expected: "null, a list of different whole numbers from 0, or an object of table names to such lists",
   }),
   /** Train the magnitude of each row of the weight apart from its direction (DoRA, Liu et al. 2024). Default false. */
   useDora: option("switch", z.boolean(), false, {
@@ -66,8 +94,6 @@ export const loraOptions = {
   ),
 };
 
-const isEmpty = (value: unknown): boolean => value === "" || (Array.isArray(value) && value.length === 0);
-
 /** Fields of PEFT's LoraConfig that change what an adapter computes and that Graft does not build. */
 const unbuilt: UnbuiltFields = {
   alora_invocation_tokens: { unset: null },
@@ -77,10 +103,7 @@ const unbuilt: UnbuiltFields = {
   eva_config: { unset: null },
   kasa_config: { unset: null },
   layer_replication: { unset: null },
-  layers_pattern: { unset: null, alsoUnset: isEmpty },
-  layers_to_transform: { unset: null, alsoUnset: isEmpty },
   loftq_config: { unset: {} },
-  lora_bias: { unset: false },
   lora_ga_config: { unset: null },
   megatron_config: { unset: null },
   // Read with megatron_config and with use_qalora alone, which are refused themselves.
@@ -88,7 +111,6 @@ const unbuilt: UnbuiltFields = {
   monteclora_config: { unset: null },
   qalora_group_size: { unset: 16, alsoUnset: () => true },
   target_parameters: { unset: null },
-  trainable_token_indices: { unset: null },
   use_bdlora: { unset: null },
   use_qalora: { unset: false },
   velora_config: { unset: null },
@@ -96,8 +118,56 @@ const unbuilt: UnbuiltFields = {
 
 /** Initialisations that PEFT knows and Graft does not. */
 function refuse({ init_lora_weights: init }: Readonly<Record<string, unknown>>): string[] {
-  const isKnown = typeof init !== "string" || initializations.some((known) => known === init);
+  const isKnown =
+    typeof init !== "string" || fastPissa.test(init) || initializationNames.some((known) => known === init);
   return isKnown ? [] : [`init_lora_weights = ${shown(init)}`];
+}
+
+type Values = OptionValues<typeof loraOptions>;
+
+/** Empty lists and texts stand for none, in PEFT too. */
+const isSet = (value: LayerIndices | Patterns | null): boolean =>
+  value !== null && (typeof value === "number" || value.length > 0);
+
+/** PEFT's rules between options: what must not hold, and what then. */
+const conflicts: readonly {
+  readonly option: keyof Values;
+  readonly holds: (values: Values) => boolean;
+  readonly problem: string;
+  readonly hint: string;
+}[] = [
+  {
+    option: "layersToTransform",
+    holds: ({ targetModules, layersToTransform, layersPattern }) =>
+      typeof targetModules === "string" && (isSet(layersToTransform) || isSet(layersPattern)),
+    problem: "layersToTransform and layersPattern stand beside targetModules that are one text",
+    hint: "List the names in targetModules, or let the regular expression itself choose the layers.",
+  },
+  {
+    option: "layersPattern",
+    holds: ({ layersToTransform, layersPattern }) => isSet(layersPattern) && layersToTransform === null,
+    problem: "layersPattern stands without layersToTransform",
+    hint: "Say in layersToTransform which layers are meant.",
+  },
+  {
+    option: "loraBias",
+    holds: ({ loraBias, initLoraWeights }) => loraBias && typeof initLoraWeights !== "boolean",
+    problem: "loraBias stands beside an initialisation by name",
+    hint: "Set initLoraWeights to true, or loraBias to false.",
+  },
+  {
+    option: "loraBias",
+    holds: ({ loraBias, useDora }) => loraBias && useDora,
+    problem: "loraBias stands beside useDora",
+    hint: "Set one of them to false.",
+  },
+];
+
+/** @throws GraftError `invalid-config` */
+function check(values: Values, where: string): void {
+  const conflict = conflicts.find(({ holds }) => holds(values));
+  if (!conflict) return;
+  throw new GraftError("invalid-config", `${where}: ${conflict.problem}`, conflict.hint, { option: conflict.option });
 }
 
 /**
@@ -105,7 +175,7 @@ function refuse({ init_lora_weights: init }: Readonly<Record<string, unknown>>):
  * Options, meanings and defaults are those of PEFT 0.21's LoraConfig.
  * @throws GraftError `invalid-config`
  */
-export class LoraConfig extends configClass({ peftType: "LORA", options: loraOptions, unbuilt, refuse }) {
+export class LoraConfig extends configClass({ peftType: "LORA", options: loraOptions, unbuilt, refuse, check }) {
   /** What the product B A is multiplied with, where no pattern says otherwise. */
   get scaling(): number {
     return scalingOf(this.loraAlpha, this.r, this.useRslora);

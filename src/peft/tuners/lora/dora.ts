@@ -1,13 +1,14 @@
 import { add, div, mul, reduceSum, reshape, sqrt, stopGradient, sub, type Tensor } from "../../../graph/index.js";
 import type { Parameter, Trace } from "../../../nn/index.js";
-import type { LoraVariant } from "./variant.js";
+import type { LoraFactors, LoraVariant } from "./variant.js";
 
 /** The length of each row: [rows, columns] to [rows]. */
 const rowNorms = (matrix: Tensor): Tensor => sqrt(reduceSum(mul(matrix, matrix), [1]));
 
 /** magnitude / ||W + scale * B A||, one factor an output feature; the norm gets no gradient (paper, section 4.3). */
-function factorOf(trace: Trace, magnitude: Parameter, weight: Tensor, update: Tensor): Tensor {
-  return div(trace.parameter(magnitude), stopGradient(rowNorms(add(weight, update))));
+function factorOf(trace: Trace, { layer, extra }: LoraFactors, weight: Tensor, update: Tensor): Tensor {
+  const magnitude = reshape(trace.parameter(extra.magnitude as Parameter), [layer.matrix.outFeatures]);
+  return div(magnitude, stopGradient(rowNorms(add(weight, update))));
 }
 
 /**
@@ -18,28 +19,24 @@ export const dora: LoraVariant = {
   name: "dora",
 
   parameters(host, layer) {
-    const { path, outFeatures, weight } = layer.linear;
-    const magnitude = host.parameter(`${path}.lora_magnitude_vector`, [outFeatures], {
-      made: (trace) => rowNorms(add(trace.parameter(weight), layer.weightUpdate(trace))),
+    const { path, weight, layout, toMatrix } = layer.matrix;
+    const norms = (trace: Trace): Tensor => rowNorms(add(toMatrix(trace.parameter(weight)), layer.weightUpdate(trace)));
+    const magnitude = host.parameter(`${path}.lora_magnitude_vector`, layout.magnitudeShape, {
+      made: (trace) => reshape(norms(trace), layout.magnitudeShape),
       madeFrom: [weight, layer.a, layer.b],
     });
     return { magnitude };
   },
 
   forward(trace, { layer, extra, result, update }) {
-    const { linear } = layer;
-    const factor = factorOf(
-      trace,
-      extra.magnitude as Parameter,
-      trace.parameter(linear.weight),
-      layer.weightUpdate(trace),
-    );
-    const product = linear.bias ? sub(result, trace.parameter(linear.bias)) : result;
+    const { weight, bias, toMatrix } = layer.matrix;
+    const factor = factorOf(trace, { layer, extra }, toMatrix(trace.parameter(weight)), layer.weightUpdate(trace));
+    const product = bias ? sub(result, trace.parameter(bias)) : result;
     return add(result, add(mul(product, sub(factor, 1)), mul(update, factor)));
   },
 
   merge(trace, { layer, extra, weight, update }) {
-    const factor = factorOf(trace, extra.magnitude as Parameter, weight, update);
-    return mul(add(weight, update), reshape(factor, [layer.linear.outFeatures, 1]));
+    const factor = factorOf(trace, { layer, extra }, weight, update);
+    return mul(add(weight, update), reshape(factor, [layer.matrix.outFeatures, 1]));
   },
 };

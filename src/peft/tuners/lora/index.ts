@@ -1,16 +1,24 @@
-import type { Linear } from "../../../nn/index.js";
-import { linearTargets } from "../../matching/linear-targets.js";
-import { selectTargets } from "../../matching/select.js";
+import { Conv1D, Linear, type Module } from "../../../nn/index.js";
+import { patternValue } from "../../matching/patterns.js";
+import { selectTargets, type TargetKind } from "../../matching/select.js";
 import type { Host, Injection, Tuner } from "../../tuner.js";
 import { withoutFanIn } from "../fan-in-fan-out.js";
 import { type TrainedBiases, trainBiases } from "../trained-biases.js";
 import { LoraConfig } from "./config.js";
 import { defaultTargetModules } from "./default-targets.js";
-import { LoraLayer } from "./layer.js";
+import { LoraEmbedding, LoraLayer } from "./layer.js";
+import { LowRank } from "./low-rank.js";
 import { mixLora } from "./mixed.js";
+import { trainTokens } from "./trainable-tokens.js";
+import { type WeightMatrix, weightMatrix } from "./weight-matrix.js";
 import { writtenPatterns } from "./written-patterns.js";
 
-const targets = linearTargets("LoRA goes around linear layers only", defaultTargetModules);
+const targets: TargetKind = {
+  accepts: (module) => weightMatrix(module) !== null,
+  isLinear: (module) => module instanceof Linear || module instanceof Conv1D,
+  rule: "LoRA goes around linear layers, embeddings and the convolution of patches only",
+  defaults: defaultTargetModules,
+};
 
 const biases: { readonly [B in LoraConfig["bias"]]: TrainedBiases } = {
   none: "none",
@@ -18,22 +26,48 @@ const biases: { readonly [B in LoraConfig["bias"]]: TrainedBiases } = {
   lora_only: "adapted",
 };
 
+/** Goes around one module. */
+function adapt(host: Host, module: Module, names: readonly string[], config: LoraConfig): LowRank {
+  const matrix = weightMatrix(module) as WeightMatrix;
+  const lowRank = new LowRank(host, matrix, config.at(names), config);
+  const Layer = matrix.kind === "table" ? LoraEmbedding : LoraLayer;
+  host.wrap(module, (base) => new Layer(base, host.acting, lowRank));
+  return lowRank;
+}
+
+/** PEFT's remark about keys of a pattern that no adapted module fits. */
+function unmatched(option: "rankPattern" | "alphaPattern", config: LoraConfig, names: readonly string[]): string[] {
+  const keys = Object.keys(config[option]).filter((key) => patternValue({ [key]: true }, names) === undefined);
+  return keys.length === 0 ? [] : [`${option}: no adapted module fits ${keys.sort().join(", ")}`];
+}
+
 function inject(host: Host, config: LoraConfig): Injection {
   const picked = selectTargets(host.modules(), config, targets, host.config.modelType);
-  const layers = picked.map(({ module, names }) =>
-    host.wrap(module, (base) => new LoraLayer(base, host, module as Linear, config.at(names), config)),
-  );
-  trainBiases(
+  const updates = picked.map(({ module, names }) => adapt(host, module, names, config));
+  const matrices = updates.map(({ matrix }) => matrix);
+  const tokens = trainTokens(
     host,
-    biases[config.bias],
-    layers.map(({ linear }) => linear),
+    config,
+    matrices.map(({ weight }) => weight),
   );
+  trainBiases(host, biases[config.bias], matrices);
+  const refused = updates.map(({ refusal }) => refusal).find((reason) => reason !== null);
+  const allNames = picked.flatMap(({ names }) => names);
   return {
-    targets: layers.map(({ path }) => path),
-    merge: layers.map((layer) => layer.mergeStep()),
+    targets: matrices.map(({ path }) => path),
+    merge: refused
+      ? { refused }
+      : [...updates.flatMap((update) => update.mergeSteps()), ...tokens.map((one) => one.mergeStep())],
+    factorPairs: updates.map(({ a, b, at: { scaling }, matrix: { kind } }) => ({
+      a,
+      b,
+      scaling,
+      isEmbedding: kind === "table",
+    })),
     setScale: (factor) => {
-      for (const layer of layers) layer.setScale(factor);
+      for (const update of updates) update.setScale(factor);
     },
+    remarks: [...unmatched("rankPattern", config, allNames), ...unmatched("alphaPattern", config, allNames)],
   };
 }
 

@@ -37,17 +37,46 @@ class MixedLoraLayer extends TunerLayer {
   }
 }
 
-/** @throws GraftError `unsupported` for DoRA: magnitudes act on the whole output, which rows of other adapters share */
-export function mixLora(host: MixHost, adapters: readonly MixedAdapter[]): void {
-  const dora = adapters.find(({ config }) => (config as LoraConfig).useDora);
-  if (dora) {
+const end = ".lora_A.weight";
+
+/** What an adapter may have that banks of A and B between two products do not hold. */
+const unmixable: readonly {
+  readonly holds: (adapter: MixedAdapter) => boolean;
+  readonly what: string;
+}[] = [
+  // Magnitudes act on the whole output.
+  { holds: ({ config }) => (config as LoraConfig).useDora, what: "is a DoRA adapter" },
+  { holds: ({ config }) => (config as LoraConfig).loraBias, what: "trains biases beside B (loraBias)" },
+  { holds: ({ parameters }) => hasKey(parameters, /\.lora_embedding_A$/), what: "adapts an embedding table" },
+  {
+    holds: ({ parameters }) => hasKey(parameters, /\.trainable_tokens_delta$/),
+    what: "trains rows of an embedding table",
+  },
+  {
+    holds: ({ parameters }) => [...parameters].some(([key, { shape }]) => key.endsWith(end) && shape.length !== 2),
+    what: "adapts a convolution",
+  },
+];
+
+const hasKey = (parameters: MixedAdapter["parameters"], pattern: RegExp): boolean =>
+  [...parameters.keys()].some((key) => pattern.test(key));
+
+/** @throws GraftError `unsupported` naming the adapter and what of it cannot be mixed */
+function checkMixable(adapters: readonly MixedAdapter[]): void {
+  for (const adapter of adapters) {
+    const found = unmixable.find(({ holds }) => holds(adapter));
+    if (!found) continue;
     throw new GraftError(
       "unsupported",
-      `rows cannot choose the adapter ${dora.name}: it is a DoRA adapter`,
+      `rows cannot choose the adapter ${adapter.name}: it ${found.what}`,
       "Let it act alone, one batch at a time.",
     );
   }
-  const end = ".lora_A.weight";
+}
+
+/** @throws GraftError `unsupported` for DoRA, trained biases, and what is no linear layer */
+export function mixLora(host: MixHost, adapters: readonly MixedAdapter[]): void {
+  checkMixable(adapters);
   const keys = new Set(adapters.flatMap(({ parameters }) => [...parameters.keys()].filter((key) => key.endsWith(end))));
   for (const key of keys) {
     const path = key.slice(0, -end.length);

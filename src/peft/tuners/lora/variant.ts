@@ -1,14 +1,13 @@
-import type { Tensor } from "../../../graph/index.js";
-import type { Linear, Parameter, Trace } from "../../../nn/index.js";
+import { add, type Tensor } from "../../../graph/index.js";
+import type { Parameter, Trace } from "../../../nn/index.js";
 import type { Host } from "../../tuner.js";
+import type { WeightMatrix } from "./weight-matrix.js";
 
 /** What a variant knows of the layer that it varies. */
 export interface LoraFactors {
   readonly layer: {
-    readonly linear: Linear;
-    /** [r, inFeatures] */
+    readonly matrix: WeightMatrix;
     readonly a: Parameter;
-    /** [outFeatures, r] */
     readonly b: Parameter;
     /** scale * B A: [outFeatures, inFeatures]. */
     weightUpdate(trace: Trace): Tensor;
@@ -23,13 +22,16 @@ export interface LoraVariant {
   readonly name: string;
   /** Parameters besides A and B. */
   parameters(host: Host, layer: LoraFactors["layer"]): Readonly<Record<string, Parameter>>;
-  /**
-   * @param values x [..., inFeatures]; result: the base's output; update: scale * B A dropout(x), both [..., outFeatures]
-   */
-  forward(
-    trace: Trace,
-    values: LoraFactors & { readonly x: Tensor; readonly result: Tensor; readonly update: Tensor },
-  ): Tensor;
+  /** @param values result: the base's output; update: scale * B A dropout(x), both [..., outFeatures] */
+  forward(trace: Trace, values: LoraFactors & { readonly result: Tensor; readonly update: Tensor }): Tensor;
   /** @param values weight and update: [outFeatures, inFeatures] */
   merge(trace: Trace, values: LoraFactors & { readonly weight: Tensor; readonly update: Tensor }): Tensor;
 }
+
+/** The plain form: y + s B A x. */
+export const plain: LoraVariant = {
+  name: "plain",
+  parameters: () => ({}),
+  forward: (_trace, { result, update }) => add(result, update),
+  merge: (_trace, { weight, update }) => add(weight, update),
+};
