@@ -5,7 +5,7 @@ import { beginning } from "./python-regex.js";
 export type LayerIndices = number | readonly number[];
 
 /** The first number between dots behind a name. */
-const anyList = String.raw`.*?\.[^.]*\.(?<idx>\d+)\.`;
+const anyList = String.raw`.*?\.[^.]*\.(?P<idx>\d+)\.`;
 
 const isNone = (value: LayerIndices | Patterns | null): boolean =>
   value === null || (typeof value !== "number" && value.length === 0);
@@ -19,7 +19,9 @@ const isNone = (value: LayerIndices | Patterns | null): boolean =>
 export function inLayers(layers: LayerIndices | null, patterns: Patterns | null): (path: string) => boolean {
   if (layers === null || isNone(layers)) return () => true;
   const names = typeof patterns === "string" ? [patterns] : (patterns ?? []);
-  const expressions = isNone(patterns) ? [anyList] : names.map((name) => String.raw`(?:^|.*?\.)${name}\.(?<idx>\d+)\.`);
+  const expressions = isNone(patterns)
+    ? [anyList]
+    : names.map((name) => String.raw`(?:^|.*?\.)${name}\.(?P<idx>\d+)\.`);
   const indexOf = expressions.map((expression) => beginning(expression, "idx"));
   return (path) => {
     const index = indexOf.map((find) => find(path)).find((found) => found !== undefined);

@@ -2,8 +2,8 @@ import { GraftError } from "../../errors.js";
 import { nearest } from "../../nearest.js";
 import type { AdapterConfig, CommonValues } from "../config/config-class.js";
 import { headNames } from "../config/task-types.js";
-import type { NamedModule } from "./named-module.js";
 import { inLayers, type LayerIndices } from "./layers.js";
+import type { NamedModule } from "./named-module.js";
 import { isAllLinear, isSavedWhole, matcher, type Patterns } from "./patterns.js";
 
 /** The options by which a config says where a method goes. */

@@ -231,7 +231,7 @@ class Translator {
       this.put(this.reference(group), back[0].length);
     } else if (named) {
       if (this.groups.includes(named[1])) throw invalid(this.pattern, `two groups are called ${named[1]}`);
-      this.begin("(", named[0].length, named[1]);
+      this.begin(`(?<${named[1]}>`, named[0].length, named[1]);
     } else if (/^\(\?#/.test(rest)) {
       const end = rest.indexOf(")");
       if (end < 0) throw invalid(this.pattern, "a comment is not closed");
@@ -245,11 +245,22 @@ class Translator {
       this.open.push(isBehind ? "lookbehind" : "group");
       this.put(plain[0], plain[0].length);
     } else if (/^\(\?>/.test(rest)) throw unsupported(this.pattern, "an atomic group (?>...)");
-    else if (/^\(\?\(/.test(rest)) throw unsupported(this.pattern, "a conditional group (?(...)...)");
+    else if (/^\(\?\(/.test(rest)) throw this.conditional(rest);
     else if (scoped) throw unsupported(this.pattern, `flags for a part (${scoped[0]}...)`);
     else if (/^\(\?[aiLmsux]+\)/.test(rest)) throw invalid(this.pattern, "flags stand elsewhere than at its beginning");
     else if (rest.startsWith("(?")) throw invalid(this.pattern, `${rest.slice(0, 3)} begins no group`);
     else this.begin("(", 1, undefined);
+  }
+
+  /** Python checks that a conditional group names a group of the pattern, which may stand after it only by number. */
+  private conditional(rest: string): GraftError {
+    const [, id = ""] = /^\(\?\((\w+)\)/.exec(rest) ?? [];
+    const plain = this.pattern.replace(/\(\?\(|\\[\s\S]|\[\^?\]?[^\]]*\]/g, "");
+    const groups = plain.match(/\((?!\?)|\(\?P</g)?.length ?? 0;
+    const isKnown = /^[1-9]\d*$/.test(id) ? Number(id) <= groups : this.groups.includes(id);
+    return isKnown
+      ? unsupported(this.pattern, "a conditional group (?(...)...)")
+      : invalid(this.pattern, `there is no group ${JSON.stringify(id)} for (?(${id})...)`);
   }
 
   private begin(text: string, length: number, name: string | undefined): void {
