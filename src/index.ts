@@ -18,6 +18,7 @@ export {
   PreTrainedModel,
 } from "./models/index.js";
 export {
+  AdaLoraConfig,
   type AdapterConfig,
   BitFitConfig,
   exportOnnx,

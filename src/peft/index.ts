@@ -13,9 +13,10 @@ export type { Patterns } from "./matching/patterns.js";
 export { getPeftModel, type LoadAdapterOptions, PeftModel, type PeftOptions } from "./peft-model.js";
 /** What `new LoraConfig` takes. */
 export type LoraConfigOptions = NonNullable<ConstructorParameters<typeof LoraConfig>[0]>;
-export type { Host, Injection, TrainedGroup, Tuner } from "./tuner.js";
+export type { AfterStep, Host, Injection, StepTensors, TrainedGroup, Tuner } from "./tuner.js";
 export { TunerLayer } from "./tuner-layer.js";
 export {
+  AdaLoraConfig,
   BitFitConfig,
   FullConfig,
   FullTopConfig,

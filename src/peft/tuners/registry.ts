@@ -1,5 +1,6 @@
 import { GraftError } from "../../errors.js";
 import type { Tuner } from "../tuner.js";
+import { adaLora } from "./adalora/index.js";
 import { bitFit } from "./bitfit.js";
 import { full, fullTop } from "./full.js";
 import { ia3 } from "./ia3.js";
@@ -11,6 +12,7 @@ import { pfeiffer } from "./pfeiffer.js";
 import { promptTuning } from "./prompt-tuning.js";
 import { vera } from "./vera.js";
 
+export { AdaLoraConfig } from "./adalora/config.js";
 export { BitFitConfig } from "./bitfit.js";
 export { FullConfig, FullTopConfig } from "./full.js";
 export { IA3Config } from "./ia3.js";
@@ -52,6 +54,7 @@ const builtIn: readonly Tuner[] = [
   vera,
   full,
   fullTop,
+  adaLora,
 ];
 for (const tuner of builtIn) registerTuner(tuner);
 
