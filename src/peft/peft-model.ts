@@ -21,10 +21,11 @@ import { readAdapterConfig } from "./config/read-config.js";
 import { type CountOptions, countParameters, trainableLine } from "./counts.js";
 import { readAdapterTensors, readWholeModel } from "./folder/adapter-tensors.js";
 import { type SaveOptions, saveAdapter } from "./folder/save-adapter.js";
+import { readTrainingState, writeTrainingState } from "./folder/training-state.js";
 import { AdaptedNetwork } from "./host/adapted-network.js";
 import { type MergeOptions, mergeActing } from "./host/merging.js";
 import { absentSavedModules } from "./matching/saved-modules.js";
-import type { TrainedGroup } from "./tuner.js";
+import type { AfterStep, TrainedGroup } from "./tuner.js";
 import { requireTuner, tuners } from "./tuners/registry.js";
 
 /** The name of an adapter that was given none. */
@@ -157,6 +158,11 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   trainedGroups(): TrainedGroup[] {
     return this.adapted.acting.flatMap((adapter) => adapter.groups());
   }
+  /** What the methods of the acting adapters do after each update. */
+  afterSteps(): AfterStep[] {
+    const trained = this.adapted.acting.filter(({ isTrainable, isMerged }) => isTrainable && !isMerged);
+    return trained.flatMap(({ injection: { afterStep } }) => (afterStep ? [afterStep] : []));
+  }
   /** Ends the engine and frees its memory. The model keeps what was trained, and the next call starts another engine. */
   dispose(): Promise<void> {
     return this.baseModel.dispose();
@@ -235,7 +241,12 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
    * @throws GraftError `adapter-mismatch`, `file-not-found`, `invalid-safetensors`, `invalid-argument` without adapters
    */
   async loadWeights(folder: string): Promise<void> {
-    for (const name of this.adapted.requireNames()) {
+    const names = this.adapted.requireNames();
+    const done = await readTrainingState(
+      folder,
+      names.map((name) => this.adapted.get(name)),
+    );
+    for (const name of names.filter((one) => !done.includes(this.adapted.get(one)))) {
       const path = name === DEFAULT_ADAPTER ? folder : platform.join(folder, name);
       const adapter = this.adapted.get(name);
       if (adapter.tuner.isWholeModel) {
@@ -302,6 +313,15 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
       const path = name === DEFAULT_ADAPTER ? folder : platform.join(folder, name);
       await saveAdapter(this.adapted, name, path, this.baseModel, moduleNames);
     }
+  }
+
+  /**
+   * Writes what training needs besides the adapters' files into a checkpoint's folder; `loadWeights` reads it there.
+   * @throws GraftError `file-access`, `disk-full`
+   */
+  async saveTrainingState(folder: string): Promise<void> {
+    await this.runner.syncFromEngine();
+    await writeTrainingState(folder, this.adapted.adapters.values());
   }
 
   /**

@@ -3,7 +3,7 @@ import { GraftError } from "../errors.js";
 import { requireFile, resolveModelFolder } from "../hub/model-folder.js";
 import type { ModelConfig, ModelInputs, Network, PreparedInputs, Runner } from "../models/index.js";
 import type { Parameter } from "../nn/index.js";
-import type { TrainedGroup } from "../peft/index.js";
+import type { AfterStep, TrainedGroup } from "../peft/index.js";
 import { openSafetensors, readTensor } from "../safetensors/read.js";
 import { toFloat32 } from "../tensor-data.js";
 
@@ -17,7 +17,11 @@ export interface TrainableModel {
   namedParameters(): [string, Parameter][];
   /** Trained parameters that an optimiser treats differently; without it, all are treated alike. */
   trainedGroups?(): readonly TrainedGroup[];
+  /** What methods do after each update; without it nothing. */
+  afterSteps?(): readonly AfterStep[];
   savePretrained(folder: string): Promise<void>;
+  /** Writes into a checkpoint what training needs besides; `loadWeights` reads it there. Without it nothing. */
+  saveTrainingState?(folder: string): Promise<void>;
   /** Takes back weights that `savePretrained` wrote. Without it, the trainable ones are read from model.safetensors. */
   loadWeights?(folder: string): Promise<void>;
 }

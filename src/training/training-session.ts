@@ -8,6 +8,7 @@ import { Turn } from "../turn.js";
 import type { TrainableModel } from "./model.js";
 import { reusePrecision, useInt8 } from "./precision/frozen-precision.js";
 import type { FrozenPrecisionReport } from "./precision/precision-report.js";
+import { stepWithMethods } from "./run/after-step.js";
 import { isDecayed } from "./run/weight-decay.js";
 
 /** The optimiser with its own settings (PyTorch's defaults), and what training adds. */
@@ -124,7 +125,8 @@ export class TrainingSession {
   }
 
   /**
-   * Clips the gradients, updates the parameters and clears the gradients.
+   * Clips the gradients, updates the parameters and clears the gradients. Methods that adapt themselves in training
+   * (AdaLoRA's ranks) do so here.
    * @returns the global norm before clipping
    * @throws GraftError `not-finite` (the parameters stay as they are), `invalid-argument` without gradients or for a
    *   learning rate or norm that is no finite number
@@ -134,7 +136,7 @@ export class TrainingSession {
       if (this.optimizer === undefined) {
         throw new GraftError("invalid-argument", "there are no gradients yet", "Call forwardBackward first.");
       }
-      const result = await this.optimizer.step(options);
+      const result = await stepWithMethods(this.model, this.optimizer, this.updates, options);
       this.updates++;
       this.microStep = 0;
       return result;

@@ -263,7 +263,7 @@ export class TrainingRun<Row> {
   }
 
   private async save(): Promise<void> {
-    const { state, handler, saved, control } = this.setup;
+    const { model, state, handler, saved, control } = this.setup;
     const { isInterrupted } = this;
     const checkpoint = await this.keeper.save(async () => {
       state.statefulCallbacks = {
@@ -271,7 +271,8 @@ export class TrainingRun<Row> {
         RunRecord: this.record.state(),
         ...(isInterrupted && { TrainerControl: pendingState(control, state) }),
       };
-      return { saved, optimizer: await this.updater.session.state(), precision: this.precision };
+      const besides = { savePretrained: async (folder: string) => model.saveTrainingState?.(folder) };
+      return { saved: [...saved, besides], optimizer: await this.updater.session.state(), precision: this.precision };
     }, isInterrupted);
     if (checkpoint !== undefined) await handler.call("onSave", this.setup, { checkpoint });
   }

@@ -1,0 +1,177 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { readParameter } from "#graft/models/index";
+import { toV4Name } from "#graft/models/module-names";
+import { AdaLoraConfig, getPeftModel, PeftModel } from "#graft/peft/index";
+import { openSafetensors, readAllTensors } from "#graft/safetensors/read";
+import type { TensorData } from "#graft/tensor-data";
+import { createTrainingSession, type TrainingSession } from "#graft/training/index";
+import { copyOf } from "../models/folder.js";
+import { plainName } from "./method-goldens.js";
+import { inputsFor, loadClassifier, loadGoldenModel } from "./models.js";
+import { goldenPath, readGolden, relativeL2 } from "./numbers.js";
+
+const withoutDropout = { hidden_dropout_prob: 0, attention_probs_dropout_prob: 0, classifier_dropout: null };
+
+interface Meta {
+  readonly base: string;
+  readonly rankPatterns: readonly (Readonly<Record<string, boolean[]>> | null)[];
+  readonly stepsDifferenceFromFloat64: number;
+}
+
+const temporary = async (): Promise<string> => {
+  const folder = await mkdtemp(join(tmpdir(), "graft-adalora-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  return folder;
+};
+
+const readJson = async (path: string) => JSON.parse(await readFile(path, "utf8"));
+
+async function load(name: string, folder = `adalora/${name}`): Promise<PeftModel> {
+  const { base: baseName } = await readJson(goldenPath(`adalora/${name}/meta.json`));
+  const base = await loadClassifier(await copyOf(baseName, withoutDropout));
+  onTestFinished(() => base.dispose());
+  return PeftModel.fromPretrained(base, goldenPath(folder), { isTrainable: true });
+}
+
+/** As the goldens train: decay on every trained tensor, whatever its name. */
+function sessionOf(model: PeftModel): TrainingSession {
+  const everyOne = () => [{ parameters: model.namedParameters().map(([, parameter]) => parameter), isDecayed: true }];
+  const decayed = Object.assign(Object.create(model), { trainedGroups: everyOne });
+  return createTrainingSession(decayed, { optimizer: "adamw", weightDecay: 0.01 });
+}
+
+async function train(model: PeftModel, session: TrainingSession, io: ReadonlyMap<string, TensorData>, steps: number) {
+  const losses: number[] = [];
+  for (let step = 0; step < steps; step++) {
+    losses.push((await session.forwardBackward(inputsFor(model.getBaseModel(), io, true))).loss);
+    await session.optimizerStep({ learningRate: 0.01 });
+  }
+  return losses;
+}
+
+async function elements(model: PeftModel): Promise<Map<string, TensorData>> {
+  await model.runner.syncFromEngine();
+  const read = model.namedParameters().map(async ([name, one]) => [plainName(name), await readParameter(one)] as const);
+  return new Map(await Promise.all(read));
+}
+
+describe.each(["bert", "vit"])("AdaLoRA's training of %s", (name) => {
+  test("is PEFT's after every step: losses, averages, scores' choice, masked values; so are its files", async () => {
+    const meta: Meta = await readJson(goldenPath(`adalora/${name}/meta.json`));
+    const tolerance = Math.max(1e-5, 5 * meta.stepsDifferenceFromFloat64);
+    const { tensors: io } = await readGolden(`adalora/${name}/io.safetensors`);
+    const { tensors: steps } = await readGolden(`adalora/${name}/steps.safetensors`);
+    const model = await load(name);
+    const spell = (key: string) => plainName(toV4Name(model.config.modelType, plainName(key)));
+    const close = (found: TensorData | undefined, key: string) => {
+      expect(relativeL2(found, steps.get(key)), key).toBeLessThan(tolerance);
+    };
+    const session = sessionOf(model);
+    const [method] = model.afterSteps();
+    for (const [step, wanted] of meta.rankPatterns.entries()) {
+      const [loss] = await train(model, session, io, 1);
+      expect(Math.abs((loss as number) / Number(steps.get("losses")?.data[step]) - 1), `loss ${step}`).toBeLessThan(
+        tolerance,
+      );
+      const now = await elements(model);
+      const of = (prefix: string) => [...steps.keys()].filter((key) => key.startsWith(prefix));
+      expect(of(`${step}.E.`).length).toBeGreaterThan(0);
+      for (const key of of(`${step}.E.`)) close(now.get(`${spell(key.replace(`${step}.E.`, ""))}.lora_E`), key);
+      const state = new Map(method?.state.map((one) => [plainName(one.name), one]));
+      for (const [kind, own] of [
+        ["exp_avg_ipt", "importance"],
+        ["exp_avg_unc", "uncertainty"],
+      ]) {
+        for (const key of of(`${step}.${kind}.`)) {
+          const parameter = state.get(`${spell(key.replace(`${step}.${kind}.`, ""))}.${own}`);
+          close(parameter && (await readParameter(parameter)), key);
+        }
+      }
+      const masks = wanted && Object.entries(wanted).map(([path, mask]) => [spell(path), mask.map(Number)] as const);
+      for (const [path, mask] of masks ?? []) {
+        const parameter = state.get(`${path}.rank_mask`);
+        expect(parameter && Array.from((await readParameter(parameter)).data), `${step} ${path}`).toEqual(mask);
+      }
+    }
+    const after = await elements(model);
+    for (const key of [...steps.keys()].filter((one) => one.startsWith("after."))) {
+      close(after.get(spell(key.replace("after.", ""))), key);
+    }
+    const { logits } = await model(inputsFor(model.getBaseModel(), io));
+    expect(relativeL2(logits, io.get("after_logits"))).toBeLessThan(tolerance);
+
+    const folder = await temporary();
+    await model.savePretrained(folder);
+    const pruned = goldenPath(`adalora/${name}/pruned`);
+    expect(await readJson(join(folder, "adapter_config.json"))).toEqual(await readJson(join(pruned, "adapter_config.json")));
+    const read = async (path: string) => readAllTensors(await openSafetensors(join(path, "adapter_model.safetensors")));
+    const [found, wanted] = [await read(folder), await read(pruned)];
+    expect([...found].map(([key, { shape }]) => [key, shape])).toEqual(
+      [...wanted].map(([key, { shape }]) => [key, shape]),
+    );
+    for (const [key, tensor] of wanted) {
+      if (tensor.data.length > 0) expect(relativeL2(found.get(key), tensor), key).toBeLessThan(tolerance);
+    }
+  });
+
+  test("PEFT's pruned file gives PEFT's logits, merges, and is written back to the byte", async () => {
+    const { tensors: io } = await readGolden(`adalora/${name}/io.safetensors`);
+    const model = await load(name, `adalora/${name}/pruned`);
+    const logits = async () => (await model(inputsFor(model.getBaseModel(), io))).logits;
+    expect(relativeL2(await logits(), io.get("pruned_logits"))).toBeLessThan(1e-5);
+    const folder = await temporary();
+    await model.savePretrained(folder);
+    const file = (path: string) => readFile(join(path, "adapter_model.safetensors"));
+    expect((await file(folder)).equals(await file(goldenPath(`adalora/${name}/pruned`)))).toBe(true);
+    const { rank_pattern: pattern } = await readJson(join(folder, "adapter_config.json"));
+    expect(pattern).toEqual((await readJson(goldenPath(`adalora/${name}/pruned/adapter_config.json`))).rank_pattern);
+    expect(model.afterSteps()).toEqual([]);
+    await model.mergeAdapter();
+    expect(relativeL2(await logits(), io.get("pruned_logits"))).toBeLessThan(1e-5);
+  });
+
+  test("goes on from a checkpoint as if it had not been interrupted", async () => {
+    const { tensors: io } = await readGolden(`adalora/${name}/io.safetensors`);
+    const whole = await load(name);
+    await train(whole, sessionOf(whole), io, 8);
+
+    const first = await load(name);
+    const session = sessionOf(first);
+    await train(first, session, io, 5);
+    const checkpoint = await temporary();
+    await first.savePretrained(checkpoint);
+    await first.saveTrainingState(checkpoint);
+    const optimizer = await session.state();
+
+    const second = await load(name);
+    await second.loadWeights(checkpoint);
+    const resumed = sessionOf(second);
+    await resumed.loadState(optimizer as NonNullable<typeof optimizer>);
+    await train(second, resumed, io, 3);
+    expect(await elements(second)).toEqual(await elements(whole));
+  });
+});
+
+test("a schedule that leaves no update in which ranks fall is refused, and so is none", () => {
+  expect(() => new AdaLoraConfig({})).toThrow(/totalStep is not given/);
+  expect(() => new AdaLoraConfig({ totalStep: 10, tinit: 5, tfinal: 5 })).toThrow(/leave none in which ranks fall/);
+});
+
+test("a fresh adapter changes nothing, and its loss holds the regularisation only where it is trained", async () => {
+  const base = await loadGoldenModel("bert_seqcls");
+  onTestFinished(() => base.dispose());
+  const { tensors: io } = await readGolden("adalora/bert/io.safetensors");
+  const plain = await base(inputsFor(base, io, true));
+  const model = getPeftModel(base, new AdaLoraConfig({ totalStep: 10, initR: 4 }));
+  const adapted = await model(inputsFor(base, io, true));
+  expect(relativeL2(adapted.logits, plain.logits)).toBeLessThan(1e-6);
+  expect(adapted.loss as number).toBeGreaterThan((plain.loss as number) + 0.1);
+  const folder = await temporary();
+  await model.savePretrained(folder);
+  await model.unload();
+  const loaded = await PeftModel.fromPretrained(base, folder);
+  expect((await loaded(inputsFor(base, io, true))).loss).toBeCloseTo(plain.loss as number, 5);
+});
