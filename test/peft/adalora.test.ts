@@ -9,7 +9,7 @@ import { openSafetensors, readAllTensors } from "#graft/safetensors/read";
 import type { TensorData } from "#graft/tensor-data";
 import { createTrainingSession, type TrainingSession } from "#graft/training/index";
 import { copyOf } from "../models/folder.js";
-import { plainName } from "./method-goldens.js";
+import { namesIn, plainName } from "./method-goldens.js";
 import { inputsFor, loadClassifier, loadGoldenModel } from "./models.js";
 import { goldenPath, readGolden, relativeL2 } from "./numbers.js";
 
@@ -58,7 +58,7 @@ async function elements(model: PeftModel): Promise<Map<string, TensorData>> {
   return new Map(await Promise.all(read));
 }
 
-describe.each(["bert", "vit"])("AdaLoRA's training of %s", (name) => {
+describe.each(namesIn("adalora"))("AdaLoRA's training: %s", (name) => {
   test("is PEFT's after every step: losses, averages, scores' choice, masked values; so are its files", async () => {
     const meta: Meta = await readJson(goldenPath(`adalora/${name}/meta.json`));
     const tolerance = Math.max(1e-5, 5 * meta.stepsDifferenceFromFloat64);
@@ -71,6 +71,8 @@ describe.each(["bert", "vit"])("AdaLoRA's training of %s", (name) => {
     };
     const session = sessionOf(model);
     const [method] = model.afterSteps();
+    const { initR } = model.peftConfig.default as AdaLoraConfig;
+    let compared = 0;
     for (const [step, wanted] of meta.rankPatterns.entries()) {
       const [loss] = await train(model, session, io, 1);
       expect(Math.abs((loss as number) / Number(steps.get("losses")?.data[step]) - 1), `loss ${step}`).toBeLessThan(
@@ -90,12 +92,22 @@ describe.each(["bert", "vit"])("AdaLoRA's training of %s", (name) => {
           close(parameter && (await readParameter(parameter)), key);
         }
       }
+      for (const [index, path] of model.targetedModuleNames.entries()) {
+        const [key] = of(`${step}.score.`).filter((one) => spell(one.replace(`${step}.score.`, "")) === path);
+        if (key === undefined) continue;
+        const scores = state.get("rank_scores");
+        const all = scores && ((await readParameter(scores)) as TensorData<"float32">).data;
+        const own = all?.slice(index * initR, (index + 1) * initR);
+        close(own && { dtype: "float32", shape: [initR], data: own }, key);
+        compared++;
+      }
       const masks = wanted && Object.entries(wanted).map(([path, mask]) => [spell(path), mask.map(Number)] as const);
       for (const [path, mask] of masks ?? []) {
         const parameter = state.get(`${path}.rank_mask`);
         expect(parameter && Array.from((await readParameter(parameter)).data), `${step} ${path}`).toEqual(mask);
       }
     }
+    expect(compared).toBe([...steps.keys()].filter((key) => key.includes(".score.")).length);
     const after = await elements(model);
     for (const key of [...steps.keys()].filter((one) => one.startsWith("after."))) {
       close(after.get(spell(key.replace("after.", ""))), key);
@@ -106,7 +118,9 @@ describe.each(["bert", "vit"])("AdaLoRA's training of %s", (name) => {
     const folder = await temporary();
     await model.savePretrained(folder);
     const pruned = goldenPath(`adalora/${name}/pruned`);
-    expect(await readJson(join(folder, "adapter_config.json"))).toEqual(await readJson(join(pruned, "adapter_config.json")));
+    expect(await readJson(join(folder, "adapter_config.json"))).toEqual(
+      await readJson(join(pruned, "adapter_config.json")),
+    );
     const read = async (path: string) => readAllTensors(await openSafetensors(join(path, "adapter_model.safetensors")));
     const [found, wanted] = [await read(folder), await read(pruned)];
     expect([...found].map(([key, { shape }]) => [key, shape])).toEqual(
@@ -163,9 +177,9 @@ test("a schedule that leaves no update in which ranks fall is refused, and so is
 test("a fresh adapter changes nothing, and its loss holds the regularisation only where it is trained", async () => {
   const base = await loadGoldenModel("bert_seqcls");
   onTestFinished(() => base.dispose());
-  const { tensors: io } = await readGolden("adalora/bert/io.safetensors");
+  const { tensors: io } = await readGolden("adalora/bert_adalora_steps/io.safetensors");
   const plain = await base(inputsFor(base, io, true));
-  const model = getPeftModel(base, new AdaLoraConfig({ totalStep: 10, initR: 4 }));
+  const model = getPeftModel(base, new AdaLoraConfig({ taskType: "SEQ_CLS", totalStep: 10, initR: 4 }));
   const adapted = await model(inputsFor(base, io, true));
   expect(relativeL2(adapted.logits, plain.logits)).toBeLessThan(1e-6);
   expect(adapted.loss as number).toBeGreaterThan((plain.loss as number) + 0.1);
@@ -174,4 +188,16 @@ test("a fresh adapter changes nothing, and its loss holds the regularisation onl
   await model.unload();
   const loaded = await PeftModel.fromPretrained(base, folder);
   expect((await loaded(inputsFor(base, io, true))).loss).toBeCloseTo(plain.loss as number, 5);
+});
+
+test("where PEFT leaves the regularisation out, the user is told", async () => {
+  const base = await loadGoldenModel("bert_seqcls");
+  onTestFinished(() => base.dispose());
+  const remarks: string[] = [];
+  const onWarning = (remark: string) => remarks.push(remark);
+  const model = getPeftModel(base, new AdaLoraConfig({ totalStep: 10 }), { onWarning });
+  expect(remarks).toEqual([expect.stringMatching(/regularisation is left out/)]);
+  await model.unload();
+  getPeftModel(base, new AdaLoraConfig({ totalStep: 10, taskType: "SEQ_CLS" }), { onWarning });
+  expect(remarks.length).toBe(1);
 });

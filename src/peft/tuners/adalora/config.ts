@@ -30,7 +30,7 @@ const adaLoraOptions = {
   beta1: option("number", average, 0.85, { help: "Smoothing of importances", expected: "a number between 0 and 1" }),
   /** Smoothing of their uncertainties, between 0 and 1. Default 0.85. */
   beta2: option("number", average, 0.85, { help: "Smoothing of uncertainties", expected: "a number between 0 and 1" }),
-  /** Weight of the orthogonal regularisation in the loss. Default 0.5. */
+  /** Weight of the orthogonal regularisation in the loss; as in PEFT it is left out where there is no taskType. Default 0.5. */
   orthRegWeight: option("number", z.number().nonnegative(), 0.5, {
     help: "Weight of the orthogonal regularisation in the loss",
     expected: "a number from 0",

@@ -1,4 +1,6 @@
+import type { Network } from "../../../models/index.js";
 import type { Linear, Parameter } from "../../../nn/index.js";
+import type { OnWarning } from "../../config/config-class.js";
 import { linearTargets } from "../../matching/linear-targets.js";
 import { selectTargets } from "../../matching/select.js";
 import type { Host, Injection, Tuner } from "../../tuner.js";
@@ -35,10 +37,22 @@ function allocatorFor(host: Host, config: AdaLoraConfig, layers: readonly AdaLor
   return new RankAllocator(host, layers, { ...schedule, ...triplets }, config);
 }
 
+/** PEFT's models without a task type never call what adds the regularisation to the loss. */
+const isRegularised = ({ taskType }: AdaLoraConfig): boolean => taskType !== null;
+
+function fitted(config: AdaLoraConfig, network: Network, onWarning: OnWarning): AdaLoraConfig {
+  if (!isRegularised(config) && !config.inferenceMode && config.orthRegWeight > 0) {
+    onWarning(
+      "the orthogonal regularisation is left out, as PEFT leaves it out where there is no task type: give a taskType, or set orthRegWeight to 0",
+    );
+  }
+  return withoutFanIn(config, network, onWarning);
+}
+
 function inject(host: Host, config: AdaLoraConfig): Injection {
   const picked = selectTargets(host.modules(), config, targets, host.config.modelType);
   // The mean over both matrices of all layers, as PEFT takes it.
-  const regularisation = config.orthRegWeight / (2 * picked.length);
+  const regularisation = isRegularised(config) ? config.orthRegWeight / (2 * picked.length) : 0;
   const layers = picked.map(({ module, names }) =>
     host.wrap(
       module,
@@ -90,7 +104,7 @@ export const adaLora: Tuner<AdaLoraConfig> = {
   help: "Low-rank updates whose ranks are allocated in training (Zhang et al. 2023)",
   Config: AdaLoraConfig,
   targets,
-  fitted: withoutFanIn,
+  fitted,
   inject,
   writtenConfig,
 };
