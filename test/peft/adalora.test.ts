@@ -169,7 +169,8 @@ describe.each(namesIn("adalora"))("AdaLoRA's training: %s", (name) => {
   });
 });
 
-test("a schedule that leaves no update in which ranks fall is refused, and so is none", () => {
+test("a schedule that leaves no update in which ranks fall is refused, and so is none, but for prediction", () => {
+  expect(new AdaLoraConfig({ inferenceMode: true }).totalStep).toBe(null);
   expect(() => new AdaLoraConfig({})).toThrow(/totalStep is not given/);
   expect(() => new AdaLoraConfig({ totalStep: 10, tinit: 5, tfinal: 5 })).toThrow(/leave none in which ranks fall/);
 });

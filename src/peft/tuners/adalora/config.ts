@@ -99,9 +99,12 @@ interface Schedule {
   readonly tinit: number;
   readonly tfinal: number;
   readonly totalStep: number | null;
+  readonly inferenceMode: boolean;
 }
 
-function checkSchedule({ tinit, tfinal, totalStep }: Schedule, where: string): void {
+/** An adapter for prediction alone has its ranks. */
+function checkSchedule({ tinit, tfinal, totalStep, inferenceMode }: Schedule, where: string): void {
+  if (inferenceMode) return;
   if (totalStep === null) {
     throw new GraftError(
       "invalid-config",
