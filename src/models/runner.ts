@@ -3,7 +3,6 @@ import type { Tensor } from "../graph/index.js";
 import { type Mode, type Parameter, Trace } from "../nn/index.js";
 import { type OutlierFeature, outlierFeatures } from "../onnx/index.js";
 import {
-  type AfterStep,
   defaultBackend,
   Engine,
   type EngineOptions,
@@ -16,9 +15,8 @@ import { requireUnchanged } from "./file-source.js";
 import type { Network } from "./network.js";
 import { NetworkResidents } from "./network-residents.js";
 import type { PreparedInputs } from "./prepare-inputs.js";
-import { readParameter } from "./saving.js";
 import { signatureOf } from "./signature.js";
-import { defineStepProgram, gradientOf, type StepGraph, type StepProgram } from "./step-program.js";
+import { StepPrograms } from "./step-programs.js";
 import { traceNetwork } from "./trace-network.js";
 
 /** What a probe found out about one product with a frozen weight. */
@@ -89,9 +87,8 @@ export class Runner {
   private starting: Promise<Engine> | undefined;
   private readonly cache = new Map<string, CacheEntry>();
   private readonly residents: NetworkResidents;
-  private readonly stepPrograms = new Map<object, StepProgram & { readonly compiled: Promise<Program> }>();
-  /** Parameters that the engine changes though they are not trained. */
-  private readonly written = new Set<Parameter>();
+  /** What runs between an update and the clearing of its gradients. */
+  readonly afterSteps: StepPrograms;
   private last: Promise<unknown> = Promise.resolve();
   private isTraining = false;
   private precision: FrozenPrecision | undefined;
@@ -102,6 +99,12 @@ export class Runner {
     private readonly options: EngineOptions = {},
   ) {
     this.residents = new NetworkResidents(network);
+    this.afterSteps = new StepPrograms({
+      residents: this.residents,
+      backend: options.backend ?? defaultBackend,
+      engine: () => this.engine(),
+      inOrder: (action) => this.inOrder(action),
+    });
   }
 
   /** The engine; started on first use. */
@@ -193,48 +196,6 @@ export class Runner {
     return await answer;
   }
 
-  /**
-   * A program for `OptimizerHandle.step({ after })`, with what it reads in the engine.
-   * @param key tells graphs apart: the same object has the same graph, which is written once
-   */
-  async stepProgram(key: object, write: StepGraph): Promise<AfterStep> {
-    const backend = this.options.backend ?? defaultBackend;
-    let known = this.stepPrograms.get(key);
-    if (known === undefined) {
-      const made = defineStepProgram(write, backend);
-      known = { ...made, compiled: this.engine().then((engine) => engine.compile(made.definition)) };
-      known.compiled.catch(() => this.stepPrograms.delete(key));
-      this.stepPrograms.set(key, known);
-    }
-    const { compiled, fed, graded, written } = known;
-    const state = this.residents.takeParameters(fed);
-    for (const parameter of written) this.written.add(parameter);
-    const gradients = graded.map(({ inputName, name }) => [gradientOf(inputName), gradientOf(name)]);
-    const bind = { ...state.bind, ...Object.fromEntries(gradients) };
-    const engine = this.engine();
-    return this.inOrder(async () => {
-      await this.residents.send(engine, state);
-      return { program: await compiled, bind };
-    });
-  }
-
-  /** Elements of parameters as they are now, in the engine where it holds them. */
-  async readNow(parameters: readonly Parameter[]): Promise<TensorData[]> {
-    const held = parameters.filter((parameter) => this.residents.holds(parameter));
-    const engine = this.engine();
-    const tensors = await this.inOrder(async () => (await engine).getResident(held.map(({ name }) => name)));
-    return Promise.all(parameters.map(async (one) => tensors[one.name] ?? readParameter(one)));
-  }
-
-  /** Gives parameters other elements, in the engine where it holds them. */
-  async writeNow(elements: ReadonlyMap<Parameter, TensorData<"float32">>): Promise<void> {
-    const held = [...elements].filter(([parameter]) => this.residents.holds(parameter));
-    for (const [parameter, data] of elements) if (!this.residents.holds(parameter)) parameter.setData(data);
-    const engine = this.engine();
-    const tensors = Object.fromEntries(held.map(([{ name }, data]) => [name, data]));
-    await this.inOrder(async () => (await engine).setResident(tensors));
-  }
-
   /** The trainable parameters that live in the engine; none before the first training program. */
   trainedParameters(): Parameter[] {
     if (!this.isTraining) return [];
@@ -244,8 +205,7 @@ export class Runner {
 
   /** Copies trained values from the engine into the parameters; without training there is nothing to copy. */
   async syncFromEngine(): Promise<void> {
-    const written = [...this.written].filter((parameter) => this.residents.holds(parameter));
-    const changed = [...this.trainedParameters(), ...written];
+    const changed = [...this.trainedParameters(), ...this.afterSteps.written()];
     if (changed.length === 0) return;
     const copy = this.residents.copyBack(changed);
     const engine = this.engine();
@@ -275,8 +235,7 @@ export class Runner {
     const engine = this.starting;
     this.starting = undefined;
     this.cache.clear();
-    this.stepPrograms.clear();
-    this.written.clear();
+    this.afterSteps.clear();
     this.residents.clear();
     this.isTraining = false;
     // One that could not start has nothing to end.

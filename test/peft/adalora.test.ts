@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { readParameter } from "#graft/models/index";
 import { toV4Name } from "#graft/models/module-names";
-import { AdaLoraConfig, getPeftModel, PeftModel } from "#graft/peft/index";
+import { AdaLoraConfig, getPeftModel, LNTuningConfig, PeftModel } from "#graft/peft/index";
 import { openSafetensors, readAllTensors } from "#graft/safetensors/read";
 import type { TensorData } from "#graft/tensor-data";
-import { createTrainingSession, type TrainingSession } from "#graft/training/index";
+import { createTrainingSession, Trainer, TrainingArguments, type TrainingSession } from "#graft/training/index";
 import { copyOf } from "../models/folder.js";
+import { collateTiny, type TinyRow, tinyTextDataset } from "../training/tiny.js";
 import { namesIn, plainName } from "./method-goldens.js";
 import { inputsFor, loadClassifier, loadGoldenModel } from "./models.js";
 import { goldenPath, readGolden, relativeL2 } from "./numbers.js";
@@ -201,4 +202,59 @@ test("where PEFT leaves the regularisation out, the user is told", async () => {
   await model.unload();
   getPeftModel(base, new AdaLoraConfig({ totalStep: 10, taskType: "SEQ_CLS" }), { onWarning });
   expect(remarks.length).toBe(1);
+});
+
+test("Trainer allocates ranks, and a resumed run ends with the same files to the byte", async () => {
+  const run = async (resumeFromCheckpoint: string | false) => {
+    const base = await loadClassifier(await copyOf("bert_seqcls", { hidden_dropout_prob: 0.1 }));
+    onTestFinished(() => base.dispose());
+    const config = new AdaLoraConfig({ taskType: "SEQ_CLS", totalStep: 6, tinit: 1, tfinal: 1, initR: 4, targetR: 1 });
+    const outputDir = await temporary();
+    const options = { maxSteps: 6, saveStrategy: "steps", saveSteps: 1, learningRate: 0.01 } as const;
+    const trainer = new Trainer<TinyRow>({
+      model: getPeftModel(base, config),
+      args: new TrainingArguments({ outputDir, perDeviceTrainBatchSize: 4, weightDecay: 0.01, ...options }),
+      trainDataset: tinyTextDataset(20),
+      dataCollator: collateTiny,
+    });
+    await trainer.train({ resumeFromCheckpoint });
+    return outputDir;
+  };
+  const whole = await run(false);
+  const resumed = await run(join(whole, "checkpoint-3"));
+  for (const name of ["adapter_model.safetensors", "adapter_state.safetensors", "adapter_config.json"]) {
+    const file = (folder: string) => readFile(join(folder, "checkpoint-6", name));
+    const ownName = async (folder: string) =>
+      (await file(folder)).toString("latin1").replaceAll(/graft-models-\w+/g, "");
+    expect(await ownName(resumed), name).toBe(await ownName(whole));
+  }
+  const { rank_pattern: pattern } = await readJson(join(whole, "checkpoint-6", "adapter_config.json"));
+  expect(Object.values<boolean[]>(pattern).flat().filter(Boolean).length).toBe(4);
+  expect((await readJson(join(whole, "checkpoint-1", "adapter_config.json"))).rank_pattern).toBe(null);
+});
+
+test("trains beside another adapter, and alone again, with the same graph", async () => {
+  const { tensors: io } = await readGolden("adalora/bert_adalora_steps/io.safetensors");
+  const base = await loadGoldenModel("bert_seqcls");
+  onTestFinished(() => base.dispose());
+  const target = { targetModules: ["key"] };
+  const model = getPeftModel(base, new LNTuningConfig({ targetModules: ["LayerNorm"] }), { adapterName: "norms" });
+  model.addAdapter("ranks", new AdaLoraConfig({ ...target, totalStep: 9, tfinal: 1, initR: 3, targetR: 1 }), {
+    onWarning: () => {},
+  });
+  const masks = async () => {
+    const session = createTrainingSession(model, { optimizer: "adamw" });
+    await train(model, session, io, 9);
+    const [method] = model.afterSteps();
+    await session.dispose();
+    return method?.state.filter(({ name }) => name.includes("rank_mask")).map(({ source }) => source);
+  };
+  await model.setAdapter(["norms", "ranks"]);
+  const together = await masks();
+  await model.setAdapter("ranks");
+  const alone = await masks();
+  for (const sources of [together, alone]) {
+    const left = sources?.flatMap((one) => (one.kind === "memory" ? Array.from(one.data.data, Number) : []));
+    expect(left?.reduce((sum, one) => sum + one, 0)).toBe(2);
+  }
 });

@@ -13,17 +13,13 @@ export async function stepWithMethods(
   step: number,
   options: Omit<StepOptions, "after">,
 ): Promise<{ gradNorm: number }> {
-  const { runner } = model;
+  const { afterSteps } = model.runner;
   const methods: readonly AfterStep[] = model.afterSteps?.() ?? [];
   const due = methods.filter((method) => method.isDue(step));
   const after = await Promise.all(
-    due.map((method) => runner.stepProgram(method, (trace, gradient) => method.write(trace, gradient))),
+    due.map((method) => afterSteps.program(method, (trace, gradient) => method.write(trace, gradient))),
   );
   const result = await optimizer.step({ ...options, after });
-  const tensors = {
-    read: runner.readNow.bind(runner),
-    write: runner.writeNow.bind(runner),
-  };
-  for (const method of methods) await method.finish?.(step, tensors);
+  for (const method of methods) await method.finish?.(step, afterSteps);
   return result;
 }
