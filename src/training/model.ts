@@ -1,7 +1,7 @@
 import { GraftError } from "../errors.js";
 import { resolveFiles } from "../hub/index.js";
 import type { ModelConfig, ModelInputs, Network, Parameter, PreparedInputs, Runner } from "../models/index.js";
-import type { TrainedGroup } from "../peft/index.js";
+import type { AfterStep, TrainedGroup } from "../peft/index.js";
 import { openSafetensors, readTensor } from "../safetensors/read.js";
 import { toFloat32 } from "../tensor-data.js";
 
@@ -16,6 +16,8 @@ export interface TrainableModel {
   namedParameters(): [string, Parameter][];
   /** Trained parameters that an optimiser treats differently; without it, all are treated alike. */
   trainedGroups?(): readonly TrainedGroup[];
+  /** What methods do after each update; without it nothing. */
+  afterSteps?(): readonly AfterStep[];
   savePretrained(folder: string): Promise<void>;
   /** Writes all that is trained, where `savePretrained` leaves some of it out. */
   saveTrained?(folder: string): Promise<void>;
