@@ -101,6 +101,7 @@ export {
   PreTrainedModel,
 } from "./models/index.js";
 export {
+  AdaLoraConfig,
   AdapterDropConfig,
   AutoPeftModel,
   AutoPeftModelForFeatureExtraction,

@@ -26,6 +26,8 @@ export interface ProgramRequest {
   /** The output to differentiate: gradients of all trainable parameters of the trace are written. */
   readonly loss?: string;
   readonly purpose: Purpose;
+  /** Inputs of the trace that residents fill, besides the parameters that are fed (gradients after a step). */
+  readonly residentInputs?: readonly string[];
   /** Outputs that stay in the engine for the next run; the inputs that their slots name are fed from there. */
   readonly state?: NonNullable<ProgramDefinition["state"]>;
   readonly backend: BackendName;
@@ -64,6 +66,7 @@ export function defineProgram(request: ProgramRequest): ProgramDefinition {
   const declared = new Set(graph.input.map((input) => input.name));
   const resident = [
     ...[...trace.parameters.keys()].filter((one) => trace.isFed(one)).map(({ inputName }) => inputName),
+    ...(request.residentInputs ?? []),
     ...Object.values(request.state ?? {}).map(({ slot }) => slot),
   ].filter((name) => declared.has(name));
   return {

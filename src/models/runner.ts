@@ -11,6 +11,7 @@ import { NetworkResidents } from "./network-residents.js";
 import type { PreparedInputs } from "./prepare-inputs.js";
 import { type CachedProgram, disposePrograms, ProgramCache } from "./program-cache.js";
 import { signatureOf } from "./signature.js";
+import { StepPrograms } from "./step-programs.js";
 import { traceNetwork } from "./trace-network.js";
 
 const purposes = { train: "training", eval: "prediction" } as const satisfies Readonly<Record<Mode, string>>;
@@ -30,6 +31,8 @@ export class Runner {
   private readonly programs = new ProgramCache();
   private readonly residents: NetworkResidents;
   private readonly turn = new Turn();
+  /** What runs between an update and the clearing of its gradients. */
+  readonly afterSteps: StepPrograms;
   private isTraining = false;
   private frozen = float32Products;
   private evaluatesAsTrained = false;
@@ -40,6 +43,12 @@ export class Runner {
   ) {
     this.scope = new LazyScope(options);
     this.residents = new NetworkResidents(network);
+    this.afterSteps = new StepPrograms({
+      residents: this.residents,
+      backend: this.scope.backend,
+      engine: () => this.engine(),
+      inOrder: (action) => this.turn.take(action),
+    });
   }
 
   /** Its place in the engine; opened on first use. */
@@ -116,9 +125,9 @@ export class Runner {
 
   /** Copies trained values from the engine into the parameters; without training there is nothing to copy. */
   async syncFromEngine(): Promise<void> {
-    const trained = this.trainedParameters();
-    if (trained.length === 0) return;
-    const copy = this.residents.copyBack(trained);
+    const changed = [...this.trainedParameters(), ...this.afterSteps.written()];
+    if (changed.length === 0) return;
+    const copy = this.residents.copyBack(changed);
     const engine = this.engine();
     await this.turn.take(async () => copy(await engine));
   }
@@ -146,6 +155,7 @@ export class Runner {
     await this.syncFromEngine().catch(() => {});
     const disposed = this.scope.dispose();
     this.programs.clear();
+    this.afterSteps.clear();
     this.residents.clear();
     this.isTraining = false;
     await disposed;

@@ -28,9 +28,10 @@ export {
   type StateDictOptions,
   setPeftModelStateDict,
 } from "./state-dict.js";
-export type { FactorPair, Host, Injection, TrainedGroup, Tuner } from "./tuner.js";
+export type { AfterStep, FactorPair, Host, Injection, StepTensors, TrainedGroup, Tuner } from "./tuner.js";
 export { TunerLayer } from "./tuner-layer.js";
 export {
+  AdaLoraConfig,
   AdapterDropConfig,
   BitFitConfig,
   FullConfig,

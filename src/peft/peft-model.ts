@@ -38,7 +38,7 @@ import { absentSavedModules } from "./matching/saved-modules.js";
 import { excludesAny, hasTargets } from "./matching/select.js";
 
 import type { PeftStateDict, StateDictOptions } from "./state-dict.js";
-import type { Beginning, FactorPair, TrainedGroup } from "./tuner.js";
+import type { AfterStep, Beginning, FactorPair, TrainedGroup } from "./tuner.js";
 
 import { requireTuner, tuners } from "./tuners/registry.js";
 
@@ -231,6 +231,11 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   factorPairs(): FactorPair[] {
     return this.adapted.acting.flatMap(({ injection }) => injection.factorPairs ?? []);
   }
+  /** What the methods of the acting adapters do after each update. */
+  afterSteps(): AfterStep[] {
+    const trained = this.adapted.acting.filter(({ isTrainable, isMerged }) => isTrainable && !isMerged);
+    return trained.flatMap(({ injection: { afterStep } }) => (afterStep ? [afterStep] : []));
+  }
   /** Ends the engine and frees its memory. The model keeps what was trained, and the next call starts another engine. */
   dispose(): Promise<void> {
     return this.baseModel.dispose();
@@ -308,8 +313,9 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   }
 
   /**
-   * Writes what `savePretrained` writes, and beside it what is trained and not part of that: where an encoder makes a
-   * prompt, PEFT's file holds the prompt alone. Training goes on from such a folder to the bit.
+   * Writes what `savePretrained` writes, and beside it what training needs and that leaves out: where an encoder makes a
+   * prompt, PEFT's file holds the prompt alone, and of AdaLoRA's tensors the ranks that are left. Training goes on from such
+   * a folder to the bit.
    * @throws GraftError as `savePretrained`
    */
   async saveTrained(folder: string): Promise<void> {
@@ -349,6 +355,13 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   async loadStateDict(stateDict: Readonly<Record<string, TensorData>>, adapterName: string): Promise<void> {
     const adapter = this.adapted.get(adapterName);
     await this.runner.syncFromEngine();
+    if (!adapter.isWholeInFile) {
+      throw new GraftError(
+        "unsupported",
+        `a state dict of ${adapter.tuner.type} holds what was made of the trained tensors, not these: it cannot replace them`,
+        "Load the adapter from its folder instead (loadAdapter).",
+      );
+    }
     const where = "the state dict";
     const tensors = matchAdapterTensors(Object.entries(stateDict), where, adapter, this.network, console.warn);
     for (const [parameter, { shape, ...tensor }] of tensors) {
@@ -358,8 +371,10 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
 
   private async readWeights(adapterName: string, opened: AdapterFolder, onWarning: OnWarning): Promise<void> {
     const adapter = this.adapted.get(adapterName);
-    const saved = await readAdapterTensors(await opened.tensors(), adapter, this.network, onWarning);
     const trained = await readTrainedTensors(opened, adapter);
+    // The file's may be cut to other shapes.
+    const elsewhere = new Set(trained.size > 0 ? adapter.trainedBeside().keys() : []);
+    const saved = await readAdapterTensors(await opened.tensors(), adapter, this.network, onWarning, elsewhere);
     for (const [parameter, data] of [...saved, ...trained]) parameter.setData(data);
   }
 

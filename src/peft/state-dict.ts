@@ -31,7 +31,8 @@ export function getPeftModelStateDict(model: WithAdapters, options: StateDictOpt
 
 /**
  * Gives an adapter other tensors, strictly: keys in either spelling, none missing, left over or of another shape.
- * @throws GraftError `adapter-mismatch` naming the tensors that differ, `invalid-argument` for an unknown adapter
+ * @throws GraftError `adapter-mismatch` naming the tensors that differ, `invalid-argument` for an unknown adapter,
+ *   `unsupported` where the file holds other tensors than are trained (an encoder's product, AdaLoRA's pruned ones)
  */
 export function setPeftModelStateDict(
   model: WithAdapters,

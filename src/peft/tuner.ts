@@ -64,6 +64,10 @@ export interface Injection {
   readonly factorPairs?: readonly FactorPair[];
   /** What is odd about it but not wrong: told to whoever adds the adapter. */
   readonly remarks?: readonly string[];
+  /** Options of the config that training changes (AdaLoRA's ranks), as they are now; the config is written with them. */
+  readonly learnt?: () => Readonly<Record<string, unknown>>;
+  /** What it does after each update. */
+  readonly afterStep?: AfterStep;
   /** Multiplies its effect on the weights, 1 being as configured. Absent: it has no scale. */
   readonly setScale?: (factor: number) => void;
 }
@@ -77,6 +81,33 @@ export interface FactorPair {
   readonly scaling: number;
   /** Whether the weight is an embedding table. */
   readonly isEmbedding: boolean;
+}
+
+/** What a method does after each update of training. Updates are numbered from 0. */
+export interface AfterStep {
+  /**
+   * What it keeps between updates: parameters of the adapter that are made as settings, with elements. Checkpoints hold them,
+   * the adapter's file does not.
+   */
+  readonly state: readonly Parameter[];
+  /** Whether the graph of `write` is to run after an update. */
+  isDue(step: number): boolean;
+  /**
+   * Writes the graph of the state's next elements, which runs where the gradients are. It is written once.
+   * @param trace reads parameters as they are after the update
+   * @param gradient of a trained parameter, as the update took it: summed over its batches, and clipped
+   * @returns the elements of those parameters of `state` that change
+   */
+  write(trace: Trace, gradient: (parameter: Parameter) => Tensor): ReadonlyMap<Parameter, Tensor>;
+  /** What is done then, after every update. What it changes of the state in memory needs no writing. */
+  finish?(step: number, tensors: StepTensors): Promise<void>;
+}
+
+/** Small tensors, out of the worker's memory and into it. */
+export interface StepTensors {
+  /** Elements as they are now. */
+  read(parameters: readonly Parameter[]): Promise<TensorData[]>;
+  write(elements: ReadonlyMap<Parameter, TensorData<"float32">>): Promise<void>;
 }
 
 /** Parameters that an optimiser treats alike. */

@@ -1,7 +1,7 @@
 import { GraftError } from "../errors.js";
 import { resolveFiles } from "../hub/index.js";
 import type { ModelConfig, ModelInputs, Network, Parameter, PreparedInputs, Runner } from "../models/index.js";
-import type { FactorPair, TrainedGroup } from "../peft/index.js";
+import type { AfterStep, FactorPair, TrainedGroup } from "../peft/index.js";
 import { openSafetensors, readTensor } from "../safetensors/read.js";
 import { toFloat32 } from "../tensor-data.js";
 
@@ -18,6 +18,8 @@ export interface TrainableModel {
   trainedGroups?(): readonly TrainedGroup[];
   /** Factors of low rank, for optimisers that treat the two of a pair differently; without it there are none. */
   factorPairs?(): readonly FactorPair[];
+  /** What methods do after each update; without it nothing. */
+  afterSteps?(): readonly AfterStep[];
   savePretrained(folder: string): Promise<void>;
   /** Writes all that is trained, where `savePretrained` leaves some of it out. */
   saveTrained?(folder: string): Promise<void>;

@@ -7,6 +7,7 @@ import type { EngineScope, OptimizerHandle, OptimizerOptions, OptimizerState } f
 import type { TensorData } from "../tensor-data.js";
 import { Turn } from "../turn.js";
 import type { TrainableModel } from "./model.js";
+import { stepWithMethods } from "./run/after-step.js";
 import { freezeFirstFactors, type LoraPlus, optimizedParameters, requireFactors } from "./run/optimized-parameters.js";
 
 /** An optimiser with settings of its own; those left out are PyTorch's defaults. */
@@ -134,7 +135,8 @@ export class TrainingSession {
   }
 
   /**
-   * Clips the gradients, updates the parameters and clears the gradients.
+   * Clips the gradients, updates the parameters and clears the gradients. Methods that adapt themselves in training
+   * (AdaLoRA's ranks) do so here.
    * @returns the global norm before clipping
    * @throws GraftError `not-finite` (the parameters stay as they are), `invalid-argument` without gradients or for a
    *   learning rate or norm that is no finite number
@@ -144,7 +146,7 @@ export class TrainingSession {
       if (this.optimizer === undefined) {
         throw new GraftError("invalid-argument", "there are no gradients yet", "Call forwardBackward first.");
       }
-      const result = await this.optimizer.step(options);
+      const result = await stepWithMethods(this.model, this.optimizer, this.updates, options);
       this.updates++;
       this.microStep = 0;
       return result;

@@ -235,7 +235,9 @@ describe("messages in the user's spelling", () => {
   it("know every option of the library", () => {
     for (const { options } of sections()) {
       for (const name of Object.keys(options)) {
-        expect(userSpelling(`${name} is wrong`, undefined, []), name).not.toMatch(/[a-z][A-Z]/);
+        // PEFT itself writes deltaT in camelCase.
+        const spelled = userSpelling(`${name} is wrong`, undefined, []).replace("--adalora deltaT", "");
+        expect(spelled, name).not.toMatch(/[a-z][A-Z]/);
       }
     }
   });

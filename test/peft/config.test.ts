@@ -192,7 +192,7 @@ describe.runIf(existsSync(assets))("published configs (../shared/assets)", () =>
         return;
       }
       const config = parseAdapterConfig(raw, folder, silent);
-      expect(config.fields.r).toBe(raw.r);
+      expect(config.toJson().r).toBe(raw.r);
       expect(config.fields.loraAlpha).toBe(raw.lora_alpha);
       expect(config.fields.numVirtualTokens).toBe(raw.num_virtual_tokens);
     });

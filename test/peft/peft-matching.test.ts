@@ -2,12 +2,11 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { GraftError } from "#graft/errors";
 import { Conv1D, Embedding, Linear, Module, ModuleList, normal, PatchProjection } from "#graft/nn/index";
-import { LoraConfig } from "#graft/peft/index";
+import { LoraConfig, tuners } from "#graft/peft/index";
 import type { NamedModule } from "#graft/peft/matching/named-module";
 import { patternValue } from "#graft/peft/matching/patterns";
 import { absentSavedModules, selectSavedModules } from "#graft/peft/matching/saved-modules";
 import { excludesAny, selectTargets, type TargetKind } from "#graft/peft/matching/select";
-import { tuners } from "#graft/peft/index";
 import { goldenPath } from "./numbers.js";
 
 interface Result {

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 
 /** What a program can use at run time. A name is added here on purpose, or not at all. */
 const values = [
+  "AdaLoraConfig",
   "AdapterDropConfig",
   "AutoConfig",
   "AutoImageProcessor",

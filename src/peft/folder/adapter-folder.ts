@@ -8,7 +8,7 @@ import { parseAdapterConfig } from "../config/read-config.js";
 
 const CONFIG = "adapter_config.json";
 
-/** What an adapter trains and adapter_model.safetensors does not hold. */
+/** What an adapter's training needs and adapter_model.safetensors does not hold. */
 export const TRAINED = "trained.safetensors";
 
 const isAbsolute = (path: string): boolean => /^([/\\]|[a-z]:[/\\]|[a-z]+:\/\/)/i.test(path);

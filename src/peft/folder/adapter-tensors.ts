@@ -46,6 +46,7 @@ interface Described {
  * twice, or of another shape. Both spellings of module names are read.
  * @param onWarning told of tensors that are left out
  * @param where names the tensors' place in messages
+ * @param elsewhere keys of tensors whose elements are known from elsewhere: they must be there, and are not returned
  * @throws GraftError `adapter-mismatch` naming the tensors that differ
  */
 export function matchAdapterTensors<T extends Described>(
@@ -54,6 +55,7 @@ export function matchAdapterTensors<T extends Described>(
   adapter: Adapter,
   network: Network,
   onWarning: OnWarning,
+  elsewhere: ReadonlySet<string> = new Set(),
 ): Map<Parameter, T> {
   const expected = new Map(
     [...adapter.saved()].map(([key, parameter]) => [key.replace(".base_layer.", "."), parameter]),
@@ -71,7 +73,8 @@ export function matchAdapterTensors<T extends Described>(
   const others = [...found].filter(([name]) => !expected.has(name));
   const spare = others.filter(([name]) => isSpare(name, adapter, network)).map(([, { key }]) => key);
   const unexpected = others.map(([, { key }]) => key).filter((key) => !spare.includes(key));
-  const mismatched = [...expected].flatMap(([key, { shape }]) => {
+  const wanted = [...expected].filter(([key]) => !elsewhere.has(key));
+  const mismatched = wanted.flatMap(([key, { shape }]) => {
     const tensor = found.get(key)?.tensor;
     const differs = tensor && tensor.shape.join() !== shape.join();
     return differs ? [`${key} is [${tensor.shape}] in the file, [${shape}] in the model`] : [];
@@ -92,7 +95,7 @@ export function matchAdapterTensors<T extends Described>(
     );
   }
   if (spare.length > 0) onWarning(`${where}: biases that the adapter does not train are left out: ${listSome(spare)}`);
-  return new Map([...expected].map(([key, parameter]) => [parameter, found.get(key)?.tensor as T]));
+  return new Map(wanted.map(([key, parameter]) => [parameter, found.get(key)?.tensor as T]));
 }
 
 /**
@@ -105,11 +108,12 @@ export async function readAdapterTensors(
   adapter: Adapter,
   network: Network,
   onWarning: OnWarning,
+  elsewhere?: ReadonlySet<string>,
 ): Promise<Map<Parameter, TensorData<"float32">>> {
   const path = file.files[0] as string;
   for (const [key, dtype] of file.unreadable) throw unreadableTensor(key, dtype, path);
   const tensors = new Map<Parameter, TensorData<"float32">>();
-  for (const [parameter, entry] of matchAdapterTensors(file.entries, path, adapter, network, onWarning)) {
+  for (const [parameter, entry] of matchAdapterTensors(file.entries, path, adapter, network, onWarning, elsewhere)) {
     tensors.set(parameter, { dtype: "float32", shape: parameter.shape, data: toFloat32(await readTensor(entry)) });
   }
   return tensors;

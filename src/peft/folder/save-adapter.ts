@@ -42,7 +42,8 @@ function writtenSavedModules(modules: readonly NamedModule[], names: readonly st
 
 /** The config that describes an adapter to PEFT. */
 function writtenConfig(network: AdaptedNetwork, name: string, model: Model, moduleNames: NameVersion): AdapterConfig {
-  const { config, injection, tuner } = network.get(name);
+  const { config: given, injection, tuner } = network.get(name);
+  const config = given.with(injection.learnt?.() ?? {});
   const spell = speller(model, moduleNames);
   const { modelType } = model.config;
   const modules = network.modules((path) => (moduleNames === "v4" ? [path] : model.network.names.paths(path).slice(1)));

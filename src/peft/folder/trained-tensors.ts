@@ -9,8 +9,8 @@ import type { Adapter } from "../host/adapter.js";
 import { type AdapterFolder, TRAINED } from "./adapter-folder.js";
 
 /**
- * Writes what an adapter trains and its file does not hold (the encoder that makes a prompt) beside that file; nothing
- * where there is none.
+ * Writes what training needs of an adapter and its file does not hold (the encoder that makes a prompt, AdaLoRA's averages)
+ * beside that file; nothing where there is none.
  * @throws GraftError `file-access`, `disk-full`
  */
 export async function saveTrainedTensors(adapter: Adapter, folder: string): Promise<void> {
@@ -23,7 +23,7 @@ export async function saveTrainedTensors(adapter: Adapter, folder: string): Prom
 
 /**
  * Reads what `saveTrainedTensors` wrote, where the adapter needs it.
- * @returns float32 elements by parameter
+ * @returns float32 elements by parameter; they count before those of the adapter's file
  * @throws GraftError `unsupported` where the folder holds only what is needed for prediction, `adapter-mismatch`
  */
 export async function readTrainedTensors(
@@ -34,10 +34,11 @@ export async function readTrainedTensors(
   if (trained.size === 0) return new Map();
   const file = await folder.trained();
   if (file === null) {
+    if (adapter.isWholeInFile) return new Map();
     throw new GraftError(
       "unsupported",
-      `${folder.origin} holds what the adapter's encoder (${adapter.tuner.type}) made, not the encoder itself: it cannot be trained further`,
-      `Load it for prediction (isTrainable: false), or train on from a checkpoint: its ${TRAINED} holds the encoder.`,
+      `${folder.origin} holds what was made of the adapter's trained tensors (${adapter.tuner.type}), not these: it cannot be trained further`,
+      `Load it for prediction (isTrainable: false), or train on from a checkpoint: its ${TRAINED} holds them.`,
     );
   }
   const { entries, files } = file;

@@ -133,7 +133,8 @@ export class AdapterHost implements Host {
         residency: "slot",
         owner: this.adapter,
       });
-      copy.name = nameOf(key(original), this.adapter);
+      // In memory a layer has one name, whether it is wrapped or not.
+      copy.name = nameOf(key(original).replace(".base_layer.", "."), this.adapter);
       copy.slot = `${original.name}#copy`;
       copy.source = original.source;
       copy.storage = original.storage;

@@ -71,9 +71,19 @@ export class Adapter implements Guest, Acting {
     return new Map([...own, ...products, ...this.copies.map(({ key, copy }) => [key, copy] as const)]);
   }
 
-  /** What it trains and its file does not hold, by key. */
+  /** What training needs and its file does not hold as it is, by key: trained tensors, and what is kept between updates. */
   trainedBeside(): ReadonlyMap<string, Parameter> {
-    return new Map([...this.own].filter(([key]) => this.unsaved.has(key) && this.trainedKeys.has(key)));
+    const { saved, afterStep } = this.injection;
+    const isBeside = (key: string): boolean =>
+      this.trainedKeys.has(key) && (saved !== undefined || this.unsaved.has(key));
+    const state = new Set(afterStep?.state);
+    return new Map([...this.own].filter(([key, parameter]) => isBeside(key) || state.has(parameter)));
+  }
+
+  /** Whether its file holds all that it trains, as it is at the moment: what else is kept between updates begins anew. */
+  get isWholeInFile(): boolean {
+    const saved = this.saved();
+    return [...this.own].every(([key, parameter]) => !this.trainedKeys.has(key) || saved.get(key) === parameter);
   }
 
   /** What is odd about it but not wrong. */

@@ -1,5 +1,6 @@
 import { GraftError } from "../../errors.js";
 import type { Tuner } from "../tuner.js";
+import { adaLora } from "./adalora/index.js";
 import { bitFit } from "./bitfit.js";
 import { adapterDrop } from "./bottlenecks/adapter-drop.js";
 import { houlsby } from "./bottlenecks/houlsby.js";
@@ -18,6 +19,7 @@ import { preLayer } from "./prompts/prelayer.js";
 import { promptTuning } from "./prompts/prompt-tuning.js";
 import { vera } from "./vera.js";
 
+export { AdaLoraConfig } from "./adalora/config.js";
 export { BitFitConfig } from "./bitfit.js";
 export { AdapterDropConfig } from "./bottlenecks/adapter-drop.js";
 export { HoulsbyConfig } from "./bottlenecks/houlsby.js";
@@ -73,6 +75,7 @@ const builtIn: readonly Tuner[] = [
   loha,
   lokr,
   vera,
+  adaLora,
 ];
 for (const tuner of builtIn) registerTuner(tuner);
 

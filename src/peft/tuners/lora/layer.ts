@@ -1,5 +1,5 @@
 import { type Dim, gather, matMul, slice, type Tensor, transpose } from "../../../graph/index.js";
-import { type Mode, Embedding, innermost, type Module, type Trace } from "../../../nn/index.js";
+import { Embedding, innermost, type Mode, type Module, type Trace } from "../../../nn/index.js";
 import type { Acting } from "../../tuner.js";
 import { TunerEmbedding, TunerLayer } from "../../tuner-layer.js";
 import type { LowRank } from "./low-rank.js";

@@ -1,4 +1,4 @@
-import { add, mul, matMul, reshape, type Tensor } from "../../../graph/index.js";
+import { add, matMul, mul, reshape, type Tensor } from "../../../graph/index.js";
 import { type Mode, type Parameter, type Trace, uniform, zeros } from "../../../nn/index.js";
 import type { Host, MergeStep } from "../../tuner.js";
 import type { LoraConfig } from "./config.js";

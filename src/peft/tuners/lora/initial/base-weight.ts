@@ -1,7 +1,7 @@
 import { GraftError } from "../../../../errors.js";
 import type { TensorData } from "../../../../tensor-data.js";
-import type { InitialContext } from "./types.js";
 import { transposed } from "./products.js";
+import type { InitialContext } from "./types.js";
 
 /** The base weight as [outFeatures, inFeatures], without what adapters made of it. */
 export async function baseWeight({ host, matrix }: InitialContext): Promise<TensorData<"float32">> {

@@ -5,11 +5,11 @@ import type { Host } from "../../../tuner.js";
 import type { LoraConfig } from "../config.js";
 import type { WeightMatrix } from "../weight-matrix.js";
 import { mica } from "./mica.js";
+import { fastPissa, type InitializationName } from "./names.js";
 import { olora } from "./olora.js";
 import { orthogonal } from "./orthogonal.js";
-import { fastPissa, type InitializationName } from "./names.js";
 import { pissa, pissaFast } from "./pissa.js";
-import type { Initialization, InitialContext, InitialFactors } from "./types.js";
+import type { InitialContext, InitialFactors, Initialization } from "./types.js";
 
 const by = (a: Initializer, b: Initializer): InitialFactors => ({ a: { initializer: a }, b: { initializer: b } });
 

@@ -1,7 +1,7 @@
 import { baseWeight, once, requireRank } from "./base-weight.js";
 import { basisOf } from "./decompositions.js";
-import type { InitialContext, InitialFactors } from "./types.js";
 import { productsOf, residualOf, toMatrix, toTensor, transposed } from "./products.js";
+import type { InitialContext, InitialFactors } from "./types.js";
 
 /**
  * The first columns of Q and rows of R of W = Q R (OLoRA, Buyukakyuz 2024); the base keeps W - s B A. As in PEFT the

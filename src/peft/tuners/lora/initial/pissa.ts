@@ -3,8 +3,8 @@ import { parameterRandom } from "../../../../nn/index.js";
 import type { TensorData } from "../../../../tensor-data.js";
 import { baseWeight, once, requireRank } from "./base-weight.js";
 import { decompose, largestTriplets, randomisedTriplets, type Triplets } from "./decompositions.js";
-import type { InitialContext, Initialization, InitialFactors } from "./types.js";
 import { type Products, productsOf, residualOf, toMatrix, toTensor, transposed } from "./products.js";
+import type { InitialContext, InitialFactors, Initialization } from "./types.js";
 
 /** Up to this size all singular vectors are computed. */
 const SMALL = 128;
