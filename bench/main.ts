@@ -10,10 +10,11 @@ import type { BenchOptions } from "./options.js";
 import { profileBenchmark, profileTable } from "./profile-benchmark.js";
 import { type RealJobName, realJob, realJobNames, realTable } from "./real-jobs.js";
 import { stepBenchmark, stepTable } from "./step-benchmark.js";
+import { switching, switchingText } from "./switching.js";
 
 /** A benchmark's result for machines and for people. */
 type Benchmark = (options: BenchOptions) => Promise<{ readonly report: unknown; readonly text: string }>;
-type BenchmarkName = StepJobName | RealJobName | "cold-start" | CurveName;
+type BenchmarkName = StepJobName | RealJobName | "cold-start" | "switch" | CurveName;
 
 /** What compares Graft with itself or with losses on the batches of a folder that reference/train_curve.py wrote. */
 const curveNames = ["curve", "gradient-error"] as const;
@@ -47,6 +48,10 @@ const benchmarks: { readonly [K in BenchmarkName]: Benchmark } = {
     const report = await coldStart(options);
     return { report, text: coldStartTable(report) };
   },
+  switch: async (options) => {
+    const report = await switching(options);
+    return { report, text: switchingText(report) };
+  },
   curve: async ({ folder, peers }) => {
     const report = await lossCurve(folder, peers);
     return { report, text: curveText(report) };
@@ -79,6 +84,7 @@ const program = new Command("bench")
     new Argument("<benchmark>", "what is measured").choices([
       ...stepJobNames,
       "cold-start",
+      "switch",
       ...realJobNames,
       ...curveNames,
     ]),
