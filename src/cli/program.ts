@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { messageOf } from "../errors.js";
 import { evalCommand } from "./eval.js";
@@ -29,8 +30,8 @@ graft <verb> --help shows every option of a verb, with examples.
 Models and adapters are Hugging Face folders on this computer; nothing is downloaded.`;
 
 async function packageVersion(): Promise<string> {
-  const text = await readFile(new URL("../../package.json", import.meta.url), "utf8");
-  return String((JSON.parse(text) as { version: unknown }).version);
+  const file = createRequire(import.meta.url).resolve("graft-peft/package.json");
+  return String((JSON.parse(await readFile(file, "utf8")) as { version: unknown }).version);
 }
 
 function isHelp(error: CommanderError): boolean {

@@ -9,7 +9,7 @@ import { oneLine, renderTable } from "#graft/cli/shell/table";
 import { predictionOf as made } from "#graft/tasks/probabilities";
 import { graft, graftBinary, textModel, workFolder, writeTable } from "./graft.js";
 
-const errorsModule = new URL("../../dist/cli/shell/errors.js", import.meta.url).href;
+const errorsModule = new URL("../../dist/node/cli/shell/errors.js", import.meta.url).href;
 let folder: string;
 
 beforeAll(async () => {
