@@ -96,6 +96,9 @@ const program = new Command("bench")
   .option("--threads <number>", "threads of each side", count, 2)
   .option("--steps <number>", "measured steps of a process", count, 8)
   .option("--rounds <number>", "how often the sides run in turn", count, 2)
+  .option("--micro-batch <rows>", "step benchmarks: rows that Graft runs at once, or auto", (text) =>
+    text === "auto" ? text : count(text),
+  )
   .option("--profile", "step benchmarks: Graft's kernel time by operator instead of the timings")
   .addOption(
     new Option("--backend <name>", "step benchmarks: what computes on Graft's sides")

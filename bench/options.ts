@@ -15,6 +15,8 @@ export interface BenchOptions {
   readonly rounds: number;
   /** Step benchmarks: what computes on Graft's sides. PyTorch's compute on the CPU. */
   readonly backend: BackendName;
+  /** Step benchmarks: rows that Graft runs at once. */
+  readonly microBatch?: number | "auto";
   /** Step benchmarks: where the time of Graft's steps goes, instead of the sides' timings. */
   readonly profile?: boolean;
   readonly seeds: readonly number[];

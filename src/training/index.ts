@@ -55,6 +55,14 @@ export {
   type TrainOptions,
 } from "./trainer.js";
 export {
+  type BatchCut,
+  MeasuredCut,
+  type MeasuredCutOptions,
+  type MicroBatchReport,
+  microBatchFile,
+  type PieceMeasurement,
+} from "./micro-batches/index.js";
+export {
   createTrainingSession,
   type ForwardBackwardOptions,
   type ForwardBackwardResult,

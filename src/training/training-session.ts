@@ -7,7 +7,9 @@ import type { EngineScope, OptimizerHandle, OptimizerOptions, OptimizerState } f
 import type { TensorData } from "../tensor-data.js";
 import { Turn } from "../turn.js";
 import type { TrainableModel } from "./model.js";
+import { type BatchCut, fixedCut, MeasuredCut, pieceOf, requireRows, sizeOf } from "./micro-batches/index.js";
 import { stepWithMethods } from "./run/after-step.js";
+import { itemsOf } from "./run/batches.js";
 import { freezeFirstFactors, type LoraPlus, optimizedParameters, requireFactors } from "./run/optimized-parameters.js";
 
 /** An optimiser with settings of its own; those left out are PyTorch's defaults. */
@@ -29,6 +31,17 @@ export interface TrainingSessionOptions {
    * tells what was decided and follows earlier decisions. Default "f32".
    */
   readonly frozenPrecision?: FrozenPrecisionName | FrozenPrecision;
+  /**
+   * Rows that are run at once: a batch is done in pieces, with the same dropout, loss and gradients to rounding, and less
+   * memory. "auto" finds the size on the first batch; `new MeasuredCut(...)` tells it. Default: whole batches.
+   */
+  readonly microBatchSize?: number | "auto" | BatchCut;
+}
+
+function cutOf(size: TrainingSessionOptions["microBatchSize"]): BatchCut {
+  if (typeof size === "object") return size;
+  if (size === "auto") return new MeasuredCut();
+  return fixedCut(size === undefined ? Number.POSITIVE_INFINITY : requireRows(size));
 }
 
 function choiceOf({ optimizer = "adamw" }: TrainingSessionOptions): OptimizerChoice {
@@ -73,6 +86,7 @@ export class TrainingSession {
   private microStep = 0;
   private isDisposed = false;
   private readonly turn = new Turn();
+  private readonly cut: BatchCut;
   /** Takes back what the optimiser froze. */
   private readonly thaw: () => void = () => {};
 
@@ -81,6 +95,7 @@ export class TrainingSession {
     private readonly model: TrainableModel,
     private readonly options: TrainingSessionOptions,
   ) {
+    this.cut = cutOf(options.microBatchSize);
     if (choiceOf(options).name === "lorafa") this.thaw = freezeFirstFactors(model);
   }
 
@@ -115,18 +130,35 @@ export class TrainingSession {
     return this.inOrder(() => this.pass(inputs, options));
   }
 
-  private async pass(prepared: PreparedInputs, options: ForwardBackwardOptions): Promise<ForwardBackwardResult> {
-    const { feeds, rules } = prepared;
+  private async pass(prepared: PreparedInputs, { weight = 1 }: ForwardBackwardOptions): Promise<ForwardBackwardResult> {
     const start = platform.now();
     await this.choosePrecision(prepared);
-    const program = await this.model.runner.trainingProgram(rules);
+    const program = await this.model.runner.trainingProgram(prepared.rules);
     const compileMs = program.program === this.program?.program ? 0 : platform.now() - start;
     this.program = program;
     this.optimizer ??= await this.createOptimizer(await this.model.runner.engine());
     const masks = { seed: this.options.seed ?? 42, step: this.updates, microStep: this.microStep };
-    const { loss, timing } = await program.accumulate(feeds, { masks, weight: options.weight ?? 1 });
+    const size = sizeOf(prepared);
+    const items = itemsOf(this.model, prepared.feeds.labels);
+    let loss = 0;
+    let engineMs = 0;
+    for (let first = 0, rows = 0; first < size.rows; first += rows) {
+      rows = this.cut.next(size.rows - first, size);
+      const isWhole = rows === size.rows;
+      const piece = isWhole ? prepared : pieceOf(prepared, first, rows);
+      const share = isWhole ? 1 : itemsOf(this.model, piece.feeds.labels) / items;
+      // Ignored rows alone have no mean.
+      if (share === 0) continue;
+      const result = await program.accumulate(piece.feeds, {
+        masks: { ...masks, firstRow: first },
+        weight: weight * share,
+      });
+      loss += share * result.loss;
+      engineMs += result.timing.engineMs;
+      await this.cut.done(rows, size, result.timing.engineMs / 1000);
+    }
     this.microStep++;
-    return { loss, engineMs: timing.engineMs, compileMs };
+    return { loss, engineMs, compileMs };
   }
 
   /** Copies of the gradients added up since the last update, by parameter name. */

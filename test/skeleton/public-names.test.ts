@@ -38,6 +38,7 @@ const values = [
   "LoHaConfig",
   "LoKrConfig",
   "LoraConfig",
+  "MeasuredCut",
   "PeftConfig",
   "PeftModel",
   "PfeifferConfig",
@@ -132,6 +133,7 @@ test("paths of models', adapters', tokenizers' and processors' files are joined 
     "runtime/backends/ort-backend.ts",
     "training/callbacks/event-log.ts",
     "training/checkpoints/checkpoint.ts",
+    "training/micro-batches/report.ts",
     "training/writable.ts",
   ]);
 });

@@ -1,6 +1,12 @@
 import { platform } from "#platform";
 import { precisionFile } from "../../precision/index.js";
-import { type LogEntry, Trainer, type TrainerCallback, type TrainOutput } from "../../training/index.js";
+import {
+  type LogEntry,
+  microBatchFile,
+  Trainer,
+  type TrainerCallback,
+  type TrainOutput,
+} from "../../training/index.js";
 import { computeMetricsOf } from "../data/metrics.js";
 import { Companions } from "../models/companions.js";
 import { heard } from "../notices.js";
@@ -33,7 +39,8 @@ export interface RunResult {
 async function clearFolder(output: string): Promise<void> {
   if (!(await platform.exists(output))) return;
   for (const { name } of await platform.listDirectory(output)) {
-    const isOfRun = name === "events.jsonl" || name === precisionFile || /^checkpoint-\d+$/.test(name);
+    const isOfRun =
+      name === "events.jsonl" || name === precisionFile || name === microBatchFile || /^checkpoint-\d+$/.test(name);
     if (isOfRun) await platform.remove(platform.join(output, name));
   }
 }

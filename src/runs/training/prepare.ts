@@ -6,6 +6,7 @@ import { type Processing, type TaskData, type TaskName, tasks } from "../../task
 import { lastCheckpoint, requireWritable, TrainingArguments } from "../../training/index.js";
 import { requireMetric } from "../data/metrics.js";
 import type { CompleteRun } from "../definition/run.js";
+import { usualPrecision } from "../definition/sections.js";
 import { engineOf } from "../models/engine.js";
 import { loadClassifier } from "../models/open.js";
 import { checkRunFolder } from "../models/output-folder.js";
@@ -38,7 +39,7 @@ export interface PreparedRun {
 
 /** TrainingArguments of a run file's section. @throws GraftError `invalid-config`, `unsupported` */
 export function trainingArguments(run: CompleteRun): TrainingArguments {
-  return new TrainingArguments({ ...run.training, outputDir: run.output });
+  return new TrainingArguments({ frozenPrecision: usualPrecision, ...run.training, outputDir: run.output });
 }
 
 function requireMatch(given: TaskName | undefined, { usual, possible }: ModelTasks, folder: string): TaskName {

@@ -3,6 +3,7 @@ import { GraftError } from "../../errors.js";
 import type { FrozenPrecision } from "../../precision/index.js";
 import type { TrainingArguments } from "../arguments/index.js";
 import type { TrainerState } from "../checkpoints/state.js";
+import type { BatchCut } from "../micro-batches/index.js";
 import { resolvedWarmup, schedules } from "../schedules/index.js";
 import {
   createTrainingSession,
@@ -36,10 +37,21 @@ function loraPlusOf(args: TrainingArguments): Pick<TrainingSessionOptions, "lora
 }
 
 /** The session of a run, with the optimiser that its arguments name. */
-export function openSession<Row>({ model, args }: RunSetup<Row>, frozenPrecision: FrozenPrecision): TrainingSession {
+export function openSession<Row>(
+  { model, args }: RunSetup<Row>,
+  frozenPrecision: FrozenPrecision,
+  cut: BatchCut,
+): TrainingSession {
   const { weightDecay, seed } = args;
   const optimizer = choices[args.optim](args);
-  return createTrainingSession(model, { optimizer, weightDecay, seed, frozenPrecision, ...loraPlusOf(args) });
+  return createTrainingSession(model, {
+    optimizer,
+    weightDecay,
+    seed,
+    frozenPrecision,
+    microBatchSize: cut,
+    ...loraPlusOf(args),
+  });
 }
 
 /** The batches of each update. */
