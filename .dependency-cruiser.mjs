@@ -55,6 +55,7 @@ const allowed = {
   runs,
   cli: [...runs, "runs", "generation", "analysis", "index"],
   index: [...runs, "runs", "generation", "analysis"],
+  method: [...base, "graph", "nn", "options", "peft"],
 };
 
 const roomPattern = (rooms) => `^src/(${rooms.join("|")})(/|\\.ts$)`;

@@ -41,9 +41,13 @@ export function sections(): readonly Section[] {
     section("data", dataOptions),
     ...methods,
     // The run's output stands outside of the section.
-    section("training", { ...without(trainingArgumentFields, "outputDir"), frozenPrecision }, {
-      oldKeys: Object.keys(argumentAliases).map(snakeCase),
-    }),
+    section(
+      "training",
+      { ...without(trainingArgumentFields, "outputDir"), frozenPrecision },
+      {
+        oldKeys: Object.keys(argumentAliases).map(snakeCase),
+      },
+    ),
   ];
 }
 
