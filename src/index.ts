@@ -83,6 +83,15 @@ export {
 } from "./data/index.js";
 export { GraftError, type GraftErrorCode } from "./errors.js";
 export {
+  type GenerateControl,
+  type GenerateOutput,
+  type GenerationInputs,
+  type GenerationOptions,
+  type GenerativeModel,
+  generate,
+  generateStream,
+} from "./generation/index.js";
+export {
   AutoConfig,
   AutoModel,
   AutoModelForCausalLM,

@@ -18,6 +18,7 @@ export {
 } from "./auto.js";
 export { BoundProgram } from "./bound-program.js";
 export { configToWrite, type ModelConfig } from "./config.js";
+export { causalLMOf, type Decoding, decodingOf } from "./decoding.js";
 export { type ExportedAdapters, exportModel } from "./export.js";
 export { resolveProblemType } from "./heads/classification.js";
 export type { GivenLabels, Head, LabelRule } from "./heads/head.js";

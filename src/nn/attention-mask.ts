@@ -149,7 +149,8 @@ export class AttentionMask {
   }
 }
 
-const hiding = (seen: Tensor): Tensor => mul(sub(1, seen), MASKED);
+/** What is added to the scores: 0 where something is seen (1), the lowest float where not (0). */
+export const hiding = (seen: Tensor): Tensor => mul(sub(1, seen), MASKED);
 
 function paddingBias(padding: Tensor): Tensor {
   const [batch, keys] = padding.shape as [Dim, Dim];

@@ -1,7 +1,17 @@
 export { type ActivationName, activationNames, activations } from "./activations.js";
 export { arange } from "./arange.js";
-export { type AttentionOptions, attend, joinHeads, repeatHeads, scores, splitHeads, weigh } from "./attention.js";
+export {
+  type AttentionOptions,
+  attend,
+  attendTwo,
+  joinHeads,
+  repeatHeads,
+  scores,
+  splitHeads,
+  weigh,
+} from "./attention.js";
 export { AttentionMask, type AttentionMaskOptions } from "./attention-mask.js";
+export { Cache, type CacheOptions } from "./cache.js";
 export { Conv1D } from "./conv1d.js";
 export { Embedding, type EmbeddingLike } from "./embedding.js";
 export {

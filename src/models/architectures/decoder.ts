@@ -16,6 +16,8 @@ import {
 import {
   arange,
   attend,
+  attendTwo,
+  type Cache,
   type Embedded,
   joinHeads,
   type LayerPast,
@@ -43,6 +45,12 @@ export interface DecoderConfig extends ModelConfig {
   readonly padTokenId: number | null;
   /** The longest text. */
   readonly maxPositionEmbeddings: number;
+  /** Heads of keys and values. */
+  readonly numKeyValueHeads: number;
+  /** Features of a head. */
+  readonly headDim: number;
+  /** How far back each layer sees; null: to the beginning. */
+  readonly windows: readonly (number | null)[];
   /** Whether the projection on the vocabulary is the table of embeddings. */
   readonly tieWordEmbeddings: boolean;
 }
@@ -106,10 +114,14 @@ export function decoderAttention(
   { query, ...own }: Projected,
   { dropout, alpha }: { readonly dropout: number; readonly alpha?: number },
 ): Tensor {
-  const all = stream.past ? stream.past.extend(index, own) : own;
+  const { past } = stream;
+  const all = past ? past.extend(index, own) : own;
   const { keys, values, mask } = sites.apply("keysValues", trace, { ...all, mask: stream.mask, layer: index });
   const counts = [query.shape[2] as Dim, keys.shape[2] as Dim] as const;
-  const attended = joinHeads(attend(trace, query, keys, values, { bias: mask.bias(...counts), dropout, alpha }));
+  const bias = mask.bias(...counts);
+  const earlier = past?.beside(index, mask.window) ?? null;
+  if (earlier) return joinHeads(attendTwo(query, earlier, { keys, values, bias }, alpha));
+  const attended = joinHeads(attend(trace, query, keys, values, { bias, dropout, alpha }));
   const seeing = mask.seeing(...counts);
   return seeing ? mul(attended, seeing) : attended;
 }
@@ -133,6 +145,14 @@ abstract class DecoderHead<D extends Decoder> extends Network {
   }
 }
 
+/** What one pass of generation writes. */
+export interface NextToken {
+  /** Of the last position: float32 [batch, vocabSize]. */
+  readonly logits: Tensor;
+  /** What each layer made of the tokens read, for a cache: float32 [batch, heads, tokens, size] each. */
+  readonly written: readonly LayerPast[];
+}
+
 /** A projection on the vocabulary: what token comes next. */
 export abstract class CausalLM<D extends Decoder = Decoder> extends DecoderHead<D> {
   readonly head: Head;
@@ -154,6 +174,17 @@ export abstract class CausalLM<D extends Decoder = Decoder> extends DecoderHead<
       const all = this.lmHead.forward(trace, predictingTokens(hidden, own));
       const logits = all.shape[1] === labels.shape[1] ? all : lastPositions(all, labels.shape[1] as Dim);
       return { logits, loss: this.head.loss({ logits: all }, labels) };
+    });
+  }
+
+  /** Writes a pass of generation: what follows the last position, and what is to be kept of the tokens read. */
+  next(trace: Trace, inputs: NetworkInputs, cache: Cache): NextToken {
+    trace.continues = cache.layers.length > 0;
+    const { hidden } = this.decoder.decode(trace, inputs, cache);
+    return this.scoped(() => {
+      const [batch, , features] = hidden.shape as [Dim, Dim, Dim];
+      const last = reshape(lastPositions(hidden, 1), [batch, features]);
+      return { logits: this.lmHead.forward(trace, last), written: cache.present };
     });
   }
 }

@@ -76,7 +76,15 @@ export function parseGpt2Config(raw: Readonly<Record<string, unknown>>, what: st
     throw configError(what, `pad_token_id ${padTokenId} is not below vocab_size ${vocabSize}`);
   }
   if (config.addCrossAttention) throw unsupportedConfig(what, "cross-attention (add_cross_attention)");
-  return { ...config, hiddenSize: nEmbd, numAttentionHeads: nHead, maxPositionEmbeddings: config.nPositions };
+  return {
+    ...config,
+    hiddenSize: nEmbd,
+    numAttentionHeads: nHead,
+    numKeyValueHeads: nHead,
+    headDim: nEmbd / nHead,
+    windows: Array.from({ length: config.nLayer }, () => null),
+    maxPositionEmbeddings: config.nPositions,
+  };
 }
 
 class Gpt2Attention extends Module {
