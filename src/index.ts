@@ -83,12 +83,23 @@ export {
 } from "./data/index.js";
 export { GraftError, type GraftErrorCode } from "./errors.js";
 export {
+  type GenerateControl,
+  type GenerateOutput,
+  type GenerationInputs,
+  type GenerationOptions,
+  type GenerativeModel,
+  generate,
+  generateStream,
+} from "./generation/index.js";
+export {
   AutoConfig,
   AutoModel,
+  AutoModelForCausalLM,
   AutoModelForImageClassification,
   AutoModelForSequenceClassification,
   AutoModelForTokenClassification,
   type BaseModelOutputs,
+  type CausalLMOutputs,
   type ClassifierOutputs,
   type ForwardOptions,
   type FromConfigOptions,
@@ -104,6 +115,7 @@ export {
   AdaLoraConfig,
   AdapterDropConfig,
   AutoPeftModel,
+  AutoPeftModelForCausalLM,
   AutoPeftModelForFeatureExtraction,
   AutoPeftModelForImageClassification,
   AutoPeftModelForSequenceClassification,

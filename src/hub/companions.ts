@@ -3,12 +3,13 @@ import type { ModelFileName } from "./file-names.js";
 import { outputPath } from "./output.js";
 import { resolveFiles } from "./resolve.js";
 
-/** Files of a model that tokenizers and image processors are made from: those that transformers' Trainer saves too. */
+/** Files of a model that tokenizers and image processors are made from, and how it generates: those that transformers' Trainer saves too. */
 export const companionFiles = [
   "tokenizer.json",
   "tokenizer_config.json",
   "special_tokens_map.json",
   "preprocessor_config.json",
+  "generation_config.json",
 ] as const satisfies readonly ModelFileName[];
 
 /** Copies the tokenizer's and the image processor's files. A folder copied onto itself stays as it is. */

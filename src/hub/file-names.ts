@@ -1,6 +1,7 @@
 /** The files of Hugging Face repositories, and of Graft's own beside them, that Graft reads or writes. */
 export const modelFileNames = [
   "config.json",
+  "generation_config.json",
   "model.safetensors",
   "model.safetensors.index.json",
   "tokenizer.json",

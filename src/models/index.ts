@@ -5,6 +5,7 @@ export {
   AutoClass,
   AutoConfig,
   AutoModel,
+  AutoModelForCausalLM,
   AutoModelForImageClassification,
   AutoModelForSequenceClassification,
   AutoModelForTokenClassification,
@@ -17,6 +18,7 @@ export {
 } from "./auto.js";
 export { BoundProgram } from "./bound-program.js";
 export { configToWrite, type ModelConfig } from "./config.js";
+export { causalLMOf, type Decoding, decodingOf } from "./decoding.js";
 export { type ExportedAdapters, exportModel } from "./export.js";
 export { resolveProblemType } from "./heads/classification.js";
 export type { GivenLabels, Head, LabelRule } from "./heads/head.js";
@@ -29,6 +31,7 @@ export { type NetworkInputs, type NetworkOutputs, type Port, type Ports, portsOf
 export { type InputPorts, type PreparedInputs, prepareInputs } from "./prepare-inputs.js";
 export {
   type BaseModelOutputs,
+  type CausalLMOutputs,
   type ClassifierOutputs,
   type ForwardOptions,
   type ModelOutputs,

@@ -25,13 +25,25 @@ export class Past {
     return this.extended;
   }
 
+  /**
+   * Earlier keys and values that attention reads beside those that `extend` gives; null where that gives all.
+   * @param _window how far back the layer sees; null: to the beginning
+   */
+  beside(_layer: number, _window: number | null): (LayerPast & { readonly bias: Tensor }) | null {
+    return null;
+  }
+
+  protected keep(layer: number, keysValues: LayerPast): void {
+    this.extended[layer] = keysValues;
+  }
+
   /** The layer's keys and values, earlier ones first, the sequence's own last. */
   extend(layer: number, { keys, values }: LayerPast): LayerPast {
     const earlier = this.layers[layer];
     const all = earlier
       ? { keys: concat([earlier.keys, keys], 2), values: concat([earlier.values, values], 2) }
       : { keys, values };
-    this.extended[layer] = all;
+    this.keep(layer, all);
     return all;
   }
 }

@@ -26,6 +26,8 @@ export class Trace {
   /** What is added to the loss (an adapter's regularisation). */
   readonly lossTerms: Tensor[] = [];
   readonly masks: MaskSite[] = [];
+  /** Whether it continues a text whose earlier tokens are in a cache: what stands at the beginning is there already. */
+  continues = false;
 
   /**
    * @param frozen take trainable parameters as initialisers too (prediction before any training, export): weights stay

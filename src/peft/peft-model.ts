@@ -149,6 +149,11 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   get config(): ModelConfig {
     return this.baseModel.config;
   }
+  /** The folder that the base model was loaded from; null for one that was made. */
+  get nameOrPath(): string | null {
+    return this.baseModel.nameOrPath;
+  }
+
   /** The base model's: compiles and runs programs. @internal */
   get runner(): Runner {
     return this.baseModel.runner;

@@ -2,7 +2,7 @@ import { Conv1D, Linear, type Module } from "../../../nn/index.js";
 import { patternValue } from "../../matching/patterns.js";
 import { selectTargets, type TargetKind } from "../../matching/select.js";
 import type { Host, Injection, Tuner } from "../../tuner.js";
-import { withoutFanIn } from "../fan-in-fan-out.js";
+import { withFanIn } from "../fan-in-fan-out.js";
 import { type TrainedBiases, trainBiases } from "../trained-biases.js";
 import { LoraConfig } from "./config.js";
 import { defaultTargetModules } from "./default-targets.js";
@@ -51,6 +51,7 @@ function inject(host: Host, config: LoraConfig): Injection {
     matrices.map(({ weight }) => weight),
   );
   trainBiases(host, biases[config.bias], matrices);
+  const written = tokens.length > 0 ? [] : matrices.filter(({ path }) => /(^|\.)(embed_tokens|lm_head)$/.test(path));
   const refused = updates.map(({ refusal }) => refusal).find((reason) => reason !== null);
   const allNames = picked.flatMap(({ names }) => names);
   return {
@@ -58,6 +59,7 @@ function inject(host: Host, config: LoraConfig): Injection {
     merge: refused
       ? { refused }
       : [...updates.flatMap((update) => update.mergeSteps()), ...tokens.map((one) => one.mergeStep())],
+    alongside: new Map(written.map(({ path, weight }) => [`${path}.base_layer.weight`, weight])),
     factorPairs: updates.map(({ a, b, at: { scaling }, matrix: { kind } }) => ({
       a,
       b,
@@ -78,7 +80,7 @@ export const lora: Tuner<LoraConfig> = {
   help: "Low-rank updates beside the frozen weights (Hu et al. 2021)",
   Config: LoraConfig,
   targets,
-  fitted: withoutFanIn,
+  fitted: withFanIn,
   inject,
   mix: mixLora,
   writtenConfig: writtenPatterns,

@@ -50,6 +50,7 @@ function inject(host: Host, config: PromptEncoderConfig): Injection {
   host.at(host.network.embeddingSites, "embeddings", {
     signature: `p-tuning:${count}:${host.acting.isTrainable}`,
     addedPositions: count,
+    isAtBeginning: true,
     transform: (trace, embedded) => prependTokens(embedded, vectors(trace)),
   });
   return { targets: [], merge: notMergeable };

@@ -107,6 +107,7 @@ function inject(host: Host, config: PromptTuningConfig): Injection {
   host.at(host.network.embeddingSites, "embeddings", {
     signature: `prompt:${count}`,
     addedPositions: count,
+    isAtBeginning: true,
     transform: (trace, embedded) => prependTokens(embedded, trace.parameter(prompt)),
   });
   return { targets: [], merge: notMergeable };
