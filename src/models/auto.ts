@@ -11,6 +11,12 @@ import {
   parseBertConfig,
 } from "./architectures/bert.js";
 import {
+  DistilBertForSequenceClassification,
+  DistilBertForTokenClassification,
+  DistilBertModel,
+  parseDistilBertConfig,
+} from "./architectures/distilbert.js";
+import {
   parseRobertaConfig,
   RobertaForSequenceClassification,
   RobertaForTokenClassification,
@@ -28,7 +34,7 @@ import {
 } from "./pretrained-model.js";
 
 /** Values of config.json's `model_type` that Graft builds. */
-export const modelTypes = ["bert", "roberta", "vit"] as const;
+export const modelTypes = ["bert", "roberta", "distilbert", "vit"] as const;
 export type ModelType = (typeof modelTypes)[number];
 
 /** Every model type, with its networks by head. */
@@ -42,6 +48,11 @@ export const architectures: { readonly [K in ModelType]: Architecture } = {
     base: RobertaModel,
     sequenceClassification: RobertaForSequenceClassification,
     tokenClassification: RobertaForTokenClassification,
+  }),
+  distilbert: architecture("distilbert", parseDistilBertConfig, bertNames, {
+    base: DistilBertModel,
+    sequenceClassification: DistilBertForSequenceClassification,
+    tokenClassification: DistilBertForTokenClassification,
   }),
   vit: architecture("vit", parseVitConfig, vitNames, {
     base: VitModel,

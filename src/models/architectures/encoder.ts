@@ -37,7 +37,11 @@ export interface EncoderConfig {
 }
 
 /** A Linear with BERT's initialisation. */
-export function bertLinear(config: EncoderConfig, inFeatures: number, outFeatures: number): Linear {
+export function bertLinear(
+  config: Pick<EncoderConfig, "initializerRange">,
+  inFeatures: number,
+  outFeatures: number,
+): Linear {
   return new Linear(inFeatures, outFeatures, { initializer: normal(config.initializerRange) });
 }
 
