@@ -18,7 +18,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from quiet import silence_transformers
 from safetensors.torch import load_file, save_file
-from tiny_models import MODELS, Tensors, batch_for, build, labels_for
+from tiny_models import Tensors, batch_for, build, labels_for, place
 from vit_names import to_v4
 
 
@@ -71,7 +71,7 @@ def adapt(variant: Variant, models: Path, seed: int) -> PeftModel:
     model.name_or_path = (models / variant.base).as_posix()
     config = LoraConfig(r=4, lora_alpha=8, lora_dropout=0.1, init_lora_weights=False, **variant.config)
     peft_model = get_peft_model(model, config).eval()
-    generator = torch.Generator().manual_seed(seed + 1000 + list(MODELS).index(variant.base))
+    generator = torch.Generator().manual_seed(seed + 1000 + place(variant.base))
     with torch.no_grad():
         for name, parameter in peft_model.named_parameters():
             if parameter.requires_grad:
