@@ -11,6 +11,12 @@ import {
   parseBertConfig,
 } from "./architectures/bert.js";
 import {
+  DebertaV2ForSequenceClassification,
+  DebertaV2ForTokenClassification,
+  DebertaV2Model,
+} from "./architectures/deberta.js";
+import { parseDebertaConfig } from "./architectures/deberta-config.js";
+import {
   DistilBertForSequenceClassification,
   DistilBertForTokenClassification,
   DistilBertModel,
@@ -34,7 +40,7 @@ import {
 } from "./pretrained-model.js";
 
 /** Values of config.json's `model_type` that Graft builds. */
-export const modelTypes = ["bert", "roberta", "distilbert", "vit"] as const;
+export const modelTypes = ["bert", "roberta", "distilbert", "deberta-v2", "vit"] as const;
 export type ModelType = (typeof modelTypes)[number];
 
 /** Every model type, with its networks by head. */
@@ -53,6 +59,11 @@ export const architectures: { readonly [K in ModelType]: Architecture } = {
     base: DistilBertModel,
     sequenceClassification: DistilBertForSequenceClassification,
     tokenClassification: DistilBertForTokenClassification,
+  }),
+  "deberta-v2": architecture("deberta", parseDebertaConfig, bertNames, {
+    base: DebertaV2Model,
+    sequenceClassification: DebertaV2ForSequenceClassification,
+    tokenClassification: DebertaV2ForTokenClassification,
   }),
   vit: architecture("vit", parseVitConfig, vitNames, {
     base: VitModel,

@@ -9,6 +9,8 @@ export interface Port {
   /** Sizes, and named dimensions such as "batch" and "sequence". */
   readonly shape: readonly Dim[];
   readonly required?: boolean;
+  /** Taken for the callers' sake, and never read. */
+  readonly isIgnored?: boolean;
   /** Elements lie in 0 <= element < below. */
   readonly below?: { readonly limit: number; readonly why: string };
   /** Largest value of the dimension "sequence". */

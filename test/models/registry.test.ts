@@ -26,7 +26,7 @@ describe.each(rows)("%s with the head %s", (type, head) => {
 
   it("is built under transformers' name, which leads back to the head", () => {
     const model = autoClassOf(head).fromConfig({ model_type: type }, { withWeights: false });
-    expect(model.network.className).toMatch(new RegExp(`^${type}${heads[head].suffix}$`, "i"));
+    expect(model.network.className).toMatch(new RegExp(`^${type.replaceAll("-", "")}${heads[head].suffix}$`, "i"));
     expect(headOfClass(model.network.className)).toBe(head);
     expect(model.network.head === null).toBe(head === "base");
   });
