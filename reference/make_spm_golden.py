@@ -6,6 +6,7 @@ Each folder is a SentencePiece model, by its name in spm/, beside a few small fi
 of make_tokenizer_class_golden.py, which asks the same questions of the same texts. The models are trained on these texts.
 """
 
+import contextlib
 import gzip
 import json
 import shutil
@@ -44,17 +45,15 @@ MODELS = {
 
 
 def train(name: str, options: dict) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        rules = Path(folder, "rules.tsv")
-        rules.write_text(FEW_RULES)
-        if "normalization_rule_tsv" in options:
-            options = options | {"normalization_rule_tsv": str(rules)}
+    """In a folder of its own, since the file keeps the paths that it was made with."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        Path("rules.tsv").write_text(FEW_RULES)
         sentences = (text for text in TEXTS * 3 if "\x00" not in text)
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=sentences, model_prefix=f"{folder}/m", hard_vocab_limit=False, character_coverage=0.98,
+            sentence_iterator=sentences, model_prefix="m", hard_vocab_limit=False, character_coverage=0.98,
             num_threads=1, minloglevel=3, **options,
         )  # fmt: skip
-        shutil.copy(f"{folder}/m.model", SPM / f"{name}.model")
+        shutil.copy("m.model", SPM / f"{name}.model")
 
 
 def size(name: str) -> int:
@@ -91,6 +90,11 @@ def add_all() -> None:
     for legacy in (True, False):
         add(f"llama legacy {legacy}", "llama", "tokenizer.model", named("LlamaTokenizer", legacy=legacy, add_bos_token=True, add_eos_token=False))
     add("llama by model type", "llama", "tokenizer.model", None, "llama")
+    for model in ("llama-symbols", "roberta", "deberta-symbols"):
+        add(f"plain class of {model}", model, "tokenizer.model", named("PreTrainedTokenizerFast"))
+        add(f"plain class of {model} with tokens", model, "tokenizer.model", named("TokenizersBackend", bos_token="[CLS]", pad_token="<pad>"))
+    add("plain class with other names", "llama", "tokenizer.model", named("TokenizersBackend", added_tokens_decoder={"0": token("<unk>"), "5": token("<|start|>"), "1000": token("<|end|>")}))
+    add("no class", "llama", "tokenizer.model", {})
     add("llama with eos", "llama", "tokenizer.model", named("LlamaTokenizer", add_bos_token=True, add_eos_token=True, pad_token="</s>"))
     add("llama with symbols", "llama-symbols", "tokenizer.model", named("LlamaTokenizer"))
     add("llama and added tokens", "llama-symbols", "tokenizer.model", named("LlamaTokenizer", added_tokens_decoder={"0": token("<unk>"), "1": token("<s>"), "2": token("</s>"), str(size("llama-symbols")): token("<pad>")}, pad_token="<pad>"))

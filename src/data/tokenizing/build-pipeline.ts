@@ -2,7 +2,13 @@ import { GraftError } from "../../errors.js";
 import { isJsonObject, type JsonObject } from "../../json.js";
 import { ClassArguments } from "./classes/class-arguments.js";
 import { classTable } from "./classes/class-table.js";
-import { type PieceVocabulary, pieceVocabulary } from "./classes/piece-vocabulary.js";
+import {
+  base64,
+  namedPieces,
+  type PieceVocabulary,
+  pieceVocabulary,
+  plainTokenizer,
+} from "./classes/piece-vocabulary.js";
 import { bosEosTemplate, extraTokens, type Recipe, recipes } from "./classes/recipes.js";
 import { type ClassName, resolveClass } from "./classes/resolve-class.js";
 import {
@@ -50,19 +56,13 @@ function charsMapOf({ tokenizer: { normalizer }, pieces }: Sources): string | un
   return textField(isJsonObject(found) ? found : undefined, "precompiled_charsmap");
 }
 
-function base64(bytes: Uint8Array): string {
-  let characters = "";
-  for (const byte of bytes) characters += String.fromCharCode(byte);
-  return btoa(characters);
-}
-
 function recipeOf(files: Sources, className: ClassName, plan: TokenPlan): Recipe | undefined {
   const { maker } = classTable[className];
   if (maker === "TokenizersBackend") return undefined;
   const model = modelOf(files);
   const vocabulary = Array.isArray(model.vocab) || isJsonObject(model.vocab) ? model.vocab : {};
   const merges = Array.isArray(model.merges) ? model.merges : [];
-  const config = files.pieces ? { ...files.config, unk_id: files.pieces.unknownId } : files.config;
+  const config = files.pieces ? { ...files.config, unk_id: files.pieces.unknown.id } : files.config;
   return recipes[maker](new ClassArguments(vocabulary, merges, charsMapOf(files), config, plan.special));
 }
 
@@ -111,10 +111,10 @@ export function buildPipeline(given: TokenizerFiles, padToken: string | undefine
   const maker = className && classTable[className].maker;
   const extras = (maker && maker !== "TokenizersBackend" && extraTokens[maker]) || [];
   const pieces = given.sentencePiece && readSentencePiece(given.sentencePiece.bytes, given.sentencePiece.name);
-  const plan = planTokens(given, className, padToken, [...(pieces ? addedPieces(pieces) : []), ...extras]);
-  const files: Sources = pieces
-    ? { ...given, pieces, pieceVocabulary: numbered(pieces, given, className, plan) }
-    : given;
+  const known = pieces && !className ? withPlainTokenizer(given, pieces) : given;
+  const plan = planTokens(known, className, padToken, [...(pieces ? addedPieces(pieces) : []), ...extras]);
+  const files: Sources =
+    pieces && className ? { ...known, pieces, pieceVocabulary: numbered(pieces, given, className, plan) } : known;
   if (padToken !== undefined) requireToken(padToken, modelOf(files), plan);
   const recipe = className && recipeOf(files, className, plan);
   const stages = stagesOf(files, className, recipe);
@@ -142,10 +142,15 @@ function addedPieces({ pieces }: SentencePieceModel): JsonObject[] {
     .map(({ text, kind }) => ({ content: text, normalized: false, special: kind === "control" }));
 }
 
+function withPlainTokenizer(files: TokenizerFiles, pieces: SentencePieceModel): TokenizerFiles {
+  const { config } = files;
+  return { ...files, tokenizer: plainTokenizer(pieces, config), config: { ...namedPieces(pieces), ...config } };
+}
+
 function numbered(
   pieces: SentencePieceModel,
   { config }: TokenizerFiles,
-  className: ClassName | undefined,
+  className: ClassName,
   { special }: TokenPlan,
 ): PieceVocabulary {
   const token = (name: SpecialTokenName): string => {

@@ -1,75 +1,78 @@
 import { PbfReader } from "pbf";
 import { GraftError, messageOf } from "../../errors.js";
 
-/** What SentencePiece's ModelProto says of a piece's kind: 3 and 4 are found in texts before they are cut into pieces. */
+/** What SentencePiece's ModelProto says of a piece: the first two are found in texts before they are cut into pieces. */
 export type PieceKind = "control" | "user-defined" | "other";
 
 export interface Piece {
-  readonly text: string;
-  readonly score: number;
-  readonly kind: PieceKind;
-}
-
-/** What a SentencePiece model file holds, as far as transformers reads it. */
-export interface SentencePieceModel {
-  readonly pieces: readonly Piece[];
-  /** Id of the piece for what is unknown. */
-  readonly unknownId: number;
-  /** Rules of its normaliser (a Precompiled stage's), if it has any. */
-  readonly charsMap: Uint8Array | undefined;
-}
-
-const kinds: { readonly [type: number]: PieceKind } = { 3: "control", 4: "user-defined" };
-
-type Fields<T> = { readonly [field: number]: (into: T, pbf: PbfReader) => void };
-
-const read = <T>(fields: Fields<T>, into: T, pbf: PbfReader): T =>
-  pbf.readMessage((field, target, reader) => fields[field]?.(target, reader), into);
-
-interface MutablePiece {
   text: string;
   score: number;
   kind: PieceKind;
 }
 
-interface MutableModel {
-  pieces: MutablePiece[];
-  unknownId: number;
+/** What a SentencePiece model file holds, as far as transformers reads it. */
+export interface SentencePieceModel {
+  pieces: Piece[];
+  type: "unigram" | "other";
+  /** Whether characters that no piece has are cut into bytes. */
+  byteFallback: boolean;
+  /** Id and text of special pieces; an id below 0: there is none. */
+  unknown: { id: number; text: string };
+  beginning: { id: number; text: string };
+  end: { id: number; text: string };
+  /** Rules of its normaliser (a Precompiled stage's), if it has any. */
   charsMap: Uint8Array | undefined;
 }
 
-const pieceFields: Fields<MutablePiece> = {
-  1: (piece, pbf) => {
-    piece.text = pbf.readString();
-  },
-  2: (piece, pbf) => {
-    piece.score = pbf.readFloat();
-  },
-  3: (piece, pbf) => {
-    piece.kind = kinds[pbf.readVarint()] ?? "other";
-  },
+type Fields<T> = { readonly [field: number]: (into: T, pbf: PbfReader) => void };
+
+const message = <T>(fields: Fields<T>, into: T, pbf: PbfReader): T =>
+  pbf.readMessage((field, target, reader) => fields[field]?.(target, reader), into);
+
+const kinds: { readonly [type: number]: PieceKind } = { 3: "control", 4: "user-defined" };
+
+const pieceFields: Fields<Piece> = {
+  1: (piece, pbf) => Object.assign(piece, { text: pbf.readString() }),
+  2: (piece, pbf) => Object.assign(piece, { score: pbf.readFloat() }),
+  3: (piece, pbf) => Object.assign(piece, { kind: kinds[pbf.readVarint()] ?? "other" }),
 };
 
-const trainerFields: Fields<MutableModel> = {
-  40: (model, pbf) => {
-    model.unknownId = pbf.readVarint(true);
-  },
+const UNIGRAM = 1;
+
+const trainerFields: Fields<SentencePieceModel> = {
+  3: (model, pbf) => Object.assign(model, { type: pbf.readVarint() === UNIGRAM ? "unigram" : "other" }),
+  35: (model, pbf) => Object.assign(model, { byteFallback: pbf.readBoolean() }),
+  40: ({ unknown }, pbf) => Object.assign(unknown, { id: pbf.readVarint(true) }),
+  41: ({ beginning }, pbf) => Object.assign(beginning, { id: pbf.readVarint(true) }),
+  42: ({ end }, pbf) => Object.assign(end, { id: pbf.readVarint(true) }),
+  45: ({ unknown }, pbf) => Object.assign(unknown, { text: pbf.readString() }),
+  46: ({ beginning }, pbf) => Object.assign(beginning, { text: pbf.readString() }),
+  47: ({ end }, pbf) => Object.assign(end, { text: pbf.readString() }),
 };
 
-const normalizerFields: Fields<MutableModel> = {
+const normalizerFields: Fields<SentencePieceModel> = {
   2: (model, pbf) => {
     const bytes = pbf.readBytes();
     model.charsMap = bytes.length > 0 ? bytes : undefined;
   },
 };
 
-const modelFields: Fields<MutableModel> = {
-  1: (model, pbf) => {
-    model.pieces.push(read(pieceFields, { text: "", score: 0, kind: "other" }, pbf));
-  },
-  2: (model, pbf) => void read(trainerFields, model, pbf),
-  3: (model, pbf) => void read(normalizerFields, model, pbf),
+const modelFields: Fields<SentencePieceModel> = {
+  1: ({ pieces }, pbf) => pieces.push(message(pieceFields, { text: "", score: 0, kind: "other" }, pbf)),
+  2: (model, pbf) => message(trainerFields, model, pbf),
+  3: (model, pbf) => message(normalizerFields, model, pbf),
 };
+
+/** What the format says of fields that a file leaves out. */
+const emptyModel = (): SentencePieceModel => ({
+  pieces: [],
+  type: "unigram",
+  byteFallback: false,
+  unknown: { id: 0, text: "<unk>" },
+  beginning: { id: 1, text: "<s>" },
+  end: { id: 2, text: "</s>" },
+  charsMap: undefined,
+});
 
 /**
  * Reads a SentencePiece model (`spm.model`, `tokenizer.model`), a ModelProto.
@@ -84,7 +87,7 @@ export function readSentencePiece(bytes: Uint8Array, name: string): SentencePiec
       "Fetch it again from the model's repository; a file of some hundred bytes is a Git LFS pointer to the real one.",
       { cause },
     );
-  const model: MutableModel = { pieces: [], unknownId: 0, charsMap: undefined };
+  const model = emptyModel();
   try {
     new PbfReader(bytes).readFields((field, into, pbf) => modelFields[field]?.(into, pbf), model);
   } catch (error) {

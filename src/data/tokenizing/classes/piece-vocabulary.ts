@@ -1,5 +1,5 @@
 import { GraftError } from "../../../errors.js";
-import type { JsonObject } from "../../../json.js";
+import { isJsonObject, type JsonObject } from "../../../json.js";
 import type { Piece, SentencePieceModel } from "../sentence-piece.js";
 import type { ClassName } from "./resolve-class.js";
 import type { SpecialTokenName } from "./special-tokens.js";
@@ -72,17 +72,74 @@ const arrangements: {
  */
 export function pieceVocabulary(
   { pieces }: SentencePieceModel,
-  className: ClassName | undefined,
+  className: ClassName,
   token: TokenOf,
   config: JsonObject,
 ): PieceVocabulary {
-  const arrange = className && arrangements[className];
+  const arrange = arrangements[className];
   if (arrange) return arrange(pieces, token, config);
   throw new GraftError(
     "unsupported",
-    className === undefined
-      ? "there is a SentencePiece model and no tokenizer.json, and neither tokenizer_config.json nor config.json names a tokenizer class that says how its pieces are numbered"
-      : `the tokenizer class ${className} cannot be made from a SentencePiece model`,
-    `Classes that can: ${Object.keys(arrangements).join(", ")}. For others, AutoTokenizer.from_pretrained(...).save_pretrained(folder) in Python writes tokenizer.json.`,
+    `the tokenizer class ${className} is not made from a SentencePiece model here`,
+    `Classes that are: ${Object.keys(arrangements).join(", ")}. For others, AutoTokenizer.from_pretrained(...).save_pretrained(folder) in Python writes tokenizer.json.`,
   );
+}
+
+/** Pieces of BPE that added_tokens_decoder names otherwise, which stand for tokens to come, take those names. */
+function renamed(vocab: JsonObject, decoder: unknown): JsonObject {
+  if (!isJsonObject(decoder)) return vocab;
+  const ids = new Map(Object.entries(vocab));
+  const texts = new Map([...ids].map(([text, id]) => [Number(id), text]));
+  for (const [id, value] of Object.entries(decoder)) {
+    const [text, name] = [texts.get(Number(id)), isJsonObject(value) ? value.content : undefined];
+    if (text === undefined || typeof name !== "string" || ids.has(name)) continue;
+    ids.delete(text);
+    ids.set(name, Number(id));
+    texts.set(Number(id), name);
+  }
+  return Object.fromEntries(ids);
+}
+
+/** The tokenizer.json that transformers makes of a SentencePiece model where no class says how. */
+export function plainTokenizer(model: SentencePieceModel, config: JsonObject): JsonObject {
+  const { pieces, type, byteFallback, unknown, charsMap } = model;
+  const spaces = { type: "Replace", pattern: { String: "▁" }, content: " " };
+  const { vocab, merges } = bpe(pieces);
+  const stage: JsonObject =
+    type === "unigram"
+      ? { type: "Unigram", vocab: scored(pieces), unk_id: unknown.id, byte_fallback: byteFallback }
+      : {
+          type: "BPE",
+          vocab: renamed(vocab as JsonObject, config.added_tokens_decoder),
+          merges,
+          unk_token: unknown.text,
+          fuse_unk: true,
+          byte_fallback: byteFallback,
+        };
+  return {
+    model: stage,
+    normalizer: {
+      type: "Sequence",
+      normalizers: [
+        ...(charsMap ? [{ type: "Precompiled", precompiled_charsmap: base64(charsMap) }] : []),
+        { type: "Replace", pattern: { String: " " }, content: "▁" },
+      ],
+    },
+    decoder: {
+      type: "Sequence",
+      decoders: [spaces, ...(byteFallback ? [{ type: "ByteFallback" }, { type: "Fuse" }] : [])],
+    },
+  };
+}
+
+/** The special tokens that a model names, where the files name none. */
+export function namedPieces({ unknown, beginning, end }: SentencePieceModel): JsonObject {
+  const all = { bos_token: beginning, eos_token: end, unk_token: unknown };
+  return Object.fromEntries(Object.entries(all).flatMap(([name, { id, text }]) => (id < 0 ? [] : [[name, text]])));
+}
+
+export function base64(bytes: Uint8Array): string {
+  let characters = "";
+  for (const byte of bytes) characters += String.fromCharCode(byte);
+  return btoa(characters);
 }
