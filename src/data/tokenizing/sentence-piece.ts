@@ -38,6 +38,7 @@ const pieceFields: Fields<Piece> = {
 };
 
 const UNIGRAM = 1;
+const NORMALIZER = 3;
 
 const trainerFields: Fields<SentencePieceModel> = {
   3: (model, pbf) => Object.assign(model, { type: pbf.readVarint() === UNIGRAM ? "unigram" : "other" }),
@@ -60,7 +61,7 @@ const normalizerFields: Fields<SentencePieceModel> = {
 const modelFields: Fields<SentencePieceModel> = {
   1: ({ pieces }, pbf) => pieces.push(message(pieceFields, { text: "", score: 0, kind: "other" }, pbf)),
   2: (model, pbf) => message(trainerFields, model, pbf),
-  3: (model, pbf) => message(normalizerFields, model, pbf),
+  [NORMALIZER]: (model, pbf) => message(normalizerFields, model, pbf),
 };
 
 /** What the format says of fields that a file leaves out. */
@@ -88,11 +89,18 @@ export function readSentencePiece(bytes: Uint8Array, name: string): SentencePiec
       { cause },
     );
   const model = emptyModel();
+  const reader = new PbfReader(bytes);
+  const found = new Set<number>();
   try {
-    new PbfReader(bytes).readFields((field, into, pbf) => modelFields[field]?.(into, pbf), model);
+    reader.readFields((field, into, pbf) => {
+      found.add(field);
+      modelFields[field]?.(into, pbf);
+    }, model);
   } catch (error) {
     throw invalid(messageOf(error), error);
   }
+  // Pieces come first: a file that was cut has no normaliser, or a message that is longer than the rest.
+  if (reader.pos > reader.length || (model.pieces.length > 0 && !found.has(NORMALIZER))) throw invalid("it ends early");
   if (model.pieces.length === 0) throw invalid("it has no pieces");
   if (model.pieces.some(({ text, score }) => text === "" || !Number.isFinite(score))) {
     throw invalid("a piece has no text, or a score that is no number");
