@@ -3,11 +3,19 @@ import type { ModelFileName } from "./file-names.js";
 import { outputPath } from "./output.js";
 import { resolveFiles } from "./resolve.js";
 
-/** Files of a model that tokenizers and image processors are made from: those that transformers' Trainer saves too. */
+/** Files of a model that tokenizers and image processors are made from. */
 export const companionFiles = [
   "tokenizer.json",
   "tokenizer_config.json",
   "special_tokens_map.json",
+  "added_tokens.json",
+  "vocab.txt",
+  "vocab.json",
+  "merges.txt",
+  "tokenizer.model",
+  "spm.model",
+  "spiece.model",
+  "sentencepiece.bpe.model",
   "preprocessor_config.json",
 ] as const satisfies readonly ModelFileName[];
 

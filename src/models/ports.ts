@@ -15,6 +15,8 @@ export interface Port {
   readonly below?: { readonly limit: number; readonly why: string };
   /** Largest value of the dimension "sequence". */
   readonly longest?: { readonly limit: number; readonly why: string };
+  /** Where a port takes any length of "sequence": what rows are cut to unless the caller says otherwise. */
+  readonly usualLength?: number;
 }
 
 /** Ports by their name in TypeScript, in the order in which programs have them. */

@@ -20,12 +20,12 @@ import type { DebertaConfig } from "./deberta-config.js";
 import { DebertaEmbeddings, DebertaEncoder } from "./deberta-encoder.js";
 import { bertLinear } from "./encoder.js";
 
-/** Sequences end with the position table, where there is one; token types are taken and passed over where there are none. */
+/** Sequences end with the position table, where there is one, and may have any length otherwise; token types are taken and passed over where there are none. */
 function inputsOf(config: DebertaConfig): Ports {
   const { inputIds, tokenTypeIds, ...rest } = textInputs(config, config.maxPositionEmbeddings);
   const { longest, ...unlimited } = inputIds as NonNullable<typeof inputIds>;
   return {
-    inputIds: config.positionBiasedInput ? inputIds : unlimited,
+    inputIds: config.positionBiasedInput ? inputIds : { ...unlimited, usualLength: config.maxPositionEmbeddings },
     ...rest,
     tokenTypeIds: tokenTypeIds ?? { dtype: "int32", shape: unlimited.shape, isIgnored: true },
   };
