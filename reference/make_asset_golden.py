@@ -14,7 +14,7 @@ from quiet import silence_transformers
 from safetensors.torch import save_file
 from transformers import AutoModel, AutoModelForImageClassification, PreTrainedModel
 
-TEXT_MODELS = ["all-MiniLM-L6-v2", "bert-rnabert", "roberta-from-rnabert"]
+TEXT_MODELS = ["all-MiniLM-L6-v2", "bert-rnabert", "roberta-from-rnabert", "deberta-v2-from-rnabert"]
 IMAGE_MODELS = ["vit-tiny-tinyimagenet", "vit-mnist-classifier"]
 Tensors = dict[str, torch.Tensor]
 
@@ -28,12 +28,12 @@ def text_io(model: PreTrainedModel, generator: torch.Generator) -> Tensors:
     attention_mask[1, 6:] = 0
     input_ids[attention_mask == 0] = model.config.pad_token_id
     output = model(input_ids=input_ids, attention_mask=attention_mask)
+    pooled = getattr(output, "pooler_output", None)
     return {
         "input_ids": input_ids,
         "attention_mask": attention_mask,
         "first_hidden_state": output.last_hidden_state[:, 0],
-        "pooler_output": output.pooler_output,
-    }
+    } | ({} if pooled is None else {"pooler_output": pooled})
 
 
 @torch.no_grad()

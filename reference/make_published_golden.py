@@ -20,10 +20,11 @@ import torch
 from peft import PeftModel, get_peft_model_state_dict
 from quiet import silence_transformers
 from safetensors.torch import load_file, save_file
-from transformers import PreTrainedModel, RobertaConfig, RobertaForSequenceClassification, ViTConfig
-from transformers import ViTForImageClassification
+from transformers import DistilBertConfig, DistilBertForSequenceClassification, PreTrainedModel, RobertaConfig
+from transformers import RobertaForSequenceClassification, ViTConfig, ViTForImageClassification
 from vit_names import V5_TO_V4, to_v4
 
+DISTILBERT = "distilbert-sst2_lora_r8"
 ROBERTA = "roberta-base_lora_mrpc_peft0.18dev"
 VIT = "vit-base_lora_food101"
 SMALL_SIZE = 14
@@ -36,7 +37,7 @@ def numbers(name: str, shape: tuple[int, ...]) -> torch.Tensor:
         hashed *= np.uint32(factor)
     hashed ^= hashed >> np.uint32(16)
     values = (hashed.astype(np.float64) / 2**32 - 0.5) * 0.1
-    is_norm = name.endswith("weight") and ("LayerNorm" in name or "layernorm" in name)
+    is_norm = name.endswith("weight") and any(norm in name for norm in ("LayerNorm", "layernorm", "layer_norm"))
     return torch.from_numpy((values + is_norm).astype(np.float32).reshape(shape))
 
 
@@ -98,6 +99,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         adapter = with_v5_names(arguments.adapters / VIT, Path(folder) / "adapter")
         save_file(golden(vit, adapter, {"small_pixels": small}, inputs), arguments.out / "vit.safetensors")
+
+    config = DistilBertConfig(vocab_size=100, hidden_dim=64, max_position_embeddings=40)
+    text = {"input_ids": text["input_ids"].where(text["attention_mask"] == 1, 0), "attention_mask": text["attention_mask"]}
+    distilbert = DistilBertForSequenceClassification(config)
+    save_file(golden(distilbert, arguments.adapters / DISTILBERT, text, text), arguments.out / "distilbert.safetensors")
 
 
 if __name__ == "__main__":

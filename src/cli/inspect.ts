@@ -12,7 +12,7 @@ import { isAdapterFolder, requireModel } from "../runs/models/source.js";
 import { addRunFlags, readRun } from "./run-file/flags.js";
 import { addMethodLines } from "./run-file/method-lines.js";
 import { withExamples } from "./shell/examples.js";
-import { formatCount } from "./shell/format.js";
+import { formatBytes, formatCount } from "./shell/format.js";
 import { tensorTable, totals } from "./shell/inspection.js";
 import { precisionSummary, precisionTable } from "./shell/precision-table.js";
 import { print, printJson, warn } from "./shell/print.js";
@@ -50,17 +50,30 @@ const labelList = (labels: readonly string[]): string =>
     10,
   )}`;
 
-function modelFacts({ className, modelType, sizes, labels, parameters, adapter }: ModelSummary): [string, string][] {
+function modelFacts({
+  className,
+  modelType,
+  sizes,
+  labels,
+  parameters,
+  checkpointBytes,
+  adapter,
+}: ModelSummary): [string, string][] {
   return [
     ["model", `${className} (${modelType})`],
     ...Object.entries(sizes).map(([name, size]): [string, string] => [snakeCase(name), shownValue(size)]),
     ...(labels.length > 0 ? [["labels", labelList(labels)] as [string, string]] : []),
     ["parameters", formatCount(parameters)],
+    [
+      "checkpoint",
+      `${formatBytes(checkpointBytes.float32)} in float32, ${formatBytes(checkpointBytes.float16)} in float16`,
+    ],
     ...(adapter
       ? ([
           [`${adapter.type} on`, `${adapter.targets.length} layers: ${list(adapter.targets, 4)}`],
           ["counted once", formatCount(adapter.allCountedOnce)],
           ["PEFT says", adapter.line],
+          ["trained", `${formatBytes(adapter.trainedBytes)}; ${formatBytes(adapter.trainingBytes)} with AdamW's state`],
         ] as [string, string][])
       : []),
   ];

@@ -11,6 +11,18 @@ import {
   parseBertConfig,
 } from "./architectures/bert.js";
 import {
+  DebertaV2ForSequenceClassification,
+  DebertaV2ForTokenClassification,
+  DebertaV2Model,
+} from "./architectures/deberta.js";
+import { parseDebertaConfig } from "./architectures/deberta-config.js";
+import {
+  DistilBertForSequenceClassification,
+  DistilBertForTokenClassification,
+  DistilBertModel,
+  parseDistilBertConfig,
+} from "./architectures/distilbert.js";
+import {
   Gpt2ForSequenceClassification,
   Gpt2ForTokenClassification,
   Gpt2LMHeadModel,
@@ -40,7 +52,18 @@ import {
 } from "./pretrained-model.js";
 
 /** Values of config.json's `model_type` that Graft builds. */
-export const modelTypes = ["bert", "roberta", "vit", "gpt2", "llama", "mistral", "qwen2", "qwen3"] as const;
+export const modelTypes = [
+  "bert",
+  "roberta",
+  "distilbert",
+  "deberta-v2",
+  "vit",
+  "gpt2",
+  "llama",
+  "mistral",
+  "qwen2",
+  "qwen3",
+] as const;
 export type ModelType = (typeof modelTypes)[number];
 
 /** Every model type, with its networks by head. */
@@ -54,6 +77,16 @@ export const architectures: { readonly [K in ModelType]: Architecture } = {
     base: RobertaModel,
     sequenceClassification: RobertaForSequenceClassification,
     tokenClassification: RobertaForTokenClassification,
+  }),
+  distilbert: architecture("distilbert", parseDistilBertConfig, bertNames, {
+    base: DistilBertModel,
+    sequenceClassification: DistilBertForSequenceClassification,
+    tokenClassification: DistilBertForTokenClassification,
+  }),
+  "deberta-v2": architecture("deberta", parseDebertaConfig, bertNames, {
+    base: DebertaV2Model,
+    sequenceClassification: DebertaV2ForSequenceClassification,
+    tokenClassification: DebertaV2ForTokenClassification,
   }),
   vit: architecture("vit", parseVitConfig, vitNames, {
     base: VitModel,

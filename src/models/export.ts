@@ -30,8 +30,8 @@ function checkSize(network: Network): void {
   );
 }
 
-/** An input that can only be 0 (token types of RoBERTa) says nothing: exported models do without it. */
-const isMeaningful = ({ below }: Port): boolean => below?.limit !== 1;
+/** An input that is not read, or that can only be 0 (token types of RoBERTa), says nothing: exported models do without it. */
+const isMeaningful = ({ below, isIgnored }: Port): boolean => !isIgnored && below?.limit !== 1;
 
 /** What becomes of the tensors of adapters that act in the network. */
 export interface ExportedAdapters {

@@ -37,6 +37,8 @@ export {
   type StorageDType,
 } from "./parameter.js";
 export { PatchProjection } from "./patch-projection.js";
+export { byToken, type RelativeDistances, RelativePositions, relativeRow } from "./relative-positions.js";
+export { SequenceConvolution } from "./sequence-convolution.js";
 export {
   type Attachment,
   type Embedded,

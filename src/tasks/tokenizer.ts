@@ -14,7 +14,8 @@ async function tokenizerOf(folder: string, network: Network): Promise<Tokenizer>
 /** A model's tokenizer, and where it cuts rows: at `maxLength`, or where the model and its tokenizer end. */
 export async function textProcessing({ folder, network, maxLength }: ProcessingOptions) {
   const tokenizer = await tokenizerOf(folder, network);
-  const positions = network.inputs.inputIds?.longest?.limit ?? Number.POSITIVE_INFINITY;
+  const { inputIds } = network.inputs;
+  const positions = inputIds?.longest?.limit ?? inputIds?.usualLength ?? Number.POSITIVE_INFINITY;
   const limit = positions - network.virtualTokens;
   const most = maxLength ?? Math.min(tokenizer.modelMaxLength ?? Number.POSITIVE_INFINITY, limit);
   return { tokenizer, cut: Number.isFinite(most) ? { maxLength: most } : {} };

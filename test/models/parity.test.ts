@@ -74,6 +74,7 @@ describe("parameter counts, without weights", () => {
     const text = (config: Record<string, unknown>) =>
       AutoModelForSequenceClassification.fromConfig(config, { numLabels: 2, withWeights: false }).numParameters();
     expect(text({ model_type: "bert" })).toBe(109_483_778);
+    expect(text({ model_type: "distilbert" })).toBe(66_955_010);
     expect(text({ model_type: "roberta", max_position_embeddings: 514, type_vocab_size: 1 })).toBe(124_647_170);
   });
 });

@@ -17,6 +17,7 @@ const missing = existsSync(assets) ? "" : " (left out: no ../shared/assets/adapt
 const TOLERANCE = 1e-5;
 
 const roberta = `${assets}roberta-base_lora_mrpc_peft0.18dev`;
+const distilbert = `${assets}distilbert-sst2_lora_r8`;
 const vit = `${assets}vit-base_lora_food101`;
 
 /** CRC-32 of a text, as zlib computes it. */
@@ -32,7 +33,7 @@ function crc32(text: string): number {
 /** The formula of reference/make_published_golden.py. */
 function numbers(name: string, count: number): Float32Array {
   const start = crc32(name);
-  const isNorm = /layernorm.*weight$/i.test(name);
+  const isNorm = /layer_?norm.*weight$/i.test(name);
   return Float32Array.from({ length: count }, (_, i) => {
     let hashed = (start + i) | 0;
     hashed = Math.imul(hashed ^ (hashed >>> 16), 0x85ebca6b);
@@ -57,6 +58,14 @@ const robertaBase = () =>
   filled(
     AutoModelForSequenceClassification.fromConfig(
       { model_type: "roberta", vocab_size: 100, max_position_embeddings: 40, type_vocab_size: 1, ...sizes },
+      { numLabels: 2, ...unfilled },
+    ),
+  );
+
+const distilbertBase = () =>
+  filled(
+    AutoModelForSequenceClassification.fromConfig(
+      { model_type: "distilbert", vocab_size: 100, max_position_embeddings: 40, hidden_dim: 64 },
       { numLabels: 2, ...unfilled },
     ),
   );
@@ -88,19 +97,22 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe.runIf(missing === "")(`published adapters, against PEFT${missing}`, () => {
-  test("RoBERTa, written by PEFT 0.18: logits beside the weights and merged", async () => {
-    const { tensors } = await readGolden("published/roberta.safetensors");
-    const model = await PeftModel.fromPretrained(robertaBase(), roberta, { onWarning: () => {} });
+  test.each([
+    ["RoBERTa, written by PEFT 0.18", "roberta", robertaBase, roberta],
+    ["DistilBERT, whose pre_classifier is saved with the classifier", "distilbert", distilbertBase, distilbert],
+  ])("%s: logits beside the weights and merged", async (_what, name, makeBase, adapter) => {
+    const { tensors } = await readGolden(`published/${name}.safetensors`);
+    const model = await PeftModel.fromPretrained(makeBase(), adapter, { onWarning: () => {} });
     const inputs = inputsFor(model.getBaseModel(), tensors);
     expect(relativeL2((await model(inputs)).logits, tensors.get("logits"))).toBeLessThan(TOLERANCE);
     await model.mergeAdapter();
     expect(relativeL2((await model(inputs)).logits, tensors.get("merged_logits"))).toBeLessThan(TOLERANCE);
     await model.unmergeAdapter();
-    const saved = join(folder, "roberta");
+    const saved = join(folder, name);
     await model.savePretrained(saved);
     await model.dispose();
     const [theirs, ours] = await Promise.all(
-      [roberta, saved].map(async (path) =>
+      [adapter, saved].map(async (path) =>
         readAllTensors(await openSafetensors(join(path, "adapter_model.safetensors"))),
       ),
     );

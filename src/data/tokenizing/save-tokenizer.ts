@@ -68,4 +68,6 @@ export async function saveTokenizerFiles(
   for (const [name, text] of textsOf(files, changes)) {
     await platform.writeFileAtomic(platform.join(folder, name), text);
   }
+  const { sentencePiece } = files;
+  if (sentencePiece) await platform.writeFileAtomic(platform.join(folder, sentencePiece.name), sentencePiece.bytes);
 }

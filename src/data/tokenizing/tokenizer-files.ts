@@ -15,6 +15,15 @@ export const tokenizerFileNames = [
 ] as const;
 export type TokenizerFileName = (typeof tokenizerFileNames)[number];
 
+/** Names of SentencePiece models, the one that counts first. */
+const sentencePieceNames = ["tokenizer.model", "spm.model", "spiece.model", "sentencepiece.bpe.model"] as const;
+
+/** A SentencePiece model as it lies in a folder. */
+export interface SentencePieceFile {
+  readonly name: (typeof sentencePieceNames)[number];
+  readonly bytes: Uint8Array;
+}
+
 /** What a tokenizer folder holds. */
 export interface TokenizerFiles {
   /** tokenizer.json; empty where the vocabulary stands in files of its own. */
@@ -26,8 +35,18 @@ export interface TokenizerFiles {
   readonly addedTokens?: JsonObject;
   /** config.json of the model, which says the tokenizer's class where tokenizer_config.json does not. */
   readonly modelConfig?: JsonObject;
+  /** The SentencePiece model, where it is the vocabulary. */
+  readonly sentencePiece?: SentencePieceFile | undefined;
   /** The files as they were read, where they came from a folder. */
   readonly texts?: { readonly [F in TokenizerFileName]?: string };
+}
+
+async function readSentencePieceFile(folder: string): Promise<SentencePieceFile | undefined> {
+  for (const name of sentencePieceNames) {
+    const file = platform.join(folder, name);
+    if (await platform.exists(file)) return { name, bytes: await platform.readFile(file) };
+  }
+  return undefined;
 }
 
 /** @throws GraftError `file-not-found`, `invalid-json` */
@@ -49,13 +68,16 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
   ] as const) {
     await readText(name);
   }
+  let sentencePiece: SentencePieceFile | undefined;
   if (texts["tokenizer.json"] === undefined) {
     for (const name of ["vocab.txt", "vocab.json", "merges.txt"] as const) await readText(name);
-    if (texts["vocab.txt"] === undefined && texts["vocab.json"] === undefined) {
+    const isListed = texts["vocab.txt"] !== undefined || texts["vocab.json"] !== undefined;
+    sentencePiece = isListed ? undefined : await readSentencePieceFile(folder);
+    if (!isListed && !sentencePiece) {
       throw new GraftError(
         "file-not-found",
-        `${folder} holds no tokenizer.json, and no vocab.txt or vocab.json in its place`,
-        "Where there is only a SentencePiece model: AutoTokenizer.from_pretrained(...).save_pretrained(folder) in Python writes tokenizer.json.",
+        `${folder} holds no tokenizer.json, and no vocab.txt, vocab.json or SentencePiece model in its place`,
+        "Copy the tokenizer's files from the model's repository, or save it there with transformers.",
       );
     }
   }
@@ -66,6 +88,7 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
     specialTokensMap: parse("special_tokens_map.json"),
     addedTokens: parse("added_tokens.json"),
     modelConfig: (await platform.exists(config)) ? parseJsonObject(await platform.readText(config), config) : {},
+    sentencePiece,
     texts,
   };
 }

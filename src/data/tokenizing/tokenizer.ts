@@ -104,7 +104,7 @@ export class Tokenizer {
   }
 
   /**
-   * Reads tokenizer.json (or vocab.txt, or vocab.json and merges.txt), tokenizer_config.json, special_tokens_map.json,
+   * Reads tokenizer.json (or vocab.txt, or vocab.json and merges.txt, or a SentencePiece model), tokenizer_config.json, special_tokens_map.json,
    * added_tokens.json, and from config.json which class is the model's.
    * @throws GraftError `file-not-found`, `invalid-json`, `invalid-tokenizer`, `unsupported`.
    */

@@ -19,6 +19,8 @@ export interface ModelSummary {
   readonly sizes: Readonly<Record<string, number | readonly number[]>>;
   readonly labels: readonly string[];
   readonly parameters: number;
+  /** Size of a checkpoint of all of them. */
+  readonly checkpointBytes: { readonly float32: number; readonly float16: number };
   readonly adapter?: MethodSummary;
 }
 
@@ -28,6 +30,10 @@ export interface MethodSummary {
   readonly type: string;
   readonly line: string;
   readonly trainable: number;
+  /** Of the trained parameters in float32: what a checkpoint of them takes. */
+  readonly trainedBytes: number;
+  /** What AdamW keeps in memory for them besides the frozen weights: elements, gradients and two moments. */
+  readonly trainingBytes: number;
   /** PEFT's counting: the originals of saved modules besides their copies. */
   readonly all: number;
   /** Saved modules counted once. */
@@ -87,6 +93,7 @@ export async function summarizeModel(
     sizes: sizesOf(model),
     labels: isClassifier ? Object.values(model.config.id2label) : [],
     parameters: model.numParameters(),
+    checkpointBytes: { float32: 4 * model.numParameters(), float16: 2 * model.numParameters() },
   } as const;
   if (!isTuned) return summary;
   const peft = getPeftModel(model, adapterConfig(run, task, onWarning), { onWarning });
@@ -100,6 +107,8 @@ export async function summarizeModel(
       type: String(config.peft_type),
       line: peft.trainableParametersLine(),
       trainable,
+      trainedBytes: 4 * trainable,
+      trainingBytes: 4 * 4 * trainable,
       all,
       allCountedOnce,
       targets,

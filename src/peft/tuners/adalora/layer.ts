@@ -107,10 +107,10 @@ export class AdaLoraLayer extends TunerLayer {
   }
 
   private regularise(trace: Trace): void {
-    if (!this.acting.isTrainable || this.regularisation === 0) return;
+    if (!this.acting.isTrainable || this.regularisation === 0 || trace.lossTerms.has(this)) return;
     const [a, b] = [trace.parameter(this.a), trace.parameter(this.b)];
     const rows = distanceFromIdentity(matMul(a, a, { transposeB: true }), this.r);
     const columns = distanceFromIdentity(matMul(b, b, { transposeA: true }), this.r);
-    trace.lossTerms.push(mul(add(rows, columns), this.regularisation));
+    trace.lossTerms.set(this, mul(add(rows, columns), this.regularisation));
   }
 }
