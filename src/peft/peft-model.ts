@@ -416,13 +416,14 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   /**
    * Saves adapters in PEFT's format: "default" into the folder itself, others into a folder of their name below.
    * @throws GraftError `missing-tensor` for a model without weights, `file-access`, `disk-full`, `invalid-argument`
-   *   without adapters (after `mergeAndUnload`)
+   *   without adapters (after `mergeAndUnload`); `unsupported` for a conversion of what changes no weights, `adapter-mismatch`
+   *   for the folder of another adapter
    */
-  async savePretrained(folder: string, { moduleNames = "v5", selectedAdapters }: SaveOptions = {}): Promise<void> {
+  async savePretrained(folder: string, options: SaveOptions = {}): Promise<void> {
     const names = this.adapted.requireNames();
     await this.runner.syncFromEngine();
-    for (const name of selectedAdapters ?? names) {
-      await saveAdapter(this.adapted, name, this.folderOf(name, folder), this.baseModel, moduleNames);
+    for (const name of options.selectedAdapters ?? names) {
+      await saveAdapter(this.adapted, name, this.folderOf(name, folder), this.baseModel, options);
     }
   }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, test, vi } from "vitest";
-import { LayerNorm, Module, Linear as PlainLinear, type Parameter } from "#graft/nn/index";
+import { LayerNorm, Module, type Parameter, Linear as PlainLinear } from "#graft/nn/index";
 import * as lora from "#graft/peft/loralib/index";
 import { Engine } from "#graft/runtime/index";
 import type { TensorData } from "#graft/tensor-data";

@@ -1,6 +1,6 @@
 import { GraftError } from "../../errors.js";
-import { shown } from "../../json.js";
 import { concat, expand, matMul, scalar, slice, type Tensor } from "../../graph/index.js";
+import { shown } from "../../json.js";
 import { type Parameter, zeros } from "../../nn/index.js";
 import { LinearLayer, type LinearOptions, linearDefault } from "./linear.js";
 import { tensorOf } from "./lora-layer.js";
