@@ -169,6 +169,10 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   get targetedModuleNames(): string[] {
     return [...new Set([...this.adapted.adapters.values()].flatMap(({ injection }) => injection.targets))];
   }
+  /** Whether an adapter keeps other elements in base weights for as long as it is loaded (PiSSA's residual). */
+  get changesBaseWeights(): boolean {
+    return [...this.adapted.adapters.values()].some(({ injection }) => injection.unadjusted !== undefined);
+  }
   /** The model below. It computes with the adapters while they are in it. */
   getBaseModel(): PreTrainedModel<Outputs> {
     return this.baseModel;
