@@ -89,13 +89,14 @@ export class LowRank {
    * The base's output with the update in it.
    * @param reduced A x: [..., r]
    * @param result [..., outFeatures]
+   * @param dropped writes what the base gives for the dropped x; null where nothing is dropped
    */
-  applied(trace: Trace, reduced: Tensor, result: Tensor): Tensor {
+  applied(trace: Trace, reduced: Tensor, result: Tensor, dropped: (() => Tensor) | null = null): Tensor {
     // Scaled here, where the tensor has only r columns.
     const scaled = mul(reduced, trace.parameter(this.scale));
     const product = matMul(scaled, this.up(trace), { transposeB: true });
     const update = this.bias ? add(product, this.scaledBias(trace, this.bias)) : product;
-    return this.variant.forward(trace, { ...this.factors, result, update });
+    return this.variant.forward(trace, { ...this.factors, result, update, dropped });
   }
 
   /** scale * B A: [outFeatures, inFeatures]. */
