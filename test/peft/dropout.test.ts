@@ -28,8 +28,9 @@ describe.each(namesIn("dropout"))("%s with given masks", (name) => {
     expect([...found.keys()].sort()).toEqual(keys.map(nameOf).sort());
     for (const key of keys) {
       const [own, other] = [found.get(nameOf(key)), io.get(key)];
-      const isRounding = Math.hypot(...(other?.data as Float32Array)) < ROUNDING_NORM;
-      if (isRounding) expect(Math.hypot(...(own?.data as Float32Array)), key).toBeLessThan(ROUNDING_NORM);
+      const isRounding = Math.hypot(...((other as TensorData).data as Float32Array)) < ROUNDING_NORM;
+      if (isRounding)
+        expect(Math.hypot(...((own as TensorData).data as Float32Array)), key).toBeLessThan(ROUNDING_NORM);
       else expect(relativeL2(own, other), key).toBeLessThan(1e-5);
     }
     // The masks matter: without dropout the numbers are others.
