@@ -197,7 +197,7 @@ const methods: Readonly<Record<string, Method>> = {
 };
 
 /** A formula of names, whole numbers, +, -, * and brackets. */
-function valueOf(formula: string, sizes: Sizes): number {
+function evaluated(formula: string, sizes: Sizes): number {
   const tokens = formula.match(/[A-Za-z]+|\d+|[-+*()]/g) ?? [];
   const known = sizes as unknown as Readonly<Record<string, number>>;
   let at = 0;
@@ -261,6 +261,6 @@ describe.each(Object.keys(families))("%s: each method trains what its formula sa
     const counted = golden.counts[name]?.[method];
     if (counted === undefined) return;
     expect(trained).toBe(counted.trainable);
-    expect(trained).toBe(valueOf(counted.formula, sizes));
+    expect(trained).toBe(evaluated(counted.formula, sizes));
   });
 });
