@@ -17,7 +17,7 @@ export { exportOnnx } from "./export.js";
 export { AdapterFolder } from "./folder/adapter-folder.js";
 export type { SaveOptions } from "./folder/save-adapter.js";
 export type { MergeOptions } from "./host/merging.js";
-export * as lora from "./loralib.js";
+export * as lora from "./loralib/index.js";
 export type { Patterns } from "./matching/patterns.js";
 export { PeftConfig } from "./peft-config.js";
 export { getPeftModel, type LoadAdapterOptions, PeftModel, type PeftOptions } from "./peft-model.js";

@@ -174,6 +174,10 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   get targetedModuleNames(): string[] {
     return [...new Set([...this.adapted.adapters.values()].flatMap(({ injection }) => injection.targets))];
   }
+  /** Whether an adapter keeps other elements in base weights for as long as it is loaded (PiSSA's residual). */
+  get changesBaseWeights(): boolean {
+    return [...this.adapted.adapters.values()].some(({ injection }) => injection.unadjusted !== undefined);
+  }
   /** The model below. It computes with the adapters while they are in it. */
   getBaseModel(): PreTrainedModel<Outputs> {
     return this.baseModel;
@@ -421,13 +425,14 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   /**
    * Saves adapters in PEFT's format: "default" into the folder itself, others into a folder of their name below.
    * @throws GraftError `missing-tensor` for a model without weights, `file-access`, `disk-full`, `invalid-argument`
-   *   without adapters (after `mergeAndUnload`)
+   *   without adapters (after `mergeAndUnload`); `unsupported` for a conversion of what changes no weights, `adapter-mismatch`
+   *   for the folder of another adapter
    */
-  async savePretrained(folder: string, { moduleNames = "v5", selectedAdapters }: SaveOptions = {}): Promise<void> {
+  async savePretrained(folder: string, options: SaveOptions = {}): Promise<void> {
     const names = this.adapted.requireNames();
     await this.runner.syncFromEngine();
-    for (const name of selectedAdapters ?? names) {
-      await saveAdapter(this.adapted, name, this.folderOf(name, folder), this.baseModel, moduleNames);
+    for (const name of options.selectedAdapters ?? names) {
+      await saveAdapter(this.adapted, name, this.folderOf(name, folder), this.baseModel, options);
     }
   }
 

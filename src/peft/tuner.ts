@@ -70,8 +70,24 @@ export interface Injection {
   readonly learnt?: () => Readonly<Record<string, unknown>>;
   /** What it does after each update. */
   readonly afterStep?: AfterStep;
+  /**
+   * The adapter as one that leaves the base's weights as they are, where it changes them (PiSSA's residual).
+   * @param before its tensors as they were before training; undefined: as it makes them
+   */
+  readonly unadjusted?: (before?: Elements) => Promise<Unadjusted>;
   /** Multiplies its effect on the weights, 1 being as configured. Absent: it has no scale. */
   readonly setScale?: (factor: number) => void;
+}
+
+/** Elements by the parameter that they are of. */
+export type Elements = ReadonlyMap<Parameter, TensorData<"float32">>;
+
+/** What an adapter is on a base whose weights it does not change. */
+export interface Unadjusted {
+  /** Options of the config that differ. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Elements of its file in the place of those of its parameters, of other shapes. */
+  readonly elements: Elements;
 }
 
 /** Two factors whose product, times a scale, is added to a weight. */

@@ -59,11 +59,15 @@ const veraOptions = {
 
 const isEmpty = (value: unknown): boolean => value === "" || (Array.isArray(value) && value.length === 0);
 
+const notByLayers = "layers are chosen by targetModules here";
+
 const unbuilt: UnbuiltFields = {
-  layers_pattern: { unset: null, alsoUnset: isEmpty },
-  layers_to_transform: { unset: null, alsoUnset: isEmpty },
-  // Without them in the file a reader would have to draw PyTorch's own random numbers.
-  save_projection: { unset: true },
+  layers_pattern: { unset: null, alsoUnset: isEmpty, reason: notByLayers },
+  layers_to_transform: { unset: null, alsoUnset: isEmpty, reason: notByLayers },
+  save_projection: {
+    unset: true,
+    reason: "without projections in the file a reader would have to draw PyTorch's own random numbers",
+  },
 };
 
 /**

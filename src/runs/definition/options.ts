@@ -67,6 +67,11 @@ export const runOptions = {
     "What evaluations compute. Default: accuracy; pearson for regression; multi_label for several labels; seqeval for tags of words",
     `some of ${metricNames.join(", ")}`,
   ),
+  plainLora: given(
+    "switch",
+    z.boolean(),
+    "Save PiSSA or OLoRA as a plain LoRA of twice the rank, which needs no decomposition when it is loaded. Default: false",
+  ),
   backend: given("choice", z.enum(["cpu", "webgpu", "cuda"]), "What computes. Default: cpu"),
   threads: given("integer", count, "Threads of the engine. Default: one for each core", aboveZero),
 };

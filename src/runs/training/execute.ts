@@ -77,7 +77,7 @@ export async function executeRun(prepared: PreparedRun, options: ExecuteOptions 
   const trainer = trainerOf(prepared, options.callbacks ?? []);
   if (resume === false) await clearFolder(run.output);
   const output = await trainer.train({ ...signal, resumeFromCheckpoint: resume });
-  await saveRun(trainer, run.output);
+  await saveRun({ trainer, model, plainLora: run.plainLora ?? false }, run.output);
   // The memory of the training program serves the evaluations.
   await model.runner.releasePrograms();
   const trained = { output, trainer, folder: run.output };

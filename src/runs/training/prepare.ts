@@ -61,6 +61,17 @@ function warnOfUnsaved({ network, loadingReport }: PreTrainedModel, onWarning: (
   onWarning(`${names} begin anew, and the adapter does not save them: add their modules to modulesToSave`);
 }
 
+/** @throws GraftError `invalid-config` for `plainLora` with an adapter that changes no base weights */
+function requireChangedWeights(model: PeftModel): void {
+  if (model.changesBaseWeights) return;
+  throw new GraftError(
+    "invalid-config",
+    "plainLora converts what an adapter took out of the base's weights, and this one leaves them as they are",
+    "Leave plainLora out, or let LoRA begin with pissa or olora (initLoraWeights).",
+    { option: "plainLora" },
+  );
+}
+
 /**
  * Checks a run, reads its data and its model, and puts the adapter on.
  * @throws GraftError whatever is wrong with them, with the output folder, or with the checkpoint to resume from
@@ -90,6 +101,7 @@ export async function prepareRun(run: CompleteRun, options: RunOptions = {}): Pr
     onReport: (_, line) => line && onInfo(line),
   });
   const model = getPeftModel(base, config, { seed: args.seed, onWarning });
+  if (run.plainLora) requireChangedWeights(model);
   warnOfUnsaved(base, onWarning);
   const { maxLength, transforms } = run.data;
   const { network } = model;

@@ -9,6 +9,7 @@ import { defaultTargetModules } from "./default-targets.js";
 import { LoraEmbedding, LoraLayer } from "./layer.js";
 import { LowRank } from "./low-rank.js";
 import { mixLora } from "./mixed.js";
+import { leavesResidual, onPlainBase } from "./plain-base.js";
 import { trainTokens } from "./trainable-tokens.js";
 import { type WeightMatrix, weightMatrix } from "./weight-matrix.js";
 import { writtenPatterns } from "./written-patterns.js";
@@ -66,6 +67,7 @@ function inject(host: Host, config: LoraConfig): Injection {
       scaling,
       isEmbedding: kind === "table",
     })),
+    ...(updates.some(leavesResidual) && { unadjusted: (before) => onPlainBase(config, updates, before) }),
     setScale: (factor) => {
       for (const update of updates) update.setScale(factor);
     },

@@ -35,7 +35,7 @@ const promptTuningOptions = {
 export class PromptTuningConfig extends configClass({
   peftType: "PROMPT_TUNING",
   options: promptTuningOptions,
-  unbuilt: { tokenizer_kwargs: { unset: null } },
+  unbuilt: { tokenizer_kwargs: { unset: null, reason: "a tokenizer is opened as its folder says" } },
   check({ promptTuningInit, promptTuningInitText, tokenizerNameOrPath }, where) {
     if (promptTuningInit !== "TEXT") return;
     const given = { promptTuningInitText, tokenizerNameOrPath };

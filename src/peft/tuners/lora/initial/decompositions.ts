@@ -1,12 +1,23 @@
 import { EigenvalueDecomposition, Matrix, QrDecomposition, SingularValueDecomposition } from "ml-matrix";
 import type { CounterRng } from "../../../../random.js";
 import type { Products } from "./products.js";
+import {
+  addScaled,
+  combined,
+  dot,
+  firstVectors,
+  joinedVectors,
+  normalVectors,
+  orthonormal,
+  type Vectors,
+  vectorAt,
+} from "./vectors.js";
 
-/** W ~ U diag(s) V^T: left vectors in the columns of u, right ones in those of v, the largest value first. */
+/** W ~ U diag(s) V^T: left vectors in u, right ones in v, the largest value first. */
 export interface Triplets {
-  readonly u: Matrix;
+  readonly u: Vectors;
   readonly s: readonly number[];
-  readonly v: Matrix;
+  readonly v: Vectors;
 }
 
 /** How far vectors that count as singular may be from being so, relative to the largest value: what float32 can tell. */
@@ -14,7 +25,7 @@ const TOLERANCE = 1e-6;
 
 /** Blocks of a basis before it is first looked at, and how much it grows from one look to the next: a look is dear. */
 const LEAST_BASIS = 4;
-const GROWTH = 1.3;
+const GROWTH = 1.4;
 
 /** An orthonormal basis of the columns. */
 export const basisOf = (matrix: Matrix): Matrix => new QrDecomposition(matrix).orthogonalMatrix;
@@ -26,22 +37,17 @@ export function randomNormal(rows: number, columns: number, random: CounterRng):
   return matrix;
 }
 
-const firstColumns = (matrix: Matrix, count: number): Matrix => matrix.subMatrix(0, matrix.rows - 1, 0, count - 1);
-
-/** Matrices side by side. */
-function beside(parts: readonly Matrix[]): Matrix {
-  const rows = (parts[0] as Matrix).rows;
-  const whole = new Matrix(
-    rows,
-    parts.reduce((sum, { columns }) => sum + columns, 0),
-  );
-  let at = 0;
-  for (const part of parts) {
-    whole.setSubMatrix(part, 0, at);
-    at += part.columns;
-  }
-  return whole;
-}
+/** The first columns as vectors. */
+export const columnsOf = (matrix: Matrix, count: number): Vectors => ({
+  length: matrix.rows,
+  count,
+  data: Float64Array.from(
+    matrix
+      .subMatrix(0, matrix.rows - 1, 0, count - 1)
+      .transpose()
+      .to1DArray(),
+  ),
+});
 
 /** All triplets of a small matrix, or as many as are asked for. */
 export function decompose(matrix: Matrix, count = Math.min(matrix.rows, matrix.columns)): Triplets {
@@ -49,24 +55,21 @@ export function decompose(matrix: Matrix, count = Math.min(matrix.rows, matrix.c
     autoTranspose: true,
   });
   return {
-    u: firstColumns(leftSingularVectors, count),
+    u: columnsOf(leftSingularVectors, count),
     s: diagonal.slice(0, count),
-    v: firstColumns(rightSingularVectors, count),
+    v: columnsOf(rightSingularVectors, count),
   };
 }
 
-/** What a basis lacks, orthonormal; twice, since once leaves rounding of the size of what was taken away. */
-function orthogonalTo(known: readonly Matrix[], block: Matrix): Matrix {
-  let rest = block;
-  for (let pass = 0; pass < 2; pass++) {
-    for (const basis of known) rest = Matrix.sub(rest, basis.mmul(basis.transpose().mmul(rest)));
-    rest = basisOf(rest);
-  }
-  return rest;
+/** Weights of a projected matrix's triplets: rows are the basis' vectors. */
+interface Projected {
+  readonly u: number[][];
+  readonly s: number[];
+  readonly v: number[][];
 }
 
 /** Triplets of a projected matrix of some hundred columns, by the eigenvectors of B^T B. */
-function projected(b: Matrix, count: number): Triplets {
+function projected(b: Matrix, count: number): Projected {
   const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(b.transpose().mmul(b), {
     assumeSymmetric: true,
   });
@@ -77,49 +80,93 @@ function projected(b: Matrix, count: number): Triplets {
   const s = columns.map((column) => Math.sqrt(Math.max(realEigenvalues[column] as number, 0)));
   const u = b.mmul(v);
   for (const [column, value] of s.entries()) u.mulColumn(column, value > 0 ? 1 / value : 0);
-  return { u, s, v };
+  return { u: u.to2DArray(), s, v: v.to2DArray() };
 }
 
-/** The length of the longest column. */
-const longestColumn = (matrix: Matrix): number =>
-  Math.max(
-    ...Array.from({ length: matrix.columns }, (_, column) => Math.hypot(...Array.from(matrix.getColumn(column)))),
-  );
+/** How far W^T u is from s v, at worst. */
+function errorOf(images: Vectors, { u, s, v }: Projected, rights: Vectors): number {
+  const [found, expected] = [combined(images, u, s.length), combined(rights, v, s.length)];
+  const errors = s.map((value, column) => {
+    const difference = vectorAt(found, column);
+    addScaled(difference, -value, vectorAt(expected, column));
+    return Math.sqrt(dot(difference, difference));
+  });
+  return Math.max(...errors);
+}
+
+/** The basis of the two spaces, and the matrix between them: block by block, it is zero but for two blocks a column. */
+class Bidiagonal {
+  readonly lefts: Vectors[] = [];
+  readonly rights: Vectors[] = [];
+  /** W^T of the lefts. */
+  readonly backImages: Vectors[] = [];
+  private readonly entries: { readonly row: number; readonly column: number; readonly value: number }[] = [];
+
+  constructor(
+    private readonly products: Products,
+    private readonly random: CounterRng,
+  ) {}
+
+  get columns(): number {
+    return this.rights.reduce((sum, { count }) => sum + count, 0);
+  }
+
+  /** Adds a block of right vectors, and what the matrix makes of it. */
+  add(right: Vectors): void {
+    const at = this.columns;
+    this.rights.push(right);
+    const image = this.products.times(right);
+    const left = orthonormal(this.lefts, image, this.random);
+    const previous = this.lefts.at(-1);
+    if (previous) this.enter(previous, at - previous.count, image, at);
+    this.enter(left, at, image, at);
+    this.lefts.push(left);
+    this.backImages.push(this.products.transposedTimes(left));
+  }
+
+  /** Right vectors that there are none of yet, at most so many. */
+  next(most: number): Vectors {
+    const last = this.backImages.at(-1) as Vectors;
+    return orthonormal(this.rights, firstVectors(last, Math.min(last.count, most)), this.random);
+  }
+
+  matrix(): Matrix {
+    const matrix = Matrix.zeros(this.columns, this.columns);
+    for (const { row, column, value } of this.entries) matrix.set(row, column, value);
+    return matrix;
+  }
+
+  private enter(left: Vectors, row: number, image: Vectors, column: number): void {
+    for (let i = 0; i < left.count; i++) {
+      for (let j = 0; j < image.count; j++) {
+        const value = dot(vectorAt(left, i), vectorAt(image, j));
+        this.entries.push({ row: row + i, column: column + j, value });
+      }
+    }
+  }
+}
 
 /**
  * The triplets of the largest singular values, by block Golub-Kahan bidiagonalisation with full orthogonalisation: it asks for
  * products with the matrix alone, a block at a time, until the triplets are accurate to `TOLERANCE`.
  */
-export async function largestTriplets(products: Products, count: number, random: CounterRng): Promise<Triplets> {
+export function largestTriplets(products: Products, count: number, random: CounterRng): Triplets {
   const most = Math.min(products.rows, products.columns);
-  const lefts: Matrix[] = [];
-  const rights = [basisOf(randomNormal(products.columns, Math.min(count, most), random))];
-  const images: Matrix[] = [];
-  const backImages: Matrix[] = [];
-  let nextCheck = LEAST_BASIS * count;
-  for (;;) {
-    images.push(await products.times(rights.at(-1) as Matrix));
-    lefts.push(orthogonalTo(lefts, images.at(-1) as Matrix));
-    backImages.push(await products.transposedTimes(lefts.at(-1) as Matrix));
-    const columns = rights.reduce((sum, block) => sum + block.columns, 0);
-    const room = most - columns;
-    const next = (): Matrix => {
-      const block = orthogonalTo(rights, backImages.at(-1) as Matrix);
-      return block.columns > room ? firstColumns(block, room) : block;
-    };
-    if (columns < nextCheck && room > 0) {
-      rights.push(next());
-      continue;
+  const basis = new Bidiagonal(products, random);
+  basis.add(orthonormal([], normalVectors(products.columns, Math.min(count, most), random), random));
+  for (let nextLook = LEAST_BASIS * count; ; ) {
+    const room = most - basis.columns;
+    if (basis.columns >= nextLook || room === 0) {
+      const inner = projected(basis.matrix(), count);
+      const rights = joinedVectors(basis.rights);
+      const error = errorOf(joinedVectors(basis.backImages), inner, rights);
+      if (room === 0 || error <= TOLERANCE * (inner.s[0] as number)) {
+        const { u, s, v } = inner;
+        return { u: combined(joinedVectors(basis.lefts), u, s.length), s, v: combined(rights, v, s.length) };
+      }
+      nextLook = basis.columns * GROWTH;
     }
-    nextCheck = columns * GROWTH;
-    const [left, right] = [beside(lefts), beside(rights)];
-    const inner = projected(left.transpose().mmul(beside(images)), count);
-    const triplets = { u: left.mmul(inner.u), s: inner.s, v: right.mmul(inner.v) };
-    const expected = triplets.v.clone();
-    for (const [column, value] of triplets.s.entries()) expected.mulColumn(column, value);
-    const error = longestColumn(Matrix.sub(beside(backImages).mmul(inner.u), expected));
-    if (room === 0 || error <= TOLERANCE * (triplets.s[0] as number)) return triplets;
-    rights.push(next());
+    basis.add(basis.next(room));
   }
 }
 
@@ -127,19 +174,25 @@ export async function largestTriplets(products: Products, count: number, random:
  * Triplets by randomised subspace iteration (Halko et al. 2011, algorithm 4.4), as PyTorch's `svd_lowrank` has it: no
  * more random vectors than triplets.
  */
-export async function randomisedTriplets(
+export function randomisedTriplets(
   products: Products,
   count: number,
   iterations: number,
   random: CounterRng,
-): Promise<Triplets> {
-  let basis = basisOf(await products.times(randomNormal(products.columns, count, random)));
+): Triplets {
+  const basisFor = (block: Vectors): Vectors => orthonormal([], block, random);
+  let basis = basisFor(products.times(normalVectors(products.columns, count, random)));
   for (let iteration = 0; iteration < iterations; iteration++) {
-    const right = basisOf(await products.transposedTimes(basis));
-    basis = basisOf(await products.times(right));
+    const right = basisFor(products.transposedTimes(basis));
+    basis = basisFor(products.times(right));
   }
-  const { u, s, v } = decompose((await products.transposedTimes(basis)).transpose());
-  return { u: basis.mmul(u), s, v };
+  const image = products.transposedTimes(basis);
+  const matrix = new Matrix(Array.from({ length: count }, (_, index) => vectorAt(image, index)));
+  const { u, s, v } = decompose(matrix);
+  const weights = Array.from({ length: count }, (_, row) =>
+    Array.from({ length: u.count }, (_, column) => vectorAt(u, column)[row] as number),
+  );
+  return { u: combined(basis, weights, u.count), s, v };
 }
 
 /** The left singular vectors of the smallest singular values, the smallest last. */

@@ -1,21 +1,19 @@
 import { Matrix } from "ml-matrix";
 import { initializer, matMul, mul, sub, type Tensor } from "../../../../graph/index.js";
-import { elementCount, type TensorData } from "../../../../tensor-data.js";
+import type { TensorData } from "../../../../tensor-data.js";
 import type { Host } from "../../../tuner.js";
+import { product, type Vectors } from "./vectors.js";
 
 type Float32Tensor = TensorData<"float32">;
 
-/** From this many elements on a product is the engine's: JavaScript takes longer than a program takes to be made. */
-const ENGINE_FROM = 2 ** 16;
-
-/** A matrix that others are multiplied with. */
+/** A matrix that vectors are multiplied with. */
 export interface Products {
   readonly rows: number;
   readonly columns: number;
   /** W X */
-  times(x: Matrix): Promise<Matrix>;
+  times(x: Vectors): Vectors;
   /** W^T Y */
-  transposedTimes(y: Matrix): Promise<Matrix>;
+  transposedTimes(y: Vectors): Vectors;
 }
 
 /** Row-major float32 elements as a matrix. */
@@ -43,25 +41,11 @@ export function transposed({ data, shape }: Float32Tensor): Float32Tensor {
 
 const constant = (name: string, data: Float32Tensor): Tensor => initializer(name, data, { kind: "memory", data });
 
-/** Products with a weight: small ones in float64, large ones in float32 by the engine. */
-export function productsOf(host: Host, weight: Float32Tensor): Products {
+/** Products with a weight, in float64. */
+export function productsOf(weight: Float32Tensor): Products {
   const [rows, columns] = weight.shape as [number, number];
-  if (elementCount(weight.shape) < ENGINE_FROM) {
-    const matrix = toMatrix(weight);
-    const turned = matrix.transpose();
-    return {
-      rows,
-      columns,
-      times: async (x) => matrix.mmul(x),
-      transposedTimes: async (y) => turned.mmul(y),
-    };
-  }
-  const product = async (x: Matrix, transposeA: boolean): Promise<Matrix> => {
-    const operand = constant("operand", toTensor(x));
-    const { out } = await host.compute(() => ({ out: matMul(constant("weight", weight), operand, { transposeA }) }));
-    return toMatrix(out as Float32Tensor);
-  };
-  return { rows, columns, times: (x) => product(x, false), transposedTimes: (y) => product(y, true) };
+  const turned = transposed(weight);
+  return { rows, columns, times: (x) => product(weight, x), transposedTimes: (y) => product(turned, y) };
 }
 
 /** W - scale * B A, in the engine. */
