@@ -52,9 +52,10 @@ const allowed = {
   generation: training,
   analysis: training,
   tasks: [...training, "training"],
+  pipelines: [...runs, "generation"],
   runs,
-  cli: [...runs, "runs", "generation", "analysis", "index"],
-  index: [...runs, "runs", "generation", "analysis"],
+  cli: [...runs, "runs", "generation", "pipelines", "analysis", "index"],
+  index: [...runs, "runs", "generation", "pipelines", "analysis"],
   method: [...base, "graph", "nn", "options", "peft"],
 };
 
