@@ -6,6 +6,8 @@ export {
   type TokenizerCallOptions,
   type TokenizerInput,
 } from "./auto.js";
+export type { ChatMessage } from "./chat/messages.js";
+export type { ChatTemplateOptions } from "./chat/render-chat.js";
 export {
   collectRows,
   type Dataset,
@@ -84,14 +86,14 @@ export {
   type TokenFormat,
   tokenFormats,
 } from "./readers/token-dataset.js";
+export type { ApplyChatTemplateOptions, ChatEncoding } from "./tokenizing/chat-encoding.js";
+export type {
+  DecodeOptions,
+  EncodeOptions,
+  TextOrPair,
+  TokenizerOptions,
+  WordEncoding,
+} from "./tokenizing/options.js";
 export type { Encoding, PaddedBatch, PaddingOptions, TextInputName } from "./tokenizing/padding.js";
-export {
-  type DecodeOptions,
-  type EncodeOptions,
-  type SpecialTokenTexts,
-  type TextOrPair,
-  Tokenizer,
-  type TokenizerOptions,
-  type WordEncoding,
-} from "./tokenizing/tokenizer.js";
+export { type SpecialTokenTexts, Tokenizer } from "./tokenizing/tokenizer.js";
 export type { TruncationSide, TruncationStrategy } from "./tokenizing/truncation.js";

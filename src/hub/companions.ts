@@ -8,6 +8,7 @@ export const companionFiles = [
   "tokenizer.json",
   "tokenizer_config.json",
   "special_tokens_map.json",
+  "chat_template.jinja",
   "preprocessor_config.json",
 ] as const satisfies readonly ModelFileName[];
 

@@ -6,6 +6,7 @@ export const modelFileNames = [
   "tokenizer.json",
   "tokenizer_config.json",
   "special_tokens_map.json",
+  "chat_template.jinja",
   "preprocessor_config.json",
   "adapter_config.json",
   "adapter_model.safetensors",

@@ -2,6 +2,7 @@ import { platform } from "#platform";
 import { type JsonObject, stringifyPython } from "../../json.js";
 import type { TextInputName } from "./padding.js";
 import {
+  chatTemplateFolder,
   inputNamesInFiles,
   type TokenizerFileName,
   type TokenizerFiles,
@@ -68,4 +69,9 @@ export async function saveTokenizerFiles(
   for (const [name, text] of textsOf(files, changes)) {
     await platform.writeFileAtomic(platform.join(folder, name), text);
   }
+  const named = Object.entries(files.chatTemplates ?? {}).filter(([name]) => name !== "default");
+  if (named.length === 0) return;
+  const inner = platform.join(folder, chatTemplateFolder);
+  await platform.makeDirectory(inner);
+  for (const [name, text] of named) await platform.writeFileAtomic(platform.join(inner, `${name}.jinja`), text);
 }
