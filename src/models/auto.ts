@@ -11,6 +11,14 @@ import {
   parseBertConfig,
 } from "./architectures/bert.js";
 import {
+  Gpt2ForSequenceClassification,
+  Gpt2ForTokenClassification,
+  Gpt2LMHeadModel,
+  Gpt2Model,
+  gpt2Names,
+  parseGpt2Config,
+} from "./architectures/gpt2.js";
+import {
   parseRobertaConfig,
   RobertaForSequenceClassification,
   RobertaForTokenClassification,
@@ -22,13 +30,14 @@ import { initializeAll, loadWeights, type WeightOptions } from "./loading.js";
 import { formatLoadingReport, type LoadingReport } from "./loading-report.js";
 import {
   type BaseModelOutputs,
+  type CausalLMOutputs,
   type ClassifierOutputs,
   type ModelOutputs,
   PreTrainedModel,
 } from "./pretrained-model.js";
 
 /** Values of config.json's `model_type` that Graft builds. */
-export const modelTypes = ["bert", "roberta", "vit"] as const;
+export const modelTypes = ["bert", "roberta", "vit", "gpt2"] as const;
 export type ModelType = (typeof modelTypes)[number];
 
 /** Every model type, with its networks by head. */
@@ -46,6 +55,12 @@ export const architectures: { readonly [K in ModelType]: Architecture } = {
   vit: architecture("vit", parseVitConfig, vitNames, {
     base: VitModel,
     imageClassification: VitForImageClassification,
+  }),
+  gpt2: architecture("transformer", parseGpt2Config, gpt2Names, {
+    base: Gpt2Model,
+    causalLM: Gpt2LMHeadModel,
+    sequenceClassification: Gpt2ForSequenceClassification,
+    tokenClassification: Gpt2ForTokenClassification,
   }),
 };
 
@@ -149,10 +164,14 @@ export const AutoModelForImageClassification = new AutoClass<ClassifierOutputs>(
 /** Classifiers of the tokens of a text: `logits` [batch, sequence, numLabels]. */
 export const AutoModelForTokenClassification = new AutoClass<ClassifierOutputs>("tokenClassification");
 
+/** Language models, which say what token comes next: `logits` [batch, sequence, vocabSize]. */
+export const AutoModelForCausalLM = new AutoClass<CausalLMOutputs>("causalLM");
+
 /** The classes by head. */
 export const autoClasses: { readonly [H in HeadName]: AutoClass<ModelOutputs> } = {
   base: AutoModel,
   sequenceClassification: AutoModelForSequenceClassification,
   imageClassification: AutoModelForImageClassification,
   tokenClassification: AutoModelForTokenClassification,
+  causalLM: AutoModelForCausalLM,
 };

@@ -5,6 +5,7 @@ export {
   AutoClass,
   AutoConfig,
   AutoModel,
+  AutoModelForCausalLM,
   AutoModelForImageClassification,
   AutoModelForSequenceClassification,
   AutoModelForTokenClassification,
@@ -29,6 +30,7 @@ export { type NetworkInputs, type NetworkOutputs, type Port, type Ports, portsOf
 export { type InputPorts, type PreparedInputs, prepareInputs } from "./prepare-inputs.js";
 export {
   type BaseModelOutputs,
+  type CausalLMOutputs,
   type ClassifierOutputs,
   type ForwardOptions,
   type ModelOutputs,

@@ -13,6 +13,8 @@ export interface Port {
   readonly below?: { readonly limit: number; readonly why: string };
   /** Largest value of the dimension "sequence". */
   readonly longest?: { readonly limit: number; readonly why: string };
+  /** Largest value of the dimension "batch". */
+  readonly rows?: { readonly limit: number; readonly why: string; readonly hint: string };
 }
 
 /** Ports by their name in TypeScript, in the order in which programs have them. */

@@ -8,6 +8,7 @@ import {
   mul,
   multiplyDims,
   pad,
+  reduceMax,
   reshape,
   slice,
   sub,
@@ -43,6 +44,7 @@ export class AttentionMask {
   readonly segments: Tensor | null;
   readonly prefix: number;
   private readonly written = new Map<string, Tensor | null>();
+  private readonly products = new Map<string, Tensor | null>();
   private readonly longer = new Map<number, AttentionMask>();
 
   constructor(private readonly options: AttentionMaskOptions = {}) {
@@ -77,12 +79,39 @@ export class AttentionMask {
     return bias;
   }
 
+  /**
+   * Which queries see anything: padding on the left sees neither itself nor what follows it, and what its softmax would
+   * weigh then means nothing.
+   * @param keys as `bias` takes them
+   * @returns float32 [batch, queries, 1]: 1 or 0; null where all see something
+   */
+  seeing(queries: Dim, keys: Dim): Tensor | null {
+    const { padding, isCausal, prefix } = this;
+    if (!padding || !isCausal || prefix > 0 || queries === 1) return null;
+    const batch = padding.shape[0] as Dim;
+    return withScope(this.options.scope ?? "", () =>
+      reshape(reduceMax(this.product(queries, keys) as Tensor, [-1]), [batch, queries, 1]),
+    );
+  }
+
   /** @param keys without the prefix */
   private write(queries: Dim, keys: Dim): Tensor | null {
-    const seen = this.seen(queries, keys);
-    const bias = seen.length > 0 ? hiding(this.withPadding(seen)) : this.padding && paddingBias(this.padding);
+    const product = this.product(queries, keys);
+    const bias = product ? hiding(product) : this.padding && paddingBias(this.padding);
     // What is added for a prefix is 0: it is seen.
     return bias && this.prefix > 0 ? pad(bias, -1, this.prefix, 0) : bias;
+  }
+
+  /** What is seen by all conditions and padding, written once for one pair of counts; null: padding is all there is. */
+  private product(queries: Dim, keys: Dim): Tensor | null {
+    const key = `${queries},${keys}`;
+    let product = this.products.get(key);
+    if (product === undefined) {
+      const seen = this.seen(queries, keys);
+      product = seen.length > 0 ? this.withPadding(seen) : null;
+      this.products.set(key, product);
+    }
+    return product;
   }
 
   /** What each query sees beside padding: float32 1 or 0, [1 or batch, 1, queries, keys] each. */

@@ -63,6 +63,8 @@ export interface AttentionOptions {
   readonly bias: Tensor | null;
   /** Probability of dropping an attention weight in training. */
   readonly dropout: number;
+  /** Factor on the scores. Default 1 / sqrt(size). */
+  readonly alpha?: number | undefined;
 }
 
 /**
@@ -76,9 +78,9 @@ export function attend(
   query: Tensor,
   key: Tensor,
   value: Tensor,
-  { bias, dropout }: AttentionOptions,
+  { bias, dropout, alpha }: AttentionOptions,
 ): Tensor {
   const heads = query.shape[1] as number;
-  const scaled = scores(query, repeatHeads(key, heads));
+  const scaled = scores(query, repeatHeads(key, heads), alpha);
   return weigh(trace, bias ? add(scaled, bias) : scaled, repeatHeads(value, heads), dropout);
 }

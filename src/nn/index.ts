@@ -44,5 +44,5 @@ export {
 } from "./sites.js";
 export { type LayerPast, Past, Stream } from "./stream.js";
 export { elementsOf, type MaskSite, type Mode, Trace } from "./trace.js";
-export { type OwnTokens, ownTokens, type VirtualPlaces } from "./virtual-tokens.js";
+export { type OwnTokens, ownTokens, predictingTokens, type VirtualPlaces } from "./virtual-tokens.js";
 export { innermost, Wrapper } from "./wrapper.js";

@@ -164,7 +164,7 @@ export function insertTokens(embedded: Embedded, places: VirtualPlaces, vectors:
     attentionMask: attentionMask && places.spread(attentionMask, 1),
     tokenTypeIds: tokenTypeIds && places.spread(tokenTypeIds, 0),
     lengthened: true,
-    own: places.move(own ?? { places: 0, length: hidden.shape[1] as Dim }),
+    own: places.move(own ?? { places: 0, length: hidden.shape[1] as Dim, before: 0 }),
   };
 }
 

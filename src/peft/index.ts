@@ -3,6 +3,7 @@ import type { LoraConfig } from "./tuners/registry.js";
 export {
   AutoPeftClass,
   AutoPeftModel,
+  AutoPeftModelForCausalLM,
   AutoPeftModelForFeatureExtraction,
   AutoPeftModelForImageClassification,
   AutoPeftModelForSequenceClassification,

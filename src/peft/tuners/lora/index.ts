@@ -2,7 +2,7 @@ import { Conv1D, Linear, type Module } from "../../../nn/index.js";
 import { patternValue } from "../../matching/patterns.js";
 import { selectTargets, type TargetKind } from "../../matching/select.js";
 import type { Host, Injection, Tuner } from "../../tuner.js";
-import { withoutFanIn } from "../fan-in-fan-out.js";
+import { withFanIn } from "../fan-in-fan-out.js";
 import { type TrainedBiases, trainBiases } from "../trained-biases.js";
 import { LoraConfig } from "./config.js";
 import { defaultTargetModules } from "./default-targets.js";
@@ -78,7 +78,7 @@ export const lora: Tuner<LoraConfig> = {
   help: "Low-rank updates beside the frozen weights (Hu et al. 2021)",
   Config: LoraConfig,
   targets,
-  fitted: withoutFanIn,
+  fitted: withFanIn,
   inject,
   mix: mixLora,
   writtenConfig: writtenPatterns,
