@@ -18,6 +18,9 @@ import {
   gpt2Names,
   parseGpt2Config,
 } from "./architectures/gpt2.js";
+import { llamaNames, llamaNetworks, parseLlamaConfig } from "./architectures/llama.js";
+import { parseMistralConfig } from "./architectures/mistral.js";
+import { parseQwen2Config, parseQwen3Config } from "./architectures/qwen.js";
 import {
   parseRobertaConfig,
   RobertaForSequenceClassification,
@@ -37,7 +40,7 @@ import {
 } from "./pretrained-model.js";
 
 /** Values of config.json's `model_type` that Graft builds. */
-export const modelTypes = ["bert", "roberta", "vit", "gpt2"] as const;
+export const modelTypes = ["bert", "roberta", "vit", "gpt2", "llama", "mistral", "qwen2", "qwen3"] as const;
 export type ModelType = (typeof modelTypes)[number];
 
 /** Every model type, with its networks by head. */
@@ -62,6 +65,10 @@ export const architectures: { readonly [K in ModelType]: Architecture } = {
     sequenceClassification: Gpt2ForSequenceClassification,
     tokenClassification: Gpt2ForTokenClassification,
   }),
+  llama: architecture("model", parseLlamaConfig, llamaNames, llamaNetworks("Llama")),
+  mistral: architecture("model", parseMistralConfig, llamaNames, llamaNetworks("Mistral")),
+  qwen2: architecture("model", parseQwen2Config, llamaNames, llamaNetworks("Qwen2")),
+  qwen3: architecture("model", parseQwen3Config, llamaNames, llamaNetworks("Qwen3")),
 };
 
 /** Options of `fromConfig`. */

@@ -45,6 +45,7 @@ export class AttentionMask {
   readonly prefix: number;
   private readonly written = new Map<string, Tensor | null>();
   private readonly products = new Map<string, Tensor | null>();
+  private narrower: AttentionMask | undefined;
   private readonly longer = new Map<number, AttentionMask>();
 
   constructor(private readonly options: AttentionMaskOptions = {}) {
@@ -62,6 +63,12 @@ export class AttentionMask {
     const mask = new AttentionMask({ ...this.options, prefix: this.prefix + count });
     this.longer.set(count, mask);
     return mask;
+  }
+
+  /** This mask with a window on top; one and the same for all layers. */
+  withWindow(window: number): AttentionMask {
+    this.narrower ??= new AttentionMask({ ...this.options, window });
+    return this.narrower;
   }
 
   /**

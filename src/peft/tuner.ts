@@ -60,6 +60,8 @@ export interface Injection {
    * Default: every parameter and copy that was made with a key.
    */
   readonly saved?: () => ReadonlyMap<string, Parameter>;
+  /** Base parameters that PEFT writes into the adapter's file besides, by key; what a file holds of them is not read. */
+  readonly alongside?: ReadonlyMap<string, Parameter>;
   /** Factors of low rank among its tensors, for optimisers that treat the two of a pair differently. */
   readonly factorPairs?: readonly FactorPair[];
   /** What is odd about it but not wrong: told to whoever adds the adapter. */

@@ -70,7 +70,8 @@ export function matchAdapterTensors<T extends Described>(
     found.set(name, { key, tensor });
   }
   const missing = [...expected.keys()].filter((key) => !found.has(key));
-  const others = [...found].filter(([name]) => !expected.has(name));
+  const alongside = [...(adapter.injection.alongside?.keys() ?? [])].map((key) => key.replace(".base_layer.", "."));
+  const others = [...found].filter(([name]) => !expected.has(name) && !alongside.includes(name));
   const spare = others.filter(([name]) => isSpare(name, adapter, network)).map(([, { key }]) => key);
   const unexpected = others.map(([, { key }]) => key).filter((key) => !spare.includes(key));
   const wanted = [...expected].filter(([key]) => !elsewhere.has(key));

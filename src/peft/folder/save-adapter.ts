@@ -81,7 +81,7 @@ export async function adapterStateDict(
 ): Promise<Map<string, TensorData<"float32">>> {
   const spell = speller(model, moduleNames);
   const tensors = new Map<string, TensorData<"float32">>();
-  for (const [key, parameter] of adapter.saved()) {
+  for (const [key, parameter] of [...adapter.saved(), ...(adapter.injection.alongside ?? [])]) {
     tensors.set(fileKey(adapter, key, spell), await readParameter(parameter));
   }
   return tensors;

@@ -51,6 +51,7 @@ function inject(host: Host, config: LoraConfig): Injection {
     matrices.map(({ weight }) => weight),
   );
   trainBiases(host, biases[config.bias], matrices);
+  const written = tokens.length > 0 ? [] : matrices.filter(({ path }) => /(^|\.)(embed_tokens|lm_head)$/.test(path));
   const refused = updates.map(({ refusal }) => refusal).find((reason) => reason !== null);
   const allNames = picked.flatMap(({ names }) => names);
   return {
@@ -58,6 +59,7 @@ function inject(host: Host, config: LoraConfig): Injection {
     merge: refused
       ? { refused }
       : [...updates.flatMap((update) => update.mergeSteps()), ...tokens.map((one) => one.mergeStep())],
+    alongside: new Map(written.map(({ path, weight }) => [`${path}.base_layer.weight`, weight])),
     factorPairs: updates.map(({ a, b, at: { scaling }, matrix: { kind } }) => ({
       a,
       b,
