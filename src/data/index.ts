@@ -47,6 +47,24 @@ export {
   type Transform,
   toTensor,
 } from "./images/transforms.js";
+export {
+  DataCollatorForLanguageModeling,
+  type LanguageCollatorOptions,
+  type LanguageRowInput,
+} from "./language/collate.js";
+export { type LanguageDatasetOptions, languageDataset, type TokenizedLanguageDataset } from "./language/dataset.js";
+export { type EncodedExample, type EncodeLanguageOptions, encodeLanguageExample } from "./language/encode.js";
+export type { LanguageExample } from "./language/examples.js";
+export { type LanguageRow, type TooLong, tooLongChoices } from "./language/fit.js";
+export { packRows } from "./language/pack.js";
+export {
+  type LanguageDataset,
+  type LanguageFormat,
+  languageDatasetFrom,
+  languageFormats,
+  type ReadLanguageOptions,
+  readLanguageDataset,
+} from "./language/read.js";
 export type { Batch, BatchTensors, RowProblemType } from "./loading/batch.js";
 export { type DataLoader, type DataLoaderOptions, dataLoader } from "./loading/data-loader.js";
 export { collateImages, type ImageDatasetOptions, imageDataset, type PreparedImage } from "./loading/images.js";

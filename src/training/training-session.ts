@@ -1,6 +1,7 @@
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
 import type { BoundProgram, ModelInputs, PreparedInputs } from "../models/index.js";
+import { lossInputs } from "../models/index.js";
 import type { OptimizerName, OptimizerSettings } from "../optim/index.js";
 import { type FrozenPrecision, type FrozenPrecisionName, frozenPrecisions } from "../precision/index.js";
 import type { EngineScope, OptimizerHandle, OptimizerOptions, OptimizerState } from "../runtime/index.js";
@@ -29,6 +30,8 @@ export interface TrainingSessionOptions {
    * tells what was decided and follows earlier decisions. Default "f32".
    */
   readonly frozenPrecision?: FrozenPrecisionName | FrozenPrecision;
+  /** Of language models: the share of the uniform distribution over the vocabulary in what is learnt. Default 0. */
+  readonly labelSmoothingFactor?: number;
 }
 
 function choiceOf({ optimizer = "adamw" }: TrainingSessionOptions): OptimizerChoice {
@@ -115,7 +118,8 @@ export class TrainingSession {
     return this.inOrder(() => this.pass(inputs, options));
   }
 
-  private async pass(prepared: PreparedInputs, options: ForwardBackwardOptions): Promise<ForwardBackwardResult> {
+  private async pass(given: PreparedInputs, options: ForwardBackwardOptions): Promise<ForwardBackwardResult> {
+    const prepared = lossInputs(this.model.network, given, this.options);
     const { feeds, rules } = prepared;
     const start = platform.now();
     await this.choosePrecision(prepared);

@@ -35,7 +35,15 @@ test("a page's bundle holds nothing of Node, no native package, and less than 28
   expect(page.own).toContain("dist/platform/web.js");
   expect(page.own).toContain("dist/data/images/decode-web.js");
   expect(page.own.filter((path) => forNode.test(path))).toEqual([]);
-  expect(page.packages).toEqual(["csv-parse", "fastest-levenshtein", "ml-matrix", "pbf", "yaml", "zod"]);
+  expect(page.packages).toEqual([
+    "@huggingface/jinja",
+    "csv-parse",
+    "fastest-levenshtein",
+    "ml-matrix",
+    "pbf",
+    "yaml",
+    "zod",
+  ]);
   expect(page.external).toEqual([]);
   expect(page.zipped).toBeLessThan(280_000);
 });

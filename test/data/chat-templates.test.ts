@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { ChatMessage } from "#graft/data/chat/messages";
-import { readTemplate } from "#graft/data/chat/template-program";
 import { Tokenizer } from "#graft/data/tokenizing/tokenizer";
 import { GraftError } from "#graft/errors";
 

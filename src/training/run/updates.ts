@@ -37,9 +37,16 @@ function loraPlusOf(args: TrainingArguments): Pick<TrainingSessionOptions, "lora
 
 /** The session of a run, with the optimiser that its arguments name. */
 export function openSession<Row>({ model, args }: RunSetup<Row>, frozenPrecision: FrozenPrecision): TrainingSession {
-  const { weightDecay, seed } = args;
+  const { weightDecay, seed, labelSmoothingFactor } = args;
   const optimizer = choices[args.optim](args);
-  return createTrainingSession(model, { optimizer, weightDecay, seed, frozenPrecision, ...loraPlusOf(args) });
+  return createTrainingSession(model, {
+    optimizer,
+    weightDecay,
+    seed,
+    frozenPrecision,
+    labelSmoothingFactor,
+    ...loraPlusOf(args),
+  });
 }
 
 /** The batches of each update. */
