@@ -4,6 +4,7 @@ import { messageOf } from "../errors.js";
 import { evalCommand } from "./eval.js";
 import { exportCommand } from "./export.js";
 import { inspectCommand } from "./inspect.js";
+import { inspectDataCommand } from "./inspect-data.js";
 import { mergeCommand } from "./merge.js";
 import { predictCommand } from "./predict.js";
 import { exitCodes, InterruptedError, reportError } from "./shell/errors.js";
@@ -18,6 +19,7 @@ const verbs: readonly (() => Command)[] = [
   mergeCommand,
   exportCommand,
   inspectCommand,
+  inspectDataCommand,
 ];
 
 const overview = `

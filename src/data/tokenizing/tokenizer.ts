@@ -170,6 +170,11 @@ export class Tokenizer {
     return padEncodings(encodings, this.modelInputNames, tokens, options);
   }
 
+  /** Tokens as the vocabulary has them; "" for ids that no token has. */
+  convertIdsToTokens(ids: ArrayLike<number>): string[] {
+    return Array.from(ids, (id) => this.pipeline.tokenOf(id) ?? "");
+  }
+
   /** Text of token ids. Ids that no token has are left out. */
   decode(ids: ArrayLike<number>, { skipSpecialTokens = false, cleanUpTokenizationSpaces }: DecodeOptions = {}): string {
     const { config } = this.files;
