@@ -94,7 +94,7 @@ def shakespeare_batches(assets: Path, picks: list[list[int]]) -> list[dict[str, 
 
 
 def language_model(folder: Path, **overrides) -> PreTrainedModel:
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager", **overrides)
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **overrides)
 
 
 def split_rows(rows: list[Row], held_out: int, seed: int) -> tuple[list[Row], list[Row]]:

@@ -21,7 +21,7 @@ from transformers import AutoTokenizer, get_linear_schedule_with_warmup
 
 LONGEST = 512
 HELD_OUT = 100
-EPOCHS = 2
+EPOCHS = 1
 BATCH = 8
 LEARNING_RATE = 5e-3
 LORA = {
