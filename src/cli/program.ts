@@ -6,6 +6,7 @@ import { evalCommand } from "./eval.js";
 import { exportCommand } from "./export.js";
 import { generateCommand } from "./generate.js";
 import { inspectCommand } from "./inspect.js";
+import { inspectDataCommand } from "./inspect-data.js";
 import { mergeCommand } from "./merge.js";
 import { predictCommand } from "./predict.js";
 import { exitCodes, InterruptedError, reportError } from "./shell/errors.js";
@@ -21,6 +22,7 @@ const verbs: readonly (() => Command)[] = [
   mergeCommand,
   exportCommand,
   inspectCommand,
+  inspectDataCommand,
 ];
 
 const overview = `

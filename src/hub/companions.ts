@@ -16,6 +16,7 @@ export const companionFiles = [
   "spm.model",
   "spiece.model",
   "sentencepiece.bpe.model",
+  "chat_template.jinja",
   "preprocessor_config.json",
   "generation_config.json",
 ] as const satisfies readonly ModelFileName[];

@@ -15,6 +15,7 @@ export const modelFileNames = [
   "spm.model",
   "spiece.model",
   "sentencepiece.bpe.model",
+  "chat_template.jinja",
   "preprocessor_config.json",
   "adapter_config.json",
   "adapter_model.safetensors",

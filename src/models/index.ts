@@ -25,6 +25,7 @@ export type { GivenLabels, Head, LabelRule } from "./heads/head.js";
 export type { ModelInputs, NestedNumbers } from "./inputs.js";
 export type { LabelMaps, LabelOptions } from "./labels.js";
 export { formatLoadingReport, type LoadingReport, listSome, type MismatchedKey } from "./loading-report.js";
+export { type LossOptions, lossInputs } from "./loss-inputs.js";
 export { type ModulePaths, type NameScheme, type NameVersion, oneSpelling, twoSpellings } from "./module-names.js";
 export { type Guest, Network } from "./network.js";
 export { type NetworkInputs, type NetworkOutputs, type Port, type Ports, portsOf } from "./ports.js";

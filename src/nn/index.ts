@@ -39,6 +39,8 @@ export {
 export { PatchProjection } from "./patch-projection.js";
 export { byToken, type RelativeDistances, RelativePositions, relativeRow } from "./relative-positions.js";
 export { SequenceConvolution } from "./sequence-convolution.js";
+export { RMSNorm } from "./rms-norm.js";
+export { type RotaryFrequencies, type Rotation, rotate, rotationOf } from "./rotary.js";
 export {
   type Attachment,
   type Embedded,
@@ -55,8 +57,6 @@ export {
   type TransformerLayer,
 } from "./sites.js";
 export { type LayerPast, Past, Stream } from "./stream.js";
-export { RMSNorm } from "./rms-norm.js";
-export { type RotaryFrequencies, type Rotation, rotate, rotationOf } from "./rotary.js";
 export { elementsOf, type MaskSite, type Mode, Trace } from "./trace.js";
 export { type OwnTokens, ownTokens, predictingTokens, type VirtualPlaces } from "./virtual-tokens.js";
 export { innermost, Wrapper } from "./wrapper.js";

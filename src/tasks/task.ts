@@ -1,4 +1,4 @@
-import type { BatchTensors, ColumnChoice, Dataset, Label2Id } from "../data/index.js";
+import type { BatchTensors, ColumnChoice, Dataset, Label2Id, TooLong } from "../data/index.js";
 import type { HeadName, ModelConfig, Network } from "../models/index.js";
 import type { ProblemType } from "../problem-type.js";
 import type { MetricName } from "../training/index.js";
@@ -41,6 +41,16 @@ export interface PredictInputs<Example = unknown> {
   readonly examples: readonly Example[];
 }
 
+/** What of its texts a language model learns, and what becomes of long ones. */
+export interface LanguageOptions {
+  readonly assistantOnly?: boolean | undefined;
+  readonly completionOnly?: boolean | undefined;
+  readonly packing?: boolean | undefined;
+  readonly tooLong?: TooLong | undefined;
+  /** A chat template by its text, its name, or its file (.jinja). Default: the tokenizer's. */
+  readonly chatTemplate?: string | undefined;
+}
+
 export interface ProcessingOptions {
   /** Folder of the tokenizer or image processor. */
   readonly folder: string;
@@ -50,6 +60,9 @@ export interface ProcessingOptions {
   /** How pictures are prepared. Default "resize". */
   readonly transforms?: "resize" | "augment" | undefined;
   readonly problemType?: ProblemType | undefined;
+  readonly language?: LanguageOptions | undefined;
+  /** Told what was decided about rows and might surprise. Default: nobody. */
+  readonly onInfo?: ((line: string) => void) | undefined;
 }
 
 /** What a model says about one input, as JSON has it; `rows` are its lines in a table. */
@@ -80,7 +93,8 @@ export interface Processing<Example = unknown, Row = unknown> {
 /** Which metrics a task's evaluations can compute. */
 export interface TaskMetrics {
   readonly choices: readonly MetricName[];
-  readonly usual: MetricName;
+  /** What evaluations compute unless a run says otherwise. */
+  readonly usual: MetricName | readonly MetricName[];
 }
 
 /** One kind of work for a model: what it reads, learns and answers. A new task is a file with such a value and a row. */
@@ -89,6 +103,8 @@ export interface Task<Example = unknown, Row = unknown> {
   readonly head: HeadName;
   /** What it reads, in messages. */
   readonly reads: "texts" | "pictures";
+  /** Labels of rows, or the tokens of its texts themselves. Default "labels". */
+  readonly learns?: "labels" | "tokens";
   /** The file of the folder that holds its tokenizer or image processor. */
   readonly processingFile: "tokenizer.json" | "preprocessor_config.json";
   /** Formats of its data. */

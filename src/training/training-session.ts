@@ -1,6 +1,7 @@
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
 import type { BoundProgram, ModelInputs, PreparedInputs } from "../models/index.js";
+import { lossInputs } from "../models/index.js";
 import type { OptimizerName, OptimizerSettings } from "../optim/index.js";
 import { type FrozenPrecision, type FrozenPrecisionName, frozenPrecisions } from "../precision/index.js";
 import type { EngineScope, OptimizerHandle, OptimizerOptions, OptimizerState } from "../runtime/index.js";
@@ -36,6 +37,8 @@ export interface TrainingSessionOptions {
    * memory. "auto" finds the size on the first batch; `new MeasuredCut(...)` tells it. Default: whole batches.
    */
   readonly microBatchSize?: number | "auto" | BatchCut;
+  /** Of language models: the share of the uniform distribution over the vocabulary in what is learnt. Default 0. */
+  readonly labelSmoothingFactor?: number;
 }
 
 function cutOf(size: TrainingSessionOptions["microBatchSize"]): BatchCut {
@@ -130,7 +133,8 @@ export class TrainingSession {
     return this.inOrder(() => this.pass(inputs, options));
   }
 
-  private async pass(prepared: PreparedInputs, { weight = 1 }: ForwardBackwardOptions): Promise<ForwardBackwardResult> {
+  private async pass(given: PreparedInputs, { weight = 1 }: ForwardBackwardOptions): Promise<ForwardBackwardResult> {
+    const prepared = this.withLoss(given);
     const start = platform.now();
     await this.choosePrecision(prepared);
     const program = await this.model.runner.trainingProgram(prepared.rules);
@@ -138,14 +142,14 @@ export class TrainingSession {
     this.program = program;
     this.optimizer ??= await this.createOptimizer(await this.model.runner.engine());
     const masks = { seed: this.options.seed ?? 42, step: this.updates, microStep: this.microStep };
-    const size = sizeOf(prepared);
-    const items = itemsOf(this.model, prepared.feeds.labels);
+    const size = sizeOf(given);
+    const items = itemsOf(this.model, given.feeds.labels);
     let loss = 0;
     let engineMs = 0;
     for (let first = 0, rows = 0; first < size.rows; first += rows) {
       rows = this.cut.next(size.rows - first, size);
       const isWhole = rows === size.rows;
-      const piece = isWhole ? prepared : pieceOf(prepared, first, rows);
+      const piece = isWhole ? prepared : this.withLoss(pieceOf(given, first, rows));
       const share = isWhole ? 1 : itemsOf(this.model, piece.feeds.labels) / items;
       // Ignored rows alone have no mean.
       if (share === 0) continue;
@@ -159,6 +163,11 @@ export class TrainingSession {
     }
     this.microStep++;
     return { loss, engineMs, compileMs };
+  }
+
+  /** With what the loss needs besides the batch. */
+  private withLoss(inputs: PreparedInputs): PreparedInputs {
+    return lossInputs(this.model.network, inputs, this.options);
   }
 
   /** Copies of the gradients added up since the last update, by parameter name. */

@@ -216,7 +216,7 @@ describe("faults of Graft", () => {
 });
 
 describe("help", () => {
-  for (const verb of ["train", "eval", "predict", "merge", "export", "inspect"]) {
+  for (const verb of ["train", "eval", "predict", "merge", "export", "inspect", "inspect-data"]) {
     it(`graft ${verb} --help shows an example`, async () => {
       const { status, stdout } = await graft(folder, [verb, "--help"]);
       expect(status).toBe(0);

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Encoding } from "#graft/data/tokenizing/padding";
-import { Tokenizer, type WordEncoding } from "#graft/data/tokenizing/tokenizer";
+import type { WordEncoding } from "#graft/data/tokenizing/options";
+import { Tokenizer } from "#graft/data/tokenizing/tokenizer";
 import {
   goldenFolder,
   numbersChecksum,

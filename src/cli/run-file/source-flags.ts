@@ -19,3 +19,6 @@ export const tableKeys = [
   "labelSeparator",
   "maxLength",
 ] as const;
+
+/** Options of the section data that say what a language model learns. */
+export const languageKeys = ["assistantOnly", "completionOnly", "packing", "tooLong", "chatTemplate"] as const;

@@ -2,6 +2,7 @@ import { platform } from "#platform";
 import { type JsonObject, stringifyPython } from "../../json.js";
 import type { TextInputName } from "./padding.js";
 import {
+  chatTemplateFolder,
   inputNamesInFiles,
   type TokenizerFileName,
   type TokenizerFiles,
@@ -70,4 +71,9 @@ export async function saveTokenizerFiles(
   }
   const { sentencePiece } = files;
   if (sentencePiece) await platform.writeFileAtomic(platform.join(folder, sentencePiece.name), sentencePiece.bytes);
+  const named = Object.entries(files.chatTemplates ?? {}).filter(([name]) => name !== "default");
+  if (named.length === 0) return;
+  const inner = platform.join(folder, chatTemplateFolder);
+  await platform.makeDirectory(inner);
+  for (const [name, text] of named) await platform.writeFileAtomic(platform.join(inner, `${name}.jinja`), text);
 }

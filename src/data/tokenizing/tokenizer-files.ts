@@ -12,6 +12,7 @@ export const tokenizerFileNames = [
   "vocab.txt",
   "vocab.json",
   "merges.txt",
+  "chat_template.jinja",
 ] as const;
 export type TokenizerFileName = (typeof tokenizerFileNames)[number];
 
@@ -37,6 +38,8 @@ export interface TokenizerFiles {
   readonly modelConfig?: JsonObject;
   /** The SentencePiece model, where it is the vocabulary. */
   readonly sentencePiece?: SentencePieceFile | undefined;
+  /** Texts of chat_template.jinja ("default") and of additional_chat_templates/NAME.jinja, by name. */
+  readonly chatTemplates?: { readonly [name: string]: string };
   /** The files as they were read, where they came from a folder. */
   readonly texts?: { readonly [F in TokenizerFileName]?: string };
 }
@@ -82,7 +85,10 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
     }
   }
   const config = platform.join(folder, "config.json");
+  await readText("chat_template.jinja");
+  const single = texts["chat_template.jinja"];
   return {
+    chatTemplates: { ...(single !== undefined && { default: single }), ...(await namedTemplates(folder)) },
     tokenizer: parse("tokenizer.json"),
     config: parse("tokenizer_config.json"),
     specialTokensMap: parse("special_tokens_map.json"),
@@ -91,6 +97,20 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
     sentencePiece,
     texts,
   };
+}
+
+/** Folder of the chat templates that are not the default. */
+export const chatTemplateFolder = "additional_chat_templates";
+
+async function namedTemplates(folder: string): Promise<{ [name: string]: string }> {
+  const inner = platform.join(folder, chatTemplateFolder);
+  if (!(await platform.exists(inner)) || !(await platform.isDirectory(inner))) return {};
+  const names = (await platform.listDirectory(inner)).map(({ name }) => name).filter((name) => name.endsWith(".jinja"));
+  const read = async (name: string) => [
+    name.slice(0, -".jinja".length),
+    await platform.readText(platform.join(inner, name)),
+  ];
+  return Object.fromEntries(await Promise.all(names.map(read))) as { [name: string]: string };
 }
 
 /** A text of a JSON object, if it is there and is one. */

@@ -1,9 +1,12 @@
+import { GraftError } from "../../errors.js";
 import {
   add,
   addDims,
   cast,
+  crossEntropy,
   type Dim,
   equal,
+  gather,
   mul,
   multiplyDims,
   reduceMax,
@@ -14,6 +17,7 @@ import {
   type Tensor,
 } from "../../graph/index.js";
 import {
+  AttentionMask,
   arange,
   attend,
   attendTwo,
@@ -68,6 +72,7 @@ export function decoderInputs({ vocabSize, maxPositionEmbeddings: longest }: Dec
       longest: { limit: longest, why },
     },
     attentionMask: { dtype: "int32", shape, below: { limit: 2, why: "1 sees, 0 hides" } },
+    segmentIds: { dtype: "int32", shape },
     positionIds: { dtype: "int32", shape, below: { limit: longest, why } },
   };
 }
@@ -84,6 +89,19 @@ export abstract class Decoder extends Network {
 
   forward(trace: Trace, inputs: NetworkInputs): { lastHiddenState: Tensor } {
     return { lastHiddenState: this.decode(trace, inputs).hidden };
+  }
+
+  /** What each token sees: those before it, of its own segment where rows are packed, padding aside. */
+  protected maskOf({ segmentIds }: NetworkInputs, { attentionMask: padding, lengthened }: Embedded): AttentionMask {
+    if (segmentIds && lengthened) {
+      throw new GraftError(
+        "unsupported",
+        "packed rows with vectors that stand among their tokens (prompt tuning)",
+        "Train such methods without packing.",
+        { option: "packing" },
+      );
+    }
+    return new AttentionMask({ padding, isCausal: true, segments: segmentIds ?? null, scope: this.path });
   }
 
   /**
@@ -169,11 +187,13 @@ export abstract class CausalLM<D extends Decoder = Decoder> extends DecoderHead<
   forward(trace: Trace, inputs: NetworkInputs): NetworkOutputs {
     const { hidden, own } = this.decoder.decode(trace, inputs);
     return this.scoped(() => {
-      const { labels } = inputs;
+      const { labels, labelPlaces, labelSmoothing } = inputs;
+      if (labels && labelPlaces)
+        return this.atLabels(trace, ownTokens(hidden, own), { labels, labelPlaces, labelSmoothing });
       if (!labels) return { logits: this.lmHead.forward(trace, ownTokens(hidden, own)) };
       const all = this.lmHead.forward(trace, predictingTokens(hidden, own));
       const logits = all.shape[1] === labels.shape[1] ? all : lastPositions(all, labels.shape[1] as Dim);
-      return { logits, loss: this.head.loss({ logits: all }, labels) };
+      return { logits, loss: this.head.loss({ logits: all }, labels, labelSmoothing) };
     });
   }
 
@@ -187,6 +207,32 @@ export abstract class CausalLM<D extends Decoder = Decoder> extends DecoderHead<
       return { logits: this.lmHead.forward(trace, last), written: cache.present };
     });
   }
+
+  /**
+   * What is said where a label counts, and there alone: most of the work and memory of a small model is its projection.
+   * @param states float32 [batch, sequence, features]
+   * @returns logits [1, labelled, vocabulary]
+   */
+  private atLabels(
+    trace: Trace,
+    states: Tensor,
+    { labels, labelPlaces, labelSmoothing }: LabelledInputs,
+  ): NetworkOutputs {
+    const [batch, sequence, features] = states.shape as [Dim, Dim, Dim];
+    const tokens = multiplyDims(batch, sequence);
+    const count = labelPlaces.shape[0] as Dim;
+    const before = gather(reshape(states, [tokens, features]), sub(labelPlaces, 1));
+    const logits = this.lmHead.forward(trace, reshape(before, [1, count, features]));
+    const counted = reshape(gather(reshape(labels, [tokens]), labelPlaces), [1, count]);
+    return { logits, loss: crossEntropy(logits, counted, labelSmoothing ? { labelSmoothing } : {}) };
+  }
+}
+
+/** Labels, where they count among [batch * sequence], and the share of the uniform distribution in what is learnt. */
+interface LabelledInputs {
+  readonly labels: Tensor;
+  readonly labelPlaces: Tensor;
+  readonly labelSmoothing: Tensor | undefined;
 }
 
 /** A class for a text, told from its last token. */

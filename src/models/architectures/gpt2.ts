@@ -1,7 +1,6 @@
 import * as z from "zod";
 import { add, type Dim, slice, type Tensor } from "../../graph/index.js";
 import {
-  AttentionMask,
   activations,
   Conv1D,
   type Embedded,
@@ -221,7 +220,7 @@ export class Gpt2Model extends Decoder {
       });
       const sum = add(embedded.hidden, this.positionVectors(trace, inputs, embedded));
       const hidden = trace.dropout(sum, this.config.embdPdrop);
-      const mask = new AttentionMask({ padding: embedded.attentionMask, isCausal: true, scope: this.path });
+      const mask = this.maskOf(inputs, embedded);
       const entering = new Stream({ hidden, mask, past, own: embedded.own ?? null });
       const leaving = this.h.items.reduce((stream, block) => block.forward(trace, stream), entering);
       return leaving.with(this.lnF.forward(trace, leaving.hidden));

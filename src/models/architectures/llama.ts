@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { add, mul, type Tensor } from "../../graph/index.js";
 import {
-  AttentionMask,
+  type AttentionMask,
   activations,
   Embedding,
   type EmbeddingLike,
@@ -269,9 +269,9 @@ export abstract class LlamaModel extends Decoder {
         inputIds,
         lengthened: false,
       });
-      const { hidden, attentionMask: padding, own = null } = embedded;
+      const { hidden, own = null } = embedded;
       const rotation = rotationOf(this.positions(inputs, embedded), this.config.rotary);
-      const mask = new AttentionMask({ padding, isCausal: true, scope: this.path });
+      const mask = this.maskOf(inputs, embedded);
       const leaving = this.stack.items.reduce(
         (stream, layer) => layer.forward(trace, this.seenBy(stream, mask, layer.index), rotation),
         new Stream({ hidden, mask, past, own }),

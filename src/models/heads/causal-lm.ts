@@ -3,12 +3,12 @@ import { ignoredLabel } from "../../problem-type.js";
 import type { TensorData } from "../../tensor-data.js";
 import type { Head } from "./head.js";
 
-/** How many labels of rows [batch, sequence] count, the first of each row aside: no token comes before it. */
-function countPredicted({ shape, data }: TensorData): number {
+/** Where the labels of rows [batch, sequence] count, the first of each row aside: no token comes before it. */
+function placesOf({ shape, data }: TensorData): Int32Array {
   const sequence = shape[1] ?? 1;
-  let counted = 0;
-  for (let i = 0; i < data.length; i++) if (i % sequence !== 0 && Number(data[i]) !== ignoredLabel) counted++;
-  return counted;
+  const places: number[] = [];
+  for (let i = 0; i < data.length; i++) if (i % sequence !== 0 && Number(data[i]) !== ignoredLabel) places.push(i);
+  return Int32Array.from(places);
 }
 
 /** What each position says of the token that follows it: logits without the last position, labels without the first. */
@@ -34,10 +34,11 @@ export function causalLM({ vocabSize }: { readonly vocabSize: number }): Head {
       padding: ignoredLabel,
       takes: `a language model takes the ids 0 to ${vocabSize - 1}, or ${ignoredLabel} for a token to ignore`,
     }),
-    loss(outputs, given) {
+    loss(outputs, given, labelSmoothing = undefined) {
       const { logits, labels } = predictions(outputs.logits as Tensor, given);
-      return crossEntropy(logits, labels);
+      return crossEntropy(logits, labels, labelSmoothing ? { labelSmoothing } : {});
     },
-    items: countPredicted,
+    items: (labels) => placesOf(labels).length,
+    places: placesOf,
   };
 }

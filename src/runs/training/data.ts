@@ -17,9 +17,9 @@ import {
 /** The data of a run, and what its labels are. */
 export interface RunData {
   readonly problemType: ProblemType;
-  /** undefined for regression. */
+  /** undefined for regression and for language models. */
   readonly labels: LabelMaps | undefined;
-  /** Outputs of the model. */
+  /** Outputs of the model; 0 where it has no labels. */
   readonly outputs: number;
   readonly isNewHead: boolean;
   readonly train: TaskData;
@@ -107,6 +107,28 @@ function valuesOf({ examples }: TaskData): number {
   return Array.isArray(label) ? label.length : 1;
 }
 
+/** The data of a run that has no labels. @throws GraftError `invalid-argument` for options about labels */
+async function textsOf(run: CompleteRun, task: TaskName, onInfo: (line: string) => void): Promise<RunData> {
+  const option = (["labels", "numLabels", "problemType"] as const).find((name) => run[name] !== undefined);
+  if (option !== undefined) {
+    throw new GraftError("invalid-argument", `${option} is given, but ${task} has no labels`, "Leave it out.", {
+      option,
+    });
+  }
+  const { data: keys } = run;
+  const read = (path: string, limit: number | undefined) =>
+    tasks[task].read(path, dataOptions(keys, { limit, onInfo }));
+  return {
+    problemType: "single_label_classification",
+    labels: undefined,
+    outputs: 0,
+    isNewHead: false,
+    train: await read(keys.train, keys.trainLimit),
+    evaluation: keys.eval === undefined ? undefined : await read(keys.eval, keys.evalLimit),
+    test: keys.test === undefined ? undefined : await read(keys.test, keys.testLimit),
+  };
+}
+
 /**
  * Reads the data of a run and settles what its labels are: by the run, else by the model's config, else by what the
  * training data shows.
@@ -115,6 +137,7 @@ function valuesOf({ examples }: TaskData): number {
 export async function dataOf(run: CompleteRun, task: TaskName, onInfo: (line: string) => void): Promise<RunData> {
   const { data: keys } = run;
   const tell = once(onInfo);
+  if (tasks[task].learns === "tokens") return textsOf(run, task, tell);
   const said = await givenProblemType(run, task, tell);
   const given = run.labels && { label2id: Object.fromEntries(run.labels.map((name, id) => [name, id])) };
   const readBy = (problemType: ProblemType | undefined) => {

@@ -5,6 +5,7 @@ import { getPeftModel, type PeftModel } from "../../peft/index.js";
 import { type Processing, type TaskData, type TaskName, tasks } from "../../tasks/index.js";
 import { lastCheckpoint, requireWritable, TrainingArguments } from "../../training/index.js";
 import { requireMetric } from "../data/metrics.js";
+import { languageOptions } from "../data/options.js";
 import type { CompleteRun } from "../definition/run.js";
 import { usualPrecision } from "../definition/sections.js";
 import { engineOf } from "../models/engine.js";
@@ -72,6 +73,17 @@ function requireChangedWeights(model: PeftModel): void {
   );
 }
 
+/** @throws GraftError `unsupported` */
+function requireSmoothing({ labelSmoothingFactor }: TrainingArguments, task: TaskName): void {
+  if (labelSmoothingFactor === 0 || tasks[task].learns === "tokens") return;
+  throw new GraftError(
+    "unsupported",
+    `labelSmoothingFactor is ${labelSmoothingFactor}, and the task is ${task}`,
+    "Label smoothing is built for language models; leave it out.",
+    { option: "labelSmoothingFactor" },
+  );
+}
+
 /**
  * Checks a run, reads its data and its model, and puts the adapter on.
  * @throws GraftError whatever is wrong with them, with the output folder, or with the checkpoint to resume from
@@ -92,8 +104,8 @@ export async function prepareRun(run: CompleteRun, options: RunOptions = {}): Pr
   requireMetric(args.metricForBestModel, run.metrics, task, problemType);
   const base = await loadClassifier(task, run.model, {
     ...engineOf(run),
-    ...(labels ? { id2label: labels.id2label } : { numLabels: outputs }),
-    problemType,
+    ...(labels ? { id2label: labels.id2label } : outputs > 0 && { numLabels: outputs }),
+    ...(outputs > 0 && { problemType }),
     newHead: isNewHead,
     ignoreMismatchedSizes: run.ignoreMismatchedSizes ?? "head",
     allowMissing: run.allowMissing ?? false,
@@ -105,8 +117,11 @@ export async function prepareRun(run: CompleteRun, options: RunOptions = {}): Pr
   warnOfUnsaved(base, onWarning);
   const { maxLength, transforms } = run.data;
   const { network } = model;
-  const processing = await tasks[task].processing({ folder: run.model, network, maxLength, transforms, problemType });
-  const settings: Settings = { task, problemType, labels, maxLength, transforms };
+  const language = tasks[task].learns === "tokens" ? languageOptions(run.data) : undefined;
+  requireSmoothing(args, task);
+  const ofData = { maxLength, transforms, problemType, language };
+  const processing = await tasks[task].processing({ folder: run.model, network, ...ofData, onInfo });
+  const settings: Settings = { task, labels, ...ofData };
   if (resume !== false) {
     const checkpoint = resume === true ? await lastCheckpoint(run.output) : resume;
     await checkResumed(checkpoint, run, { model, settings }, onWarning);

@@ -66,6 +66,10 @@ export const trainingArgumentFields = {
     help: "LoRA+: learning rate of LoRA on embeddings",
     expected: fromZero,
   }),
+  labelSmoothingFactor: option("number", share, 0, {
+    help: "Share of the uniform distribution over the vocabulary in what a language model learns",
+    expected: belowOne,
+  }),
   maxGradNorm: option("number", z.number().gte(0), 1, {
     help: "Global norm to which gradients are clipped; 0 clips nothing",
     expected: fromZero,

@@ -42,7 +42,7 @@ export function openSession<Row>(
   frozenPrecision: FrozenPrecision,
   cut: BatchCut,
 ): TrainingSession {
-  const { weightDecay, seed } = args;
+  const { weightDecay, seed, labelSmoothingFactor } = args;
   const optimizer = choices[args.optim](args);
   return createTrainingSession(model, {
     optimizer,
@@ -50,6 +50,7 @@ export function openSession<Row>(
     seed,
     frozenPrecision,
     microBatchSize: cut,
+    labelSmoothingFactor,
     ...loraPlusOf(args),
   });
 }
