@@ -40,6 +40,7 @@ async function evaluate(folder: string, data: string, run: Run, flags: EvalFlags
       folder: source.processing,
       network: model.network,
       maxLength,
+      padToken: run.data.padToken,
       transforms,
       problemType,
     });

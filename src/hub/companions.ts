@@ -8,6 +8,10 @@ export const companionFiles = [
   "tokenizer.json",
   "tokenizer_config.json",
   "special_tokens_map.json",
+  "added_tokens.json",
+  "vocab.txt",
+  "vocab.json",
+  "merges.txt",
   "preprocessor_config.json",
 ] as const satisfies readonly ModelFileName[];
 

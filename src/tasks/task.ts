@@ -1,4 +1,5 @@
 import type { BatchTensors, ColumnChoice, Dataset, Label2Id } from "../data/index.js";
+import type { ModelFileName } from "../hub/index.js";
 import type { HeadName, ModelConfig, Network } from "../models/index.js";
 import type { ProblemType } from "../problem-type.js";
 import type { MetricName } from "../training/index.js";
@@ -47,6 +48,8 @@ export interface ProcessingOptions {
   readonly network: Network;
   /** Most tokens in a row. Default: the model's limit. */
   readonly maxLength?: number | undefined;
+  /** Pad token by its text, where the tokenizer has none. */
+  readonly padToken?: string | undefined;
   /** How pictures are prepared. Default "resize". */
   readonly transforms?: "resize" | "augment" | undefined;
   readonly problemType?: ProblemType | undefined;
@@ -75,6 +78,8 @@ export interface Processing<Example = unknown, Row = unknown> {
    * @param logits of one row of a batch: [numLabels], or [sequence, numLabels] padded with its batch
    */
   predict(logits: Float32Array, example: Example, options: PredictionOptions): Prediction;
+  /** Writes the tokenizer's or image processor's files into a folder, so that it prepares inputs as this one does. */
+  save(folder: string): Promise<void>;
 }
 
 /** Which metrics a task's evaluations can compute. */
@@ -89,8 +94,8 @@ export interface Task<Example = unknown, Row = unknown> {
   readonly head: HeadName;
   /** What it reads, in messages. */
   readonly reads: "texts" | "pictures";
-  /** The file of the folder that holds its tokenizer or image processor. */
-  readonly processingFile: "tokenizer.json" | "preprocessor_config.json";
+  /** Files of which one is in every folder that holds its tokenizer or image processor. */
+  readonly processingFiles: readonly ModelFileName[];
   /** Formats of its data. */
   readonly formats: readonly string[];
   /** What its labels may be; the first is the usual. */

@@ -46,7 +46,7 @@ async function textsOf(argument: string, pair: string | undefined, options: Data
 export const textClassification = defineTask<TextExample, TokenizedExample>({
   head: "sequenceClassification",
   reads: "texts",
-  processingFile: "tokenizer.json",
+  processingFiles: ["tokenizer.json", "vocab.txt", "vocab.json"],
   formats,
   problemTypes: ["single_label_classification", "regression", "multi_label_classification"],
   adapterDefaults: { task_type: "SEQ_CLS" },
@@ -58,12 +58,13 @@ export const textClassification = defineTask<TextExample, TokenizedExample>({
     return { path, ...(await readTextDataset(path, reading)) };
   },
   async processing(options) {
-    const { tokenizer, cut } = await textProcessing(options);
+    const { tokenizer, cut, save } = await textProcessing(options);
     const { problemType = "single_label_classification" } = options;
     return {
       dataset: (examples) => tokenizeDataset(examples, tokenizer, cut),
       collate: DataCollatorWithPadding(tokenizer, { problemType }),
       predict: (logits, _example, { config, topK }) => predictionOf(logits, config, topK),
+      save,
     };
   },
   async inputs(given, pair, options) {

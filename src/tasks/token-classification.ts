@@ -111,7 +111,7 @@ function predictionOf(words: readonly TaggedWord[]): Prediction {
 export const tokenClassification = defineTask<TokenExample, TokenizedWords>({
   head: "tokenClassification",
   reads: "texts",
-  processingFile: "tokenizer.json",
+  processingFiles: ["tokenizer.json", "vocab.txt", "vocab.json"],
   formats: tokenFormats,
   problemTypes: ["single_label_classification"],
   adapterDefaults: { task_type: "TOKEN_CLS" },
@@ -123,7 +123,7 @@ export const tokenClassification = defineTask<TokenExample, TokenizedWords>({
     return { path, ...(await readTokenDataset(path, reading)) };
   },
   async processing(options) {
-    const { tokenizer, cut } = await textProcessing(options);
+    const { tokenizer, cut, save } = await textProcessing(options);
     return {
       dataset: (examples) => tokenizeWords(examples, tokenizer, cut),
       collate: DataCollatorForTokenClassification(tokenizer),
@@ -131,6 +131,7 @@ export const tokenClassification = defineTask<TokenExample, TokenizedWords>({
         const [row] = tokenizeWords([{ words: example.words }], tokenizer, cut).rows;
         return predictionOf(tagWords(logits, row!, example, config, tokenizer.paddingSide));
       },
+      save,
     };
   },
   async inputs(given, _pair, options) {

@@ -18,4 +18,5 @@ export const tableKeys = [
   "labelColumn",
   "labelSeparator",
   "maxLength",
+  "padToken",
 ] as const;

@@ -1,5 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
+import { resolveFiles } from "../../hub/index.js";
 import { isJsonObject, type JsonObject, parseJsonObject } from "../../json.js";
 import type { TextInputName } from "./padding.js";
 
@@ -30,12 +31,12 @@ export interface TokenizerFiles {
   readonly texts?: { readonly [F in TokenizerFileName]?: string };
 }
 
-/** @throws GraftError `file-not-found`, `invalid-json` */
+/** @throws GraftError `file-not-found`, `lfs-pointer`, `invalid-json` */
 export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
+  const files = await resolveFiles(folder);
   const texts: { [F in TokenizerFileName]?: string } = {};
   const readText = async (name: TokenizerFileName): Promise<void> => {
-    const file = platform.join(folder, name);
-    if (await platform.exists(file)) texts[name] = (await platform.readText(file)).replace(/^\ufeff/, "");
+    if (await files.has(name)) texts[name] = await files.text(name, "the tokenizer");
   };
   const parse = (name: TokenizerFileName): JsonObject => {
     const text = texts[name];
@@ -59,13 +60,12 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
       );
     }
   }
-  const config = platform.join(folder, "config.json");
   return {
     tokenizer: parse("tokenizer.json"),
     config: parse("tokenizer_config.json"),
     specialTokensMap: parse("special_tokens_map.json"),
     addedTokens: parse("added_tokens.json"),
-    modelConfig: (await platform.exists(config)) ? parseJsonObject(await platform.readText(config), config) : {},
+    modelConfig: (await files.has("config.json")) ? await files.json("config.json", "the model's config") : {},
     texts,
   };
 }

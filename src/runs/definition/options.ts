@@ -124,6 +124,11 @@ export const dataOptions = {
     "Most tokens in a row; longer texts are cut. Default: the model's limit",
     aboveZero,
   ),
+  padToken: given(
+    "text",
+    z.string().min(1),
+    "The token that fills rows up, where the tokenizer has none: one of its vocabulary, such as <|endoftext|>. Saved with the adapter",
+  ),
   trainLimit: given("integer", count, "Use the first rows only", aboveZero),
   evalLimit: given("integer", count, "Use the first rows only", aboveZero),
   testLimit: given("integer", count, "Use the first rows only", aboveZero),

@@ -91,9 +91,15 @@ export async function prepareRun(run: CompleteRun, options: RunOptions = {}): Pr
   });
   const model = getPeftModel(base, config, { seed: args.seed, onWarning });
   warnOfUnsaved(base, onWarning);
-  const { maxLength, transforms } = run.data;
-  const { network } = model;
-  const processing = await tasks[task].processing({ folder: run.model, network, maxLength, transforms, problemType });
+  const { maxLength, padToken, transforms } = run.data;
+  const processing = await tasks[task].processing({
+    folder: run.model,
+    network: model.network,
+    maxLength,
+    padToken,
+    transforms,
+    problemType,
+  });
   const settings: Settings = { task, problemType, labels, maxLength, transforms };
   if (resume !== false) {
     const checkpoint = resume === true ? await lastCheckpoint(run.output) : resume;
