@@ -60,9 +60,9 @@ export const imageClassification = defineTask<ImageExample, PreparedImage>({
   adapterDefaults: { modules_to_save: ["classifier"], target_modules: ["query", "value"] },
   columns: ["label", "probability"],
   metrics: () => ({ choices: ["accuracy", "f1", "matthews_correlation"], usual: "accuracy" }),
-  async read(path, { format, limit, label2id, onInfo }) {
+  async read(path, { format, limit, label2id, labelsAre, onInfo }) {
     requireFormat(format, formats, "pictures");
-    const options = { ...(limit !== undefined && { end: limit }), ...(label2id && { label2id }), onInfo };
+    const options = { ...(limit !== undefined && { end: limit }), ...(label2id && { label2id }), labelsAre, onInfo };
     return { path, ...(await readImageFolder(path, options)) };
   },
   async processing({ folder, transforms }) {

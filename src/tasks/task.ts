@@ -1,4 +1,4 @@
-import type { BatchTensors, ColumnChoice, Dataset, Label2Id } from "../data/index.js";
+import type { BatchTensors, ColumnChoice, Dataset, Label2Id, LabelsAre } from "../data/index.js";
 import type { ModelFileName } from "../hub/index.js";
 import type { HeadName, ModelConfig, Network } from "../models/index.js";
 import type { ProblemType } from "../problem-type.js";
@@ -19,6 +19,8 @@ export interface DataOptions {
   readonly limit?: number;
   /** Class ids. Default: from the data. */
   readonly label2id?: Label2Id;
+  /** How names that are numbers are told from class numbers. Default: by what the data holds, names first. */
+  readonly labelsAre?: LabelsAre;
   /** Default: what the labels show. */
   readonly problemType?: ProblemType;
   /** Told what was decided about the data and might surprise. Default: nobody. */
@@ -34,6 +36,8 @@ export interface TaskData<Example = unknown> {
   readonly labels: readonly string[];
   /** What the labels are; undefined for rows without. */
   readonly problemType?: ProblemType | undefined;
+  /** How labels were read that are class names and class numbers at once; undefined where none are. */
+  readonly labelsAre?: LabelsAre | undefined;
 }
 
 /** Things to predict, and what to call each in the result. */

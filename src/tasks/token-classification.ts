@@ -31,7 +31,7 @@ function oneColumn(choice: ColumnChoice | undefined, option: string): string | n
   );
 }
 
-function readerOptions({ format, limit, label2id, onInfo, ...columns }: DataOptions): ReadTokenOptions {
+function readerOptions({ format, limit, label2id, labelsAre, onInfo, ...columns }: DataOptions): ReadTokenOptions {
   requireFormat(format, tokenFormats, "sentences of tagged words");
   const textColumn = oneColumn(columns.textColumn, "textColumn");
   const labelColumn = oneColumn(columns.labelColumn, "labelColumn");
@@ -39,6 +39,7 @@ function readerOptions({ format, limit, label2id, onInfo, ...columns }: DataOpti
     ...(format !== undefined && { format: format as TokenFormat }),
     ...(limit !== undefined && { end: limit }),
     ...(label2id && { label2id }),
+    labelsAre,
     ...(onInfo && { onInfo }),
     ...(textColumn !== undefined && { textColumn }),
     ...(labelColumn !== undefined && { labelColumn }),

@@ -77,7 +77,7 @@ export async function prepareRun(run: CompleteRun, options: RunOptions = {}): Pr
   const config = adapterConfig(run, task, onWarning);
   // What is known to be wrong is said before data is read.
   if (run.problemType) requireMetric(args.metricForBestModel, run.metrics, task, run.problemType);
-  const { labels, problemType, outputs, isNewHead, ...data } = await dataOf(run, task, onInfo);
+  const { labels, labelsAre, problemType, outputs, isNewHead, ...data } = await dataOf(run, task, onInfo);
   requireMetric(args.metricForBestModel, run.metrics, task, problemType);
   const base = await loadClassifier(task, run.model, {
     ...engineOf(run),
@@ -100,7 +100,7 @@ export async function prepareRun(run: CompleteRun, options: RunOptions = {}): Pr
     transforms,
     problemType,
   });
-  const settings: Settings = { task, problemType, labels, maxLength, transforms };
+  const settings: Settings = { task, problemType, labels, labelsAre, maxLength, transforms };
   if (resume !== false) {
     const checkpoint = resume === true ? await lastCheckpoint(run.output) : resume;
     await checkResumed(checkpoint, run, { model, settings }, onWarning);
