@@ -39,7 +39,7 @@ const MOST_INFERRED_CLASSES = 100_000;
 
 const invalid = (message: string, hint: string): GraftError => new GraftError("invalid-label", message, hint);
 
-const nameThem = "If it is the name of a class, name every class when reading (labels, label2id).";
+const nameThem = "If it is the name of a class, name every class when reading (`label2id`).";
 
 /** Why a form is no class where nobody has named the classes. */
 const refusals: { readonly [F in LabelForm]?: (cell: Cell) => GraftError } = {
@@ -64,7 +64,7 @@ const refusals: { readonly [F in LabelForm]?: (cell: Cell) => GraftError } = {
 const decimals = ({ place, text }: Cell): GraftError =>
   invalid(
     `${place}: the label ${text} may be a class or a value`,
-    'Set problemType: "single_label_classification" takes 1.0 for class 1, "regression" for a value to predict.',
+    'Set problemType to "single_label_classification" where 1.0 is class 1, to "regression" where it is a value to predict.',
   );
 
 const cellsOf = (labels: readonly RawLabel[]): Cell[] =>
@@ -102,7 +102,7 @@ function classNumbersOf(cells: readonly Cell[]): Label2Id {
     throw invalid(
       `${largest?.place}: the label ${largest?.text} would make a task of ${count} classes`,
       "Check the label column (it looks like numbers of another kind); for values to predict use problemType " +
-        '"regression", for that many classes give a label2id.',
+        '"regression", for that many classes give `label2id`.',
     );
   }
   return numberedLabels(count);
@@ -196,7 +196,7 @@ function readingOf(cells: readonly Cell[], label2id: Label2Id): Chosen {
     isMixed === undefined
       ? `${odd.place}: unknown label "${odd.text}"`
       : `${odd.place}: the label "${odd.text}" is a ${best === readings.numbers ? "name, and others are class numbers" : "class number, and others are names"}`,
-    `Known labels: ${shownNames(known)}. Correct the row, or name every class when reading (labels, label2id).`,
+    `Known labels: ${shownNames(known)}. Correct the row, or name every class when reading (\`label2id\`).`,
   );
 }
 

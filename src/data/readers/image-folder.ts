@@ -37,7 +37,7 @@ function emptyClass({ root, left }: PictureTree, names: readonly string[]): Graf
   return new GraftError(
     "empty-dataset",
     `${names.map((name) => platform.join(root, name)).join(", ")} would be a class, and has no pictures${others}`,
-    "Put pictures into it, remove the folder, or name all classes (labels, label2id).",
+    "Put pictures into it, remove the folder, or name all classes (`label2id`).",
   );
 }
 

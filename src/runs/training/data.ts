@@ -72,7 +72,7 @@ function requireClasses({ numLabels, id2label }: LabelMaps, data: string): void 
   throw new GraftError(
     "invalid-label",
     `there is one class only, ${JSON.stringify(id2label[0])}, for the training data ${data}`,
-    "Give rows of at least two classes (trainLimit takes the first rows, which are of one class in sorted data), name all classes with labels, or set problemType to regression.",
+    "Give rows of at least two classes (trainLimit takes the first rows, which are of one class in sorted data), name all classes with `labels`, or set problemType to regression.",
     { option: "labels" },
   );
 }
