@@ -1,7 +1,7 @@
 // Builds src/ into dist/, in two forms of the same modules:
 // - dist/**/*.js, file by file, for browsers' bundlers, which leave out what a page does not use;
 // - dist/node/**/*.js for Node, where half of a short command would go into opening five hundred small files: the code lies
-//   in two files, what the engine's worker needs and the rest, and each module's own name is a line that exports from them.
+//   in three files, what the engine's worker needs, the command line, and the rest, and each module's own name is a line that exports from them.
 // Types are not checked here (`npm run check` does that), so a build takes about a second.
 // Files are renamed into place and left alone when unchanged: a test run beside a build never sees half a file.
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
@@ -45,6 +45,8 @@ async function fileByFile(inputs) {
 
 /** The rooms that the worker stands on; what it does not need must not slow its start. */
 const workerRooms = ["errors", "tensor-data", "random", "case", "platform", "optim", "graph", "onnx", "runtime"];
+/** What a program that imports the library must not load, nor a bundler put into its bundle, packages included. */
+const commandRooms = ["cli"];
 /** These do something when they are imported, so they stay files of their own. */
 const programs = ["cli/main", "runtime/worker"];
 
@@ -77,9 +79,15 @@ async function forNode(inputs) {
     minifyInternalExports: false,
     keepNames: true,
     codeSplitting: {
+      // A group takes what its modules import, but for what one of higher priority has taken.
       groups: [
-        { name: "code-of-engine", test: (id) => inRooms(id, workerRooms) && !inRooms(id, programs), priority: 1 },
-        { name: "code", test: (id) => id.startsWith(source) && !inRooms(id, programs) },
+        { name: "code-of-engine", test: (id) => inRooms(id, workerRooms) && !inRooms(id, programs), priority: 2 },
+        {
+          name: "code",
+          test: (id) => id.startsWith(source) && !inRooms(id, [...commandRooms, ...programs]),
+          priority: 1,
+        },
+        { name: "code-of-cli", test: (id) => inRooms(id, commandRooms) && !inRooms(id, programs) },
       ],
     },
   });

@@ -185,6 +185,20 @@ export {
   TunerLayer,
   VeraConfig,
 } from "./peft/index.js";
+export {
+  type AnyModel,
+  type ClassificationCall,
+  type ClassificationResult,
+  type Pipeline,
+  type PipelineOptions,
+  type Pipelines,
+  type PipelineTask,
+  pipeline,
+  type TextGenerationCall,
+  type TextGenerationResult,
+  type TokenClassificationCall,
+  type TokenClassificationResult,
+} from "./pipelines/index.js";
 export type { Platform } from "./platform/types.js";
 export {
   type FrozenPrecision,
@@ -265,17 +279,3 @@ export {
   type TrainOptions,
   type TrainOutput,
 } from "./training/index.js";
-export {
-  type AnyModel,
-  type ClassificationCall,
-  type ClassificationResult,
-  type Pipeline,
-  type PipelineOptions,
-  type PipelineTask,
-  type Pipelines,
-  pipeline,
-  type TextGenerationCall,
-  type TextGenerationResult,
-  type TokenClassificationCall,
-  type TokenClassificationResult,
-} from "./pipelines/index.js";

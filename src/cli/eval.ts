@@ -33,13 +33,16 @@ async function evaluate(folder: string, data: string, run: Run, flags: EvalFlags
     const task = tasks[source.task];
     const problemType = resolveProblemType(model.config);
     const { label2id } = model.config;
-    const rows = await task.read(data, dataOptions(run.data, { limit, problemType, label2id, onInfo: note }));
+    const labelsAre = run.labels ? undefined : source.settings?.labelsAre;
+    const reading = { limit, problemType, label2id, labelsAre, onInfo: note };
+    const rows = await task.read(data, dataOptions(run.data, reading));
     const maxLength = run.data.maxLength ?? source.settings?.maxLength;
     const transforms = run.data.transforms ?? source.settings?.transforms;
     const processing = await task.processing({
       folder: source.processing,
       network: model.network,
       maxLength,
+      padToken: run.data.padToken,
       transforms,
       problemType,
       language: { ...source.settings?.language, ...languageOptions(run.data) },

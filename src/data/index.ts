@@ -81,7 +81,7 @@ export {
   type TokenizedWords,
   tokenizeWords,
 } from "./loading/tokens.js";
-export { readClasses } from "./readers/class-labels.js";
+export { type LabelsAre, readClasses } from "./readers/class-labels.js";
 export type { DelimitedOptions } from "./readers/delimited.js";
 export { type ImageDataset, listImages, type ReadImageFolderOptions, readImageFolder } from "./readers/image-folder.js";
 export { type Label2Id, labelNames } from "./readers/labels.js";

@@ -1,7 +1,8 @@
 export { companionFiles, copyCompanions } from "./companions.js";
 export { type ModelFileName, modelFileNames } from "./file-names.js";
 export { readJsonObject, writeJson } from "./json-file.js";
-export type { ModelFiles } from "./model-files.js";
+export { isPointer, pointerRefused } from "./lfs-pointer.js";
+export { type ModelFiles, refusePointer } from "./model-files.js";
 export { outputPath, subfolder } from "./output.js";
 export { type FilesKind, holds, resolveFiles } from "./resolve.js";
 export { openWeights, openWeightsFile } from "./weights.js";

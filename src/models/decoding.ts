@@ -1,4 +1,4 @@
-import { type Dim, pad, type Tensor, addDims, multiplyDims } from "../graph/index.js";
+import { addDims, type Dim, multiplyDims, pad, type Tensor } from "../graph/index.js";
 import { Cache, type LayerPast, type Trace } from "../nn/index.js";
 import { CausalLM } from "./architectures/decoder.js";
 import type { Network } from "./network.js";

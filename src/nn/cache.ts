@@ -1,4 +1,4 @@
-import { type Dim, less, mul, reshape, cast, sub, type Tensor } from "../graph/index.js";
+import { cast, type Dim, less, mul, reshape, sub, type Tensor } from "../graph/index.js";
 import { arange } from "./arange.js";
 import { hiding } from "./attention-mask.js";
 import { type LayerPast, Past } from "./stream.js";

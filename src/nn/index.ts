@@ -38,9 +38,9 @@ export {
 } from "./parameter.js";
 export { PatchProjection } from "./patch-projection.js";
 export { byToken, type RelativeDistances, RelativePositions, relativeRow } from "./relative-positions.js";
-export { SequenceConvolution } from "./sequence-convolution.js";
 export { RMSNorm } from "./rms-norm.js";
 export { type RotaryFrequencies, type Rotation, rotate, rotationOf } from "./rotary.js";
+export { SequenceConvolution } from "./sequence-convolution.js";
 export {
   type Attachment,
   type Embedded,

@@ -13,7 +13,7 @@ import {
 import { GraftError } from "../errors.js";
 import { type DataOptions, defineTask } from "./task.js";
 import { requireFormat, requireNoFolder } from "./text-inputs.js";
-import { textProcessing } from "./tokenizer.js";
+import { textProcessing, tokenizerSources } from "./tokenizer.js";
 
 function readerOptions({
   format,
@@ -48,7 +48,7 @@ export const textGeneration = defineTask<LanguageExample, LanguageRow>({
   head: "causalLM",
   reads: "texts",
   learns: "tokens",
-  processingFile: "tokenizer.json",
+  processingFiles: tokenizerSources,
   formats: languageFormats,
   problemTypes: ["single_label_classification"],
   adapterDefaults: { task_type: "CAUSAL_LM" },
@@ -60,7 +60,7 @@ export const textGeneration = defineTask<LanguageExample, LanguageRow>({
     return { path, ...(await readLanguageDataset(path, reading)), label2id: {}, labels: [] };
   },
   async processing(options) {
-    const { tokenizer, cut } = await textProcessing(options);
+    const { tokenizer, cut, save } = await textProcessing(options);
     const { language = {}, network, onInfo } = options;
     const told = new Set<string>();
     // What is said of the tokenizer holds for training and evaluation alike.
@@ -71,6 +71,7 @@ export const textGeneration = defineTask<LanguageExample, LanguageRow>({
     const template = await templateOf(language.chatTemplate);
     const vocabSize = network.inputs.inputIds?.below?.limit;
     return {
+      save,
       dataset: (examples, phase) =>
         languageDataset(examples, tokenizer, {
           ...language,

@@ -7,8 +7,8 @@ import { type FrozenPrecision, type FrozenPrecisionName, frozenPrecisions } from
 import type { EngineScope, OptimizerHandle, OptimizerOptions, OptimizerState } from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
 import { Turn } from "../turn.js";
-import type { TrainableModel } from "./model.js";
 import { type BatchCut, fixedCut, MeasuredCut, pieceOf, requireRows, sizeOf } from "./micro-batches/index.js";
+import type { TrainableModel } from "./model.js";
 import { stepWithMethods } from "./run/after-step.js";
 import { itemsOf } from "./run/batches.js";
 import { freezeFirstFactors, type LoraPlus, optimizedParameters, requireFactors } from "./run/optimized-parameters.js";
@@ -136,7 +136,7 @@ export class TrainingSession {
   private async pass(given: PreparedInputs, { weight = 1 }: ForwardBackwardOptions): Promise<ForwardBackwardResult> {
     const prepared = this.withLoss(given);
     const start = platform.now();
-    await this.choosePrecision(prepared);
+    await this.choosePrecision(given);
     const program = await this.model.runner.trainingProgram(prepared.rules);
     const compileMs = program.program === this.program?.program ? 0 : platform.now() - start;
     this.program = program;

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { AutoModelForCausalLM, generate, type GenerationOptions, PeftModel } from "graft-peft";
+import { AutoModelForCausalLM, type GenerationOptions, generate, PeftModel } from "graft-peft";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { camelCase } from "#graft/case";
 import * as processors from "#graft/generation/processors";

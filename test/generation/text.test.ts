@@ -40,7 +40,7 @@ describe("TextGenerator", () => {
     const texts = await generator();
     const [whole] = await texts.generate(["w9 w8"], { maxNewTokens: 6, eosTokenId: [] });
     const third = whole?.text.trim().split(" ")[2] as string;
-    const cut = (whole?.text as string).slice(0, whole?.text.indexOf(third));
+    const cut = (whole?.text as string).slice(0, (whole?.text as string).indexOf(third));
     const options = { maxNewTokens: 6, eosTokenId: [], stopStrings: [third] };
     expect((await texts.generate(["w9 w8"], options))[0]?.text).toBe(cut);
     const pieces: string[] = [];

@@ -21,8 +21,8 @@ import {
   selectTargets,
   type Tensor,
   type Trace,
-  TunerLayer,
   type Tuner,
+  TunerLayer,
   targetOptions,
 } from "graft-peft/method";
 import { beforeAll, expect, onTestFinished, test } from "vitest";

@@ -18,6 +18,7 @@ export const tableKeys = [
   "labelColumn",
   "labelSeparator",
   "maxLength",
+  "padToken",
 ] as const;
 
 /** Options of the section data that say what a language model learns. */

@@ -170,7 +170,8 @@ function requireToken(token: string, { vocab }: JsonObject, { byId }: TokenPlan)
   throw new GraftError(
     "invalid-token",
     `the tokenizer's vocabulary has no token "${token}"`,
-    "Use a token that tokenizer.json lists as padToken.",
+    "padToken takes a token that tokenizer.json lists.",
+    { option: "padToken" },
   );
 }
 

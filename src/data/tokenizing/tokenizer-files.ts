@@ -1,5 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
+import { type ModelFiles, resolveFiles } from "../../hub/index.js";
 import { isJsonObject, type JsonObject, parseJsonObject } from "../../json.js";
 import type { TextInputName } from "./padding.js";
 
@@ -44,20 +45,20 @@ export interface TokenizerFiles {
   readonly texts?: { readonly [F in TokenizerFileName]?: string };
 }
 
-async function readSentencePieceFile(folder: string): Promise<SentencePieceFile | undefined> {
+async function readSentencePieceFile(files: ModelFiles): Promise<SentencePieceFile | undefined> {
   for (const name of sentencePieceNames) {
-    const file = platform.join(folder, name);
-    if (await platform.exists(file)) return { name, bytes: await platform.readFile(file) };
+    if (await files.has(name))
+      return { name, bytes: await platform.readFile(await files.path(name, "the vocabulary")) };
   }
   return undefined;
 }
 
-/** @throws GraftError `file-not-found`, `invalid-json` */
+/** @throws GraftError `file-not-found`, `lfs-pointer`, `invalid-json` */
 export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
+  const files = await resolveFiles(folder);
   const texts: { [F in TokenizerFileName]?: string } = {};
   const readText = async (name: TokenizerFileName): Promise<void> => {
-    const file = platform.join(folder, name);
-    if (await platform.exists(file)) texts[name] = (await platform.readText(file)).replace(/^\ufeff/, "");
+    if (await files.has(name)) texts[name] = await files.text(name, "the tokenizer");
   };
   const parse = (name: TokenizerFileName): JsonObject => {
     const text = texts[name];
@@ -75,7 +76,7 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
   if (texts["tokenizer.json"] === undefined) {
     for (const name of ["vocab.txt", "vocab.json", "merges.txt"] as const) await readText(name);
     const isListed = texts["vocab.txt"] !== undefined || texts["vocab.json"] !== undefined;
-    sentencePiece = isListed ? undefined : await readSentencePieceFile(folder);
+    sentencePiece = isListed ? undefined : await readSentencePieceFile(files);
     if (!isListed && !sentencePiece) {
       throw new GraftError(
         "file-not-found",
@@ -84,7 +85,6 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
       );
     }
   }
-  const config = platform.join(folder, "config.json");
   await readText("chat_template.jinja");
   const single = texts["chat_template.jinja"];
   return {
@@ -93,7 +93,7 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
     config: parse("tokenizer_config.json"),
     specialTokensMap: parse("special_tokens_map.json"),
     addedTokens: parse("added_tokens.json"),
-    modelConfig: (await platform.exists(config)) ? parseJsonObject(await platform.readText(config), config) : {},
+    modelConfig: (await files.has("config.json")) ? await files.json("config.json", "the model's config") : {},
     sentencePiece,
     texts,
   };

@@ -89,7 +89,10 @@ export class Tokenizer {
     try {
       return new Tokenizer(buildPipeline(files, options.padToken), files, options);
     } catch (error) {
-      if (error instanceof GraftError) throw new GraftError(error.code, `${name}: ${error.message}`, error.hint);
+      if (error instanceof GraftError) {
+        const { option } = error;
+        throw new GraftError(error.code, `${name}: ${error.message}`, error.hint, { ...(option && { option }) });
+      }
       throw new GraftError(
         "invalid-tokenizer",
         `${name}: the tokenizer cannot be used: ${messageOf(error)}`,
@@ -163,7 +166,8 @@ export class Tokenizer {
       throw new GraftError(
         "invalid-tokenizer",
         "rows of different lengths need a pad token, and this tokenizer has none",
-        'Name one: Tokenizer.fromFolder(folder, { padToken: "<|endoftext|>" }), or "pad_token" in tokenizer_config.json.',
+        `Name one that the vocabulary has with padToken (e.g. ${JSON.stringify(this.specialTokens.eos_token ?? "[PAD]")}), or as "pad_token" in tokenizer_config.json.`,
+        { option: "padToken" },
       );
     }
     const tokens = { padTokenId: this.padTokenId ?? 0, side: this.paddingSide };

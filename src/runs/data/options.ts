@@ -1,4 +1,4 @@
-import type { Label2Id } from "../../data/index.js";
+import type { Label2Id, LabelsAre } from "../../data/index.js";
 import type { ProblemType } from "../../problem-type.js";
 import type { DataOptions, LanguageOptions } from "../../tasks/index.js";
 import type { Run } from "../definition/run.js";
@@ -34,6 +34,7 @@ export function languageOptions(keys: Run["data"]): LanguageOptions | undefined 
 export interface ReadingOptions {
   readonly limit?: number | undefined;
   readonly label2id?: Label2Id | undefined;
+  readonly labelsAre?: LabelsAre | undefined;
   readonly problemType?: ProblemType | undefined;
   readonly onInfo?: ((line: string) => void) | undefined;
 }

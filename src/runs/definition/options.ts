@@ -155,6 +155,11 @@ export const dataOptions = {
     z.string().min(1),
     "Language models: a chat template by its file (.jinja), its name in the tokenizer, or its text. Default: the tokenizer's",
   ),
+  padToken: given(
+    "text",
+    z.string().min(1),
+    "The token that fills rows up, where the tokenizer has none: one of its vocabulary, such as <|endoftext|>. Saved with the adapter",
+  ),
   trainLimit: given("integer", count, "Use the first rows only", aboveZero),
   evalLimit: given("integer", count, "Use the first rows only", aboveZero),
   testLimit: given("integer", count, "Use the first rows only", aboveZero),

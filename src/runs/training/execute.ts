@@ -61,7 +61,7 @@ function trainerOf(prepared: PreparedRun, callbacks: readonly TrainerCallback[])
     dataCollator: processing.collate,
     computeMetrics: computeMetricsOf(run.metrics, settings.task, model.config, settings.problemType),
     callbacks,
-    processingClass: new Companions(run.model, settings),
+    processingClass: new Companions(processing, settings),
     ...heard(options),
   });
 }

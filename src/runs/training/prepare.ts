@@ -100,7 +100,7 @@ export async function prepareRun(run: CompleteRun, options: RunOptions = {}): Pr
   const config = adapterConfig(run, task, onWarning);
   // What is known to be wrong is said before data is read.
   if (run.problemType) requireMetric(args.metricForBestModel, run.metrics, task, run.problemType);
-  const { labels, problemType, outputs, isNewHead, ...data } = await dataOf(run, task, onInfo);
+  const { labels, labelsAre, problemType, outputs, isNewHead, ...data } = await dataOf(run, task, onInfo);
   requireMetric(args.metricForBestModel, run.metrics, task, problemType);
   const base = await loadClassifier(task, run.model, {
     ...engineOf(run),
@@ -115,13 +115,13 @@ export async function prepareRun(run: CompleteRun, options: RunOptions = {}): Pr
   const model = getPeftModel(base, config, { seed: args.seed, onWarning });
   if (run.plainLora) requireChangedWeights(model);
   warnOfUnsaved(base, onWarning);
-  const { maxLength, transforms } = run.data;
+  const { maxLength, padToken, transforms } = run.data;
   const { network } = model;
   const language = tasks[task].learns === "tokens" ? languageOptions(run.data) : undefined;
   requireSmoothing(args, task);
   const ofData = { maxLength, transforms, problemType, language };
-  const processing = await tasks[task].processing({ folder: run.model, network, ...ofData, onInfo });
-  const settings: Settings = { task, labels, ...ofData };
+  const processing = await tasks[task].processing({ folder: run.model, network, padToken, ...ofData, onInfo });
+  const settings: Settings = { task, labels, labelsAre, ...ofData };
   if (resume !== false) {
     const checkpoint = resume === true ? await lastCheckpoint(run.output) : resume;
     await checkResumed(checkpoint, run, { model, settings }, onWarning);

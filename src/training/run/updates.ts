@@ -127,6 +127,6 @@ function unlabelled(batches: readonly Batch[]): GraftError {
   return new GraftError(
     "invalid-label",
     `rows ${rows.slice(0, 5).join(", ")}, ... of the training data ${isMissing ? "have no labels" : "are all labelled -100, so nothing is learnt from them"}`,
-    "Give the rows labels; a dataCollator must return them as `labels`.",
+    "Give the rows labels; a dataCollator must return them as labels.",
   );
 }

@@ -104,7 +104,7 @@ function checkSchedule({ tinit, tfinal, totalStep, inferenceMode }: Schedule, wh
   throw new GraftError(
     "invalid-config",
     `${where}: of ${totalStep} updates (totalStep), tinit ${tinit} and tfinal ${tfinal} leave none in which ranks fall`,
-    "Lower tinit or tfinal, or raise totalStep.",
+    "Lower `tinit` or `tfinal`, or raise totalStep.",
     { option: "totalStep" },
   );
 }

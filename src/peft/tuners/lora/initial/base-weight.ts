@@ -25,7 +25,7 @@ export function requireRank({ matrix: { path, inFeatures, outFeatures }, r }: In
   throw new GraftError(
     "invalid-config",
     `initLoraWeights "${name}" cannot give ${path} the rank ${r}: its weight has ${most} singular vectors`,
-    `Set r to at most ${most}, in rankPattern for this layer alone.`,
+    `Set \`r\` to at most ${most}, in rankPattern for this layer alone.`,
     { option: "r" },
   );
 }

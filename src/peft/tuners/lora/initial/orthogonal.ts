@@ -20,7 +20,7 @@ export function orthogonal({ r, matrix: { path, inFeatures, outFeatures } }: Ini
     throw new GraftError(
       "invalid-config",
       `initLoraWeights "orthogonal" needs an even rank, and ${path} has rank ${r}`,
-      "Set r to an even number.",
+      "Set `r` to an even number.",
       { option: "r" },
     );
   }
