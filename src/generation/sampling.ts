@@ -1,6 +1,6 @@
 import { CounterRng } from "../random.js";
-import type { DecoderState, NextLogits } from "./decoder-state.js";
 import type { GenerateControl } from "./control.js";
+import type { DecoderState, NextLogits } from "./decoder-state.js";
 import type { GenerationConfig } from "./options.js";
 import { type LogitsProcessor, processorsOf, softmax } from "./processors.js";
 import { Stopping } from "./stopping.js";
