@@ -39,8 +39,9 @@ describe("TextGenerator", () => {
   test("ends before a stop string, and never tells a part of one", async () => {
     const texts = await generator();
     const [whole] = await texts.generate(["w9 w8"], { maxNewTokens: 6, eosTokenId: [] });
-    const third = whole?.text.trim().split(" ")[2] as string;
-    const cut = (whole?.text as string).slice(0, (whole?.text as string).indexOf(third));
+    const text = whole?.text ?? "";
+    const third = text.trim().split(" ")[2] as string;
+    const cut = text.slice(0, text.indexOf(third));
     const options = { maxNewTokens: 6, eosTokenId: [], stopStrings: [third] };
     expect((await texts.generate(["w9 w8"], options))[0]?.text).toBe(cut);
     const pieces: string[] = [];
