@@ -1,4 +1,5 @@
 import { platform } from "#platform";
+import { type ModelFileName, outputPath } from "../../hub/index.js";
 import type { PeftModel } from "../../peft/index.js";
 import type { Trainer } from "../../training/index.js";
 
@@ -26,7 +27,7 @@ export async function saveRun({ trainer, model, plainLora }: Trained, output: st
     await trainer.saveModel(temporary);
     if (plainLora) await model.savePretrained(temporary, { pathInitialModelForWeightConversion: true });
   });
-  const has = (name: string) => platform.exists(platform.join(output, name));
+  const has = (name: ModelFileName) => platform.exists(outputPath(output, name));
   const isOld = !(await has(MARKS[0])) && (await has(ofAdapters[0]));
-  if (isOld) for (const name of ofAdapters) await platform.remove(platform.join(output, name));
+  if (isOld) for (const name of ofAdapters) await platform.remove(outputPath(output, name));
 }
