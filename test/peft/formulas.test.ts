@@ -48,7 +48,7 @@ interface Count {
   readonly formula: string;
 }
 
-type Family = "bert" | "roberta" | "vit";
+type Family = "bert" | "roberta" | "vit" | "distilbert" | "deberta" | "gpt2" | "llama";
 
 const golden: {
   readonly counts: Readonly<Record<string, Readonly<Record<string, Count>>>>;
@@ -63,28 +63,47 @@ const places = ({ lp, li }: Sizes, family: Family) => ({
   numInfixTokens: family === "vit" ? 0 : li,
 });
 const virtual = ({ lp, li }: Sizes, family: Family) => lp + (family === "vit" ? 0 : li);
-const queryValue = { bert: ["query", "value"], roberta: ["query", "value"], vit: ["q_proj", "v_proj"] };
-const keyValueFf = {
+type Targets = { readonly [F in Family]: string[] };
+const queryValue: Targets = {
+  bert: ["query", "value"],
+  roberta: ["query", "value"],
+  vit: ["q_proj", "v_proj"],
+  distilbert: ["q_lin", "v_lin"],
+  deberta: ["query_proj", "value_proj"],
+  gpt2: ["c_attn"],
+  llama: ["q_proj", "v_proj"],
+};
+const keyValueFf: Targets = {
   bert: ["key", "value", "intermediate.dense"],
   roberta: ["key", "value", "intermediate.dense"],
   vit: ["k_proj", "v_proj", "fc1"],
+  distilbert: ["k_lin", "v_lin", "ffn.lin1"],
+  deberta: ["key_proj", "value_proj", "intermediate.dense"],
+  gpt2: ["c_attn", "mlp.c_proj"],
+  llama: ["k_proj", "v_proj", "up_proj"],
 };
-const norms = {
+const norms: Targets = {
   bert: ["LayerNorm"],
   roberta: ["LayerNorm"],
   vit: ["layernorm_before", "layernorm_after", "layernorm"],
+  distilbert: ["LayerNorm", "sa_layer_norm", "output_layer_norm"],
+  deberta: ["LayerNorm"],
+  gpt2: ["ln_1", "ln_2", "ln_f"],
+  llama: ["input_layernorm", "post_attention_layernorm", "norm"],
 };
 const lora = (family: Family, options: object = {}) =>
   new LoraConfig({ r: 8, targetModules: queryValue[family], ...options });
 /** Of two targets of one size. */
 const low = ({ L, d, r }: Sizes) => L * r * (2 * d + 2 * d);
 const layer = ({ d, f }: Sizes) => 4 * d * d + 2 * d * f + 9 * d + f;
-const outside: { readonly [F in Family]: (sizes: Sizes) => number } = {
+/** The encoders whose counts are written here; of the others they are PyTorch's and Python's alone. */
+type Encoder = "bert" | "roberta" | "vit";
+const outside: { readonly [F in Encoder]: (sizes: Sizes) => number } = {
   bert: ({ V, P, d }) => (V + P + 2) * d + 2 * d + d * d + d,
   roberta: ({ V, P, d }) => (V + P + 1) * d + 2 * d,
   vit: ({ c, P, d }) => c * d + d + d + P * d + 2 * d,
 };
-const biasesOutside: { readonly [F in Family]: (sizes: Sizes) => number } = {
+const biasesOutside: { readonly [F in Encoder]: (sizes: Sizes) => number } = {
   bert: ({ d }) => 2 * d,
   roberta: ({ d }) => d,
   vit: ({ d }) => 2 * d,
@@ -92,11 +111,11 @@ const biasesOutside: { readonly [F in Family]: (sizes: Sizes) => number } = {
 
 interface Method {
   readonly config: (sizes: Sizes, family: Family) => PeftConfig;
-  readonly count: (sizes: Sizes, family: Family) => number;
-  readonly families?: readonly Family[];
+  readonly count: (sizes: Sizes, family: Encoder) => number;
+  readonly families?: readonly Encoder[];
 }
 
-const texts: readonly Family[] = ["bert", "roberta"];
+const texts: readonly Encoder[] = ["bert", "roberta"];
 
 /** Each method's config for some sizes, and how many numbers it trains, as docs/methods.md says. */
 const methods: Readonly<Record<string, Method>> = {
@@ -224,7 +243,7 @@ function evaluated(formula: string, sizes: Sizes): number {
   return sum();
 }
 
-const families: Readonly<Record<string, Family>> = {
+const encoders: Readonly<Record<string, Encoder>> = {
   bert_seqcls: "bert",
   roberta_seqcls: "roberta",
   vit_imgcls: "vit",
@@ -234,7 +253,7 @@ const families: Readonly<Record<string, Family>> = {
 function trainedBelowHead(model: ReturnType<typeof getPeftModel>): number {
   const trained = model
     .namedParameters()
-    .filter(([name, { trainable }]) => trainable && !name.startsWith("classifier"));
+    .filter(([name, { trainable }]) => trainable && !/^(pre_)?classifier\./.test(name));
   return trained.reduce((sum, [, { elementCount }]) => sum + elementCount, 0);
 }
 
@@ -247,8 +266,8 @@ test("every method has a formula", () => {
   expect([...new Set(known)].filter((name) => !(name in methods))).toEqual([]);
 });
 
-describe.each(Object.keys(families))("%s: each method trains what its formula says", (name) => {
-  const family = families[name] as Family;
+describe.each(Object.keys(encoders))("%s: each method trains what its formula says", (name) => {
+  const family = encoders[name] as Encoder;
   const sizes = golden.sizes[name] as Sizes;
   const of = Object.entries(methods).filter(([, { families: some }]) => some?.includes(family) ?? true);
 
@@ -262,5 +281,26 @@ describe.each(Object.keys(families))("%s: each method trains what its formula sa
     if (counted === undefined) return;
     expect(trained).toBe(counted.trainable);
     expect(trained).toBe(evaluated(counted.formula, sizes));
+  });
+});
+
+const others: Readonly<Record<string, Family>> = {
+  distilbert_seqcls: "distilbert",
+  deberta_seqcls: "deberta",
+  gpt2_lm: "gpt2",
+  llama_lm: "llama",
+};
+
+describe.each(Object.keys(others))("%s: each method trains what PyTorch and the formula count", (name) => {
+  const family = others[name] as Family;
+  const sizes = golden.sizes[name] as Sizes;
+
+  test.each(Object.entries(golden.counts[name] ?? {}))("%s", async (method, { trainable, formula }) => {
+    const model = await loadGoldenModel(name);
+    onTestFinished(() => model.dispose());
+    const { config } = methods[method] as Method;
+    const trained = trainedBelowHead(getPeftModel(model, config(sizes, family)));
+    expect(trained).toBe(trainable);
+    expect(trained).toBe(evaluated(formula, sizes));
   });
 });
