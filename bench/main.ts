@@ -7,13 +7,14 @@ import { curveText, lossCurve } from "./curve.js";
 import { gradientError, gradientErrorText } from "./gradient-error.js";
 import { type StepJobName, stepJobNames } from "./jobs.js";
 import type { BenchOptions } from "./options.js";
+import { packing, packingText } from "./packing.js";
 import { profileBenchmark, profileTable } from "./profile-benchmark.js";
 import { type RealJobName, realJob, realJobNames, realTable } from "./real-jobs.js";
 import { stepBenchmark, stepTable } from "./step-benchmark.js";
 
 /** A benchmark's result for machines and for people. */
 type Benchmark = (options: BenchOptions) => Promise<{ readonly report: unknown; readonly text: string }>;
-type BenchmarkName = StepJobName | RealJobName | "cold-start" | CurveName;
+type BenchmarkName = StepJobName | RealJobName | "cold-start" | "packing" | CurveName;
 
 /** What compares Graft with itself or with losses on the batches of a folder that reference/train_curve.py wrote. */
 const curveNames = ["curve", "gradient-error"] as const;
@@ -55,6 +56,10 @@ const benchmarks: { readonly [K in BenchmarkName]: Benchmark } = {
     const report = await gradientError(folder);
     return { report, text: gradientErrorText(report) };
   },
+  packing: async (options) => {
+    const report = await packing(options);
+    return { report, text: packingText(report) };
+  },
   food101: real("food101"),
   sst2: real("sst2"),
 };
@@ -79,6 +84,7 @@ const program = new Command("bench")
     new Argument("<benchmark>", "what is measured").choices([
       ...stepJobNames,
       "cold-start",
+      "packing",
       ...realJobNames,
       ...curveNames,
     ]),
