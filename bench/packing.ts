@@ -43,7 +43,8 @@ export async function packing({
 }): Promise<PackingReport> {
   const folder = join(assetsFolder(), "models/llama-stories260K");
   const data = await readLanguageDataset(join(assetsFolder(), "datasets/instruction/alpaca_en_demo.json"), {
-    end: 600,
+    end: 300,
+    textColumn: ["instruction", "output"],
   });
   const tokenizer = await AutoTokenizer.fromPretrained(folder);
   const collate = DataCollatorForLanguageModeling(tokenizer);
