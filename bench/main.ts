@@ -8,6 +8,7 @@ import { gradientError, gradientErrorText } from "./gradient-error.js";
 import { type StepJobName, stepJobNames } from "./jobs.js";
 import { methodsBenchmark, methodsTable } from "./methods.js";
 import type { BenchOptions } from "./options.js";
+import { packing, packingText } from "./packing.js";
 import { profileBenchmark, profileTable } from "./profile-benchmark.js";
 import { type RealJobName, realJob, realJobNames, realTable } from "./real-jobs.js";
 import { stepBenchmark, stepTable } from "./step-benchmark.js";
@@ -15,7 +16,7 @@ import { switching, switchingText } from "./switching.js";
 
 /** A benchmark's result for machines and for people. */
 type Benchmark = (options: BenchOptions) => Promise<{ readonly report: unknown; readonly text: string }>;
-type BenchmarkName = StepJobName | RealJobName | "cold-start" | "switch" | "methods" | CurveName;
+type BenchmarkName = StepJobName | RealJobName | "cold-start" | "switch" | "methods" | "packing" | CurveName;
 
 /** What compares Graft with itself or with losses on the batches of a folder that reference/train_curve.py wrote. */
 const curveNames = ["curve", "gradient-error"] as const;
@@ -66,6 +67,10 @@ const benchmarks: { readonly [K in BenchmarkName]: Benchmark } = {
     const report = await methodsBenchmark(folder, { folder, ...options });
     return { report, text: methodsTable(report) };
   },
+  packing: async (options) => {
+    const report = await packing(options);
+    return { report, text: packingText(report) };
+  },
   food101: real("food101"),
   sst2: real("sst2"),
 };
@@ -91,6 +96,7 @@ const program = new Command("bench")
       ...stepJobNames,
       "cold-start",
       "switch",
+      "packing",
       ...realJobNames,
       ...withFolder,
     ]),

@@ -1,4 +1,3 @@
-import { platform } from "#platform";
 import {
   DataCollatorForLanguageModeling,
   type LanguageExample,
@@ -9,6 +8,7 @@ import {
   type ReadLanguageOptions,
   readLanguageDataset,
   readTextFile,
+  type Tokenizer,
 } from "../data/index.js";
 import { GraftError } from "../errors.js";
 import { type DataOptions, defineTask } from "./task.js";
@@ -36,11 +36,24 @@ function readerOptions({
   };
 }
 
-/** A template as a run has it: its text, its name, or a file. */
-async function templateOf(given: string | undefined): Promise<{ readonly chatTemplate?: string }> {
+/**
+ * A template as a run has it: its text, its name, or a file.
+ * @throws GraftError `file-not-found`, and `invalid-argument` for a word that is neither a name nor a template
+ */
+async function templateOf(
+  given: string | undefined,
+  { chatTemplates }: Tokenizer,
+): Promise<{ readonly chatTemplate?: string }> {
   if (given === undefined) return {};
-  const isFile = given.endsWith(".jinja") && (await platform.exists(given));
-  return { chatTemplate: isFile ? await readTextFile(given) : given };
+  if (given.endsWith(".jinja")) return { chatTemplate: await readTextFile(given) };
+  if (/\{[{%]/.test(given) || chatTemplates[given] !== undefined) return { chatTemplate: given };
+  const names = Object.keys(chatTemplates).join(", ");
+  throw new GraftError(
+    "invalid-argument",
+    `chatTemplate is ${JSON.stringify(given)}, which is no template and not one of the tokenizer's (${names || "it has none"})`,
+    "Give a .jinja file, a name, or a template in Jinja.",
+    { option: "chatTemplate" },
+  );
 }
 
 /** The tokens that follow: of texts, of answers, of chats. */
@@ -68,7 +81,7 @@ export const textGeneration = defineTask<LanguageExample, LanguageRow>({
       if (!told.has(line)) onInfo?.(line);
       told.add(line);
     };
-    const template = await templateOf(language.chatTemplate);
+    const template = await templateOf(language.chatTemplate, tokenizer);
     const vocabSize = network.inputs.inputIds?.below?.limit;
     return {
       save,

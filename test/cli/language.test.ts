@@ -130,6 +130,12 @@ describe("what a language model is not taught", () => {
       /long.jsonl:1 has \d+ tokens, and rows may have 96; its prompt/,
     ],
     ["columns that show nothing", train("other.jsonl"), /columns body, which show no texts/],
+    [
+      "a template that is none",
+      train("chat.jsonl", "--chat-template", "rag"),
+      /which is no template and not one of the tokenizer's \(default\)/,
+    ],
+    ["a template's file that is missing", train("chat.jsonl", "--chat-template", "no.jinja"), /no\.jinja/],
     ["classes", train("chat.jsonl", "--labels", "a,b"), /text-generation has no labels/],
     ["a metric of classes", train("chat.jsonl", "--metrics", "f1"), /the metric f1 compares classes/],
     [

@@ -22,7 +22,8 @@ const { cases } = JSON.parse(readFileSync("test/golden/training/language.json", 
 
 const folder = mkdtempSync(join(tmpdir(), "graft-language-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const collate = DataCollatorForLanguageModeling(await AutoTokenizer.fromPretrained("test/golden/data/chat/bytes"));
+const tokenizer = await AutoTokenizer.fromPretrained("test/golden/data/chat/bytes");
+const collate = DataCollatorForLanguageModeling(tokenizer);
 
 /** A golden model with every dropout at 0; all of its weights are trained. */
 async function modelOf(name: string) {
@@ -89,7 +90,7 @@ describe.each(cases)("$model", ({ model, rows, results }) => {
       const trainer = new Trainer({
         model: one,
         args: new TrainingArguments({ outputDir: folder, perDeviceEvalBatchSize, reportTo: "none" }),
-        dataCollator: collate,
+        processingClass: tokenizer,
         computeMetrics: ({ predictions, labelIds, loss }) => ({
           tokens: predictions.data.length,
           perplexity: Math.exp(loss!),
