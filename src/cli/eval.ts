@@ -4,6 +4,7 @@ import { resolveProblemType } from "../models/index.js";
 import { computeMetricsOf, plainMetrics } from "../runs/data/metrics.js";
 import { dataOptions, languageOptions } from "../runs/data/options.js";
 import type { Run } from "../runs/definition/run.js";
+import { requireProblemType } from "../runs/data/problem-type.js";
 import { requireFiniteLoss } from "../runs/models/finite.js";
 import { openOptions, openSource } from "../runs/models/open.js";
 import { resolveSource } from "../runs/models/source.js";
@@ -32,6 +33,7 @@ async function evaluate(folder: string, data: string, run: Run, flags: EvalFlags
   try {
     const task = tasks[source.task];
     const problemType = resolveProblemType(model.config);
+    requireProblemType(source.task, problemType);
     const { label2id } = model.config;
     const labelsAre = run.labels ? undefined : source.settings?.labelsAre;
     const reading = { limit, problemType, label2id, labelsAre, onInfo: note };
