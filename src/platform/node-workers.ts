@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import * as modules from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parentPort, Worker } from "node:worker_threads";
@@ -36,7 +36,8 @@ function installedWorker(): URL | undefined {
   for (const from of [process.argv[1], join(process.cwd(), "package.json")]) {
     if (from === undefined) continue;
     try {
-      return pathToFileURL(createRequire(from).resolve("graft-peft/worker"));
+      // By a namespace: webpack takes calls of an imported createRequire for its own.
+      return pathToFileURL(modules.createRequire(from).resolve("graft-peft/worker"));
     } catch {
       // Not installed there.
     }
