@@ -77,11 +77,11 @@ describe("an adapter with the base that it names", () => {
       message: expect.stringContaining("was made for AutoModelForSequenceClassification"),
       hint: expect.stringContaining("AutoPeftModelForSequenceClassification"),
     });
-    const folder = await mkdtemp(join(scratch, "causal-"));
-    await writeFile(join(folder, "adapter_config.json"), '{"peft_type": "LORA", "task_type": "CAUSAL_LM"}');
+    const folder = await mkdtemp(join(scratch, "questions-"));
+    await writeFile(join(folder, "adapter_config.json"), '{"peft_type": "LORA", "task_type": "QUESTION_ANS"}');
     await expect(AutoPeftModel.fromPretrained(folder)).rejects.toMatchObject({
       code: "invalid-config",
-      message: expect.stringContaining("is for the task CAUSAL_LM"),
+      message: expect.stringContaining("is for the task QUESTION_ANS"),
     });
   });
 });
