@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import type { Encoding } from "#graft/data/tokenizing/padding";
 import type { WordEncoding } from "#graft/data/tokenizing/options";
+import type { Encoding } from "#graft/data/tokenizing/padding";
 import { Tokenizer } from "#graft/data/tokenizing/tokenizer";
 import { numbersChecksum, readGolden, type SharedParts, textChecksum, wholeFile } from "./tokenizer-golden.js";
 
