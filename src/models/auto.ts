@@ -30,7 +30,8 @@ import {
   gpt2Names,
   parseGpt2Config,
 } from "./architectures/gpt2.js";
-import { llamaNames, llamaNetworks, parseLlamaConfig } from "./architectures/llama.js";
+import { llamaNames, llamaNetworks } from "./architectures/llama.js";
+import { parseLlamaConfig } from "./architectures/llama-config.js";
 import { parseMistralConfig } from "./architectures/mistral.js";
 import { parseQwen2Config, parseQwen3Config } from "./architectures/qwen.js";
 import {

@@ -23,14 +23,8 @@ import { configError, fields, parseConfig, unsupportedConfig } from "../config.j
 import { oneSpelling } from "../module-names.js";
 import { requireInput } from "../network.js";
 import type { NetworkInputs, Ports } from "../ports.js";
-import {
-  CausalLM,
-  Decoder,
-  DecoderSequenceClassifier,
-  DecoderTokenClassifier,
-  decoderAttention,
-  decoderInputs,
-} from "./decoder.js";
+import { CausalLM, Decoder, decoderAttention, decoderInputs } from "./decoder.js";
+import { DecoderSequenceClassifier, DecoderTokenClassifier } from "./decoder-classifiers.js";
 
 /** Old files hold the causal mask of each layer as a buffer, which is never read. */
 export const gpt2Names = oneSpelling((name) => (/\.attn\.(masked_)?bias$/.test(name) ? undefined : name));

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { fields, parseConfig } from "../config.js";
-import { type LlamaConfig, llamaConfig, llamaFields, sameWindows } from "./llama.js";
+import { type LlamaConfig, llamaConfig, llamaFields, sameWindows } from "./llama-config.js";
 
 const schema = z.object({
   ...llamaFields,

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { configError, fields, parseConfig } from "../config.js";
-import { type LlamaConfig, llamaConfig, llamaFields } from "./llama.js";
+import { type LlamaConfig, llamaConfig, llamaFields } from "./llama-config.js";
 
 const kinds = ["full_attention", "sliding_attention"] as const;
 
