@@ -16,7 +16,9 @@ const base = [
 const files = [...base, "platform", "safetensors", "hub"];
 const engine = [...base, "graph", "autodiff", "onnx", "optim"];
 // Models and what stands on them write graphs; only compile/ and precision/ know how ONNX is written.
-const models = [...new Set([...files, "graph", "autodiff", "optim", "options", "runtime", "nn", "compile"])];
+const models = [
+  ...new Set([...files, "graph", "autodiff", "optim", "options", "runtime", "nn", "compile", "linear-algebra"]),
+];
 const precision = [...models, "onnx", "models"];
 // Training knows modules and their parameters through models alone.
 const training = [...models.filter((room) => room !== "nn"), "models", "peft", "data", "precision"];
@@ -41,6 +43,7 @@ const allowed = {
   autodiff: [...base, "graph"],
   onnx: [...base, "graph"],
   optim: base,
+  "linear-algebra": [...base, "graph"],
   runtime: [...engine, "platform"],
   nn: [...base, "graph"],
   compile: [...engine, "runtime", "nn"],
@@ -50,7 +53,8 @@ const allowed = {
   data: files,
   training,
   generation: training,
-  analysis: training,
+  figures: [],
+  analysis: [...training, "linear-algebra", "figures"],
   tasks: [...training, "training"],
   runs,
   cli: [...runs, "runs", "generation", "analysis", "index"],

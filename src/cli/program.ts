@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { messageOf } from "../errors.js";
+import { analyzeCommand } from "./analyze.js";
 import { evalCommand } from "./eval.js";
 import { exportCommand } from "./export.js";
 import { inspectCommand } from "./inspect.js";
@@ -19,6 +20,7 @@ const verbs: readonly (() => Command)[] = [
   mergeCommand,
   exportCommand,
   inspectCommand,
+  analyzeCommand,
 ];
 
 const overview = `

@@ -5,7 +5,7 @@ import { Matrix } from "ml-matrix";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type PreTrainedModel, readParameter } from "#graft/models/index";
 import { getPeftModel, LoraConfig, PeftModel } from "#graft/peft/index";
-import { largestTriplets, randomisedTriplets, randomNormal } from "#graft/peft/tuners/lora/initial/decompositions";
+import { largestTriplets, randomisedTriplets, randomNormal } from "#graft/linear-algebra/decompositions";
 import { CounterRng } from "#graft/random";
 import type { TensorData } from "#graft/tensor-data";
 import { metaOf, plainName } from "./method-goldens.js";

@@ -1,6 +1,6 @@
 import { baseWeight, once, requireRank } from "./base-weight.js";
-import { basisOf } from "./decompositions.js";
-import { productsOf, residualOf, toMatrix, toTensor, transposed } from "./products.js";
+import { basisOf } from "../../../../linear-algebra/decompositions.js";
+import { productsOf, residualOf, toMatrix, toTensor, transposed } from "../../../../linear-algebra/products.js";
 import type { InitialContext, InitialFactors } from "./types.js";
 
 /**

@@ -2,8 +2,20 @@ import { Matrix } from "ml-matrix";
 import { parameterRandom } from "../../../../nn/index.js";
 import type { TensorData } from "../../../../tensor-data.js";
 import { baseWeight, once, requireRank } from "./base-weight.js";
-import { decompose, largestTriplets, randomisedTriplets, type Triplets } from "./decompositions.js";
-import { type Products, productsOf, residualOf, toMatrix, toTensor, transposed } from "./products.js";
+import {
+  decompose,
+  largestTriplets,
+  randomisedTriplets,
+  type Triplets,
+} from "../../../../linear-algebra/decompositions.js";
+import {
+  type Products,
+  productsOf,
+  residualOf,
+  toMatrix,
+  toTensor,
+  transposed,
+} from "../../../../linear-algebra/products.js";
 import type { InitialContext, InitialFactors, Initialization } from "./types.js";
 
 /** Up to this size all singular vectors are computed. */

@@ -1,5 +1,5 @@
 import { EigenvalueDecomposition, Matrix, QrDecomposition, SingularValueDecomposition } from "ml-matrix";
-import type { CounterRng } from "../../../../random.js";
+import type { CounterRng } from "../random.js";
 import type { Products } from "./products.js";
 
 /** W ~ U diag(s) V^T: left vectors in the columns of u, right ones in those of v, the largest value first. */

@@ -1,9 +1,13 @@
 import { Matrix } from "ml-matrix";
-import { initializer, matMul, mul, sub, type Tensor } from "../../../../graph/index.js";
-import { elementCount, type TensorData } from "../../../../tensor-data.js";
-import type { Host } from "../../../tuner.js";
+import { initializer, matMul, mul, sub, type Tensor } from "../graph/index.js";
+import { elementCount, type TensorData } from "../tensor-data.js";
 
 type Float32Tensor = TensorData<"float32">;
+
+/** Runs a graph of constants in the engine. */
+export interface Computer {
+  compute(write: () => Record<string, Tensor>): Promise<Record<string, TensorData>>;
+}
 
 /** From this many elements on a product is the engine's: JavaScript takes longer than a program takes to be made. */
 const ENGINE_FROM = 2 ** 16;
@@ -44,7 +48,7 @@ export function transposed({ data, shape }: Float32Tensor): Float32Tensor {
 const constant = (name: string, data: Float32Tensor): Tensor => initializer(name, data, { kind: "memory", data });
 
 /** Products with a weight: small ones in float64, large ones in float32 by the engine. */
-export function productsOf(host: Host, weight: Float32Tensor): Products {
+export function productsOf(host: Computer, weight: Float32Tensor): Products {
   const [rows, columns] = weight.shape as [number, number];
   if (elementCount(weight.shape) < ENGINE_FROM) {
     const matrix = toMatrix(weight);
@@ -66,7 +70,7 @@ export function productsOf(host: Host, weight: Float32Tensor): Products {
 
 /** W - scale * B A, in the engine. */
 export async function residualOf(
-  host: Host,
+  host: Computer,
   weight: Float32Tensor,
   { a, b }: { readonly a: Float32Tensor; readonly b: Float32Tensor },
   scale: number,
