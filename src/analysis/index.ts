@@ -7,6 +7,8 @@ export {
   type LayerAnalysis,
   type LayerSimilarity,
 } from "./analyze.js";
+export { type CountedCell, countPaper, saysTheSame } from "./paper/counts.js";
+export { type Counting, countWalkthrough, walkthroughLine } from "./paper/walkthrough.js";
 export { type AnalysisReport, analysisJson, analysisMarkdown } from "./report.js";
 export { analysisPage } from "./report-page.js";
 export { rankThatKeeps, type Spectrum, spectrumOf } from "./spectrum.js";

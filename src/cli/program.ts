@@ -7,6 +7,7 @@ import { evalCommand } from "./eval.js";
 import { exportCommand } from "./export.js";
 import { inspectCommand } from "./inspect.js";
 import { mergeCommand } from "./merge.js";
+import { paramsCommand } from "./params.js";
 import { predictCommand } from "./predict.js";
 import { exitCodes, InterruptedError, reportError } from "./shell/errors.js";
 import { UsageError } from "./spelling/usage-error.js";
@@ -21,6 +22,7 @@ const verbs: readonly (() => Command)[] = [
   exportCommand,
   inspectCommand,
   analyzeCommand,
+  paramsCommand,
 ];
 
 const overview = `
