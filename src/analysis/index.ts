@@ -7,6 +7,8 @@ export {
   type LayerAnalysis,
   type LayerSimilarity,
 } from "./analyze.js";
+export { type Estimate, type EstimateOptions, estimateStep } from "./estimate/estimate.js";
+export { type Claim, gpt3Claims } from "./estimate/gpt3.js";
 export { type CountedCell, countPaper, saysTheSame } from "./paper/counts.js";
 export { type Counting, countWalkthrough, walkthroughLine } from "./paper/walkthrough.js";
 export { type AnalysisReport, analysisJson, analysisMarkdown } from "./report.js";

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { messageOf } from "../errors.js";
 import { analyzeCommand } from "./analyze.js";
+import { estimateCommand } from "./estimate.js";
 import { evalCommand } from "./eval.js";
 import { exportCommand } from "./export.js";
 import { inspectCommand } from "./inspect.js";
@@ -23,6 +24,7 @@ const verbs: readonly (() => Command)[] = [
   inspectCommand,
   analyzeCommand,
   paramsCommand,
+  estimateCommand,
 ];
 
 const overview = `
