@@ -54,6 +54,7 @@ const allowed = {
   training,
   generation: training,
   figures: [],
+  nlg: base,
   analysis: [...training, "linear-algebra", "figures"],
   tasks: [...training, "training"],
   runs,

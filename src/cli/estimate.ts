@@ -57,7 +57,10 @@ function report({ parameters, memory, flops, checkpoint }: Estimate): void {
 
 function paper(json: boolean): void {
   const claims = gpt3Claims();
-  if (json) return printJson(claims);
+  if (json) {
+    printJson(claims);
+    return;
+  }
   const columns = [{ title: "GPT-3 175B" }, { title: "paper" }, { title: "computed" }, { title: "arithmetic" }];
   print(
     renderTable(
@@ -74,12 +77,12 @@ async function estimate(path: string | undefined, flags: EstimateFlags): Promise
   if (path === undefined) return paper(flags.json ?? false);
   const batch = countFlag("--batch", flags.batch);
   const sequence = countFlag("--seq", flags.seq);
-  const run = await readRun(undefined, flags as unknown as Record<string, unknown>, [""]);
+  const run = await readRun(undefined, flags as unknown as Record<string, unknown>, ["", "training"]);
   const peft = await shapesOf(path, run, { onWarning: warn });
   const result = estimateStep(peft, {
     batch,
     sequence,
-    frozenPrecision: run.frozenPrecision === "int8" ? "int8" : "float32",
+    frozenPrecision: run.training.frozenPrecision === "int8" ? "int8" : "float32",
   });
   if (flags.json) printJson({ model: path, batch, sequence, ...result });
   else report(result);
@@ -96,7 +99,10 @@ export function estimateCommand(): Command {
     .addOption(new Option("--json", "print the result as one JSON object"))
     .action((path: string | undefined, flags: EstimateFlags) => estimate(path, flags));
   addMethodLines(command);
-  addRunFlags(command, { sections: [""], only: new Set(["method", "labels", "numLabels", "frozenPrecision"]) });
+  addRunFlags(command, {
+    sections: ["", "training"],
+    only: new Set(["method", "labels", "numLabels", "frozenPrecision"]),
+  });
   return withExamples(command, [
     ["graft estimate models/vit-base --lora r=16,targets=query,value --batch 8", "Before a run"],
     ["graft estimate config.json --method ft --batch 4 --seq 512", "From a config alone: full fine-tuning"],

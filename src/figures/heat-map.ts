@@ -16,7 +16,7 @@ const margin = { top: 26, right: 10, bottom: 34, left: 40 };
 
 /** Numbers that are written beside an axis of that many cells: the first, the last and some between. */
 function ticks(count: number): number[] {
-  const some = scaleLinear([1, count]).ticks(Math.min(count, 6)).filter(Number.isInteger);
+  const some = scaleLinear([1, count], [0, 1]).ticks(Math.min(count, 6)).filter(Number.isInteger);
   return [...new Set([1, ...some.filter((tick) => tick < count - count / 12), count])];
 }
 

@@ -17,7 +17,7 @@ export interface LineChart {
 
 const width = 340;
 const height = 220;
-const margin = { top: 26, right: 12, bottom: 36, left: 46 };
+const margin = { top: 34, right: 12, bottom: 36, left: 46 };
 
 /** Series are told apart by colour and by name; more than there are colours repeat them, dashed. */
 const COLOURS = 6;

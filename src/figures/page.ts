@@ -9,7 +9,7 @@ const style = `
 body{margin:0 auto;max-width:1120px;padding:24px 16px 64px;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
 h1{font-size:24px;line-height:1.25;margin:0 0 8px;overflow-wrap:anywhere}h2{font-size:18px;margin:36px 0 6px}
 p{max-width:70ch;margin:6px 0 12px;color:var(--quiet);overflow-wrap:anywhere}
-.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,320px),1fr));gap:12px}
+.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,320px),1fr));gap:12px;align-items:start;margin:12px 0}
 .figures>div{background:var(--card);border-radius:8px;padding:10px}
 svg{display:block;max-width:100%;height:auto;font:12px system-ui,sans-serif;fill:var(--ink)}
 svg .title{font-weight:600}svg .quiet{fill:var(--quiet)}svg .grid{stroke:var(--rule)}svg .line{fill:none;stroke-width:1.6}

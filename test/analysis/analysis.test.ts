@@ -122,7 +122,11 @@ test("phi of a subspace with itself is 1, whatever basis it is given in; of orth
   const first = basis.subMatrix(0, 39, 0, 4);
   const turned = first.mmul(randomDirections(5, 5, 4));
   expect(subspaceSimilarity(first, turned).at(-1)?.at(-1)).toBeCloseTo(1, 12);
-  expect(subspaceSimilarity(first, basis.subMatrix(0, 39, 5, 9)).at(-1)?.at(-1)).toBeCloseTo(0, 12);
+  expect(
+    subspaceSimilarity(first, basis.subMatrix(0, 39, 5, 9))
+      .at(-1)
+      ?.at(-1),
+  ).toBeCloseTo(0, 12);
 });
 
 test("phi of random subspaces is the larger one's share of the dimensions", () => {

@@ -47,7 +47,7 @@ const PER_NODE = 12e3;
  * ONNX Runtime's arena takes memory in steps and leaves gaps: what it holds by what is alive, measured on the
  * benchmark's jobs.
  */
-const ARENA = 1.15;
+const ARENA = 1.1;
 
 /** Pages that the system maps at once when one of a mapped file is read. */
 const FAULT_AROUND = 65536;

@@ -47,7 +47,10 @@ export function printTable(
 ): void {
   const asked = (["latex", "markdown", "json"] as const).filter((name) => formats[name]);
   if (asked.length > 1) throw new UsageError(`--${asked.join(" and --")}`, "Ask for one form.");
-  if (formats.json) return printJson(value);
+  if (formats.json) {
+    printJson(value);
+    return;
+  }
   const render = formats.latex ? latexTable : formats.markdown ? markdownTable : renderTable;
   print(render(columns, rows));
 }
