@@ -22,6 +22,9 @@ const dropped = new Set([
 /** Words whose period is their own, unless they end the text. */
 const abbreviations = /^(mr|mrs|ms|dr|st|vs|etc|inc|ltd|co|corp|jr|sr|prof|gen|col|no|approx|[a-z](\.[a-z])*)\.$/;
 
+/** How the tokeniser writes currencies: the Treebank knew no others. */
+const currencies: Readonly<Record<string, string>> = { "£": "#", "€": "$" };
+
 /** Words that are written as one and are two. */
 const joined: Readonly<Record<string, readonly string[]>> = {
   cannot: ["can", "not"],
@@ -52,7 +55,7 @@ function pieces(text: string, isLast: boolean): string[] {
     return [mark, ...pieces(text.slice(mark.length), isLast)];
   }
   const after = /(\.\.\.|--+|[£$€¥#%"“”‘’'`()[\]{},!?;:*/<>=~])$/.exec(text);
-  if (after && !/\w'$/.test("")) {
+  if (after) {
     const mark = after[0];
     return [...pieces(text.slice(0, -mark.length), false), mark];
   }
@@ -63,8 +66,11 @@ function pieces(text: string, isLast: boolean): string[] {
   }
   const money = /^([£$€¥])(.+)$/.exec(text);
   if (money) return [money[1] as string, ...pieces(money[2] as string, isLast)];
-  const range = /^(.+?)([£$€¥])(\d.*)$/.exec(text);
-  if (range) return [...pieces(range[1] as string, false), range[2] as string, ...pieces(range[3] as string, isLast)];
+  const range = /^(.+?)(-?)([£$€¥]\d.*)$/.exec(text);
+  if (range) {
+    const [, first, dash, second] = range as unknown as [string, string, string, string];
+    return [...pieces(first, false), ...(dash ? [dash] : []), ...pieces(second, isLast)];
+  }
   return cut(text);
 }
 
@@ -76,5 +82,6 @@ export function pennTokens(text: string): string[] {
   const parts = text.toLowerCase().trim().split(/\s+/);
   return parts
     .flatMap((part, index) => pieces(part, index === parts.length - 1))
+    .map((word) => currencies[word] ?? word)
     .filter((word) => !dropped.has(word) && !/^[()[\]{}"“”‘’]$/.test(word));
 }
