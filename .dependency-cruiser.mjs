@@ -58,8 +58,8 @@ const allowed = {
   analysis: [...training, "linear-algebra", "figures"],
   tasks: [...training, "training"],
   runs,
-  cli: [...runs, "runs", "generation", "analysis", "index"],
-  index: [...runs, "runs", "generation", "analysis"],
+  cli: [...runs, "runs", "generation", "analysis", "nlg", "index"],
+  index: [...runs, "runs", "generation", "analysis", "nlg"],
   method: [...base, "graph", "nn", "options", "peft"],
 };
 

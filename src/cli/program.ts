@@ -10,6 +10,7 @@ import { inspectCommand } from "./inspect.js";
 import { mergeCommand } from "./merge.js";
 import { paramsCommand } from "./params.js";
 import { predictCommand } from "./predict.js";
+import { scoreCommand } from "./score.js";
 import { exitCodes, InterruptedError, reportError } from "./shell/errors.js";
 import { UsageError } from "./spelling/usage-error.js";
 import { trainCommand } from "./train.js";
@@ -25,6 +26,7 @@ const verbs: readonly (() => Command)[] = [
   analyzeCommand,
   paramsCommand,
   estimateCommand,
+  scoreCommand,
 ];
 
 const overview = `
