@@ -55,7 +55,8 @@ const allowed = {
   generation: training,
   figures: [],
   nlg: base,
-  analysis: [...training, "linear-algebra", "figures"],
+  // It plays the graphs of training steps through, as they are lowered.
+  analysis: [...training, "onnx", "figures"],
   tasks: [...training, "training"],
   runs,
   cli: [...runs, "runs", "generation", "analysis", "nlg", "index"],
