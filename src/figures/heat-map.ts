@@ -34,6 +34,7 @@ export function heatMap({ title, values, xLabel, yLabel }: HeatMap): string {
         width: x.bandwidth() + 0.4,
         height: y.bandwidth() + 0.4,
         fill: interpolateViridis(Math.min(1, Math.max(0, value))),
+        "shape-rendering": "crispEdges",
       }),
     ),
   );
