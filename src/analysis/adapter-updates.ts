@@ -82,6 +82,8 @@ export async function updatesOfFolder(folder: AdapterFolder): Promise<AdapterUpd
     return names ? [{ prefix: name.slice(0, -names.a.length), ...names }] : [];
   });
   if (found.length === 0) throw refuseOthers(folder.origin);
+  // Block 10 behind block 9, and not behind block 1.
+  found.sort((one, other) => one.prefix.localeCompare(other.prefix, "en", { numeric: true }));
   return Promise.all(
     found.map(async ({ prefix, a, b }) => {
       const layer = prefix.replace(/^base_model\.model\./, "");
