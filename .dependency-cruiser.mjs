@@ -58,9 +58,10 @@ const allowed = {
   // It plays the graphs of training steps through, as they are lowered.
   analysis: [...training, "onnx", "figures"],
   tasks: [...training, "training"],
+  pipelines: [...runs, "generation"],
   runs,
-  cli: [...runs, "runs", "generation", "analysis", "nlg", "index"],
-  index: [...runs, "runs", "generation", "analysis", "nlg"],
+  cli: [...runs, "runs", "generation", "pipelines", "analysis", "nlg", "index"],
+  index: [...runs, "runs", "generation", "pipelines", "analysis", "nlg"],
   method: [...base, "graph", "nn", "options", "peft"],
 };
 

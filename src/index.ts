@@ -93,12 +93,15 @@ export {
 export { GraftError, type GraftErrorCode } from "./errors.js";
 export {
   type GenerateControl,
+  type GeneratedText,
   type GenerateOutput,
   type GenerationInputs,
   type GenerationOptions,
   type GenerativeModel,
   generate,
   generateStream,
+  type TextGenerationOptions,
+  TextGenerator,
 } from "./generation/index.js";
 export {
   AutoConfig,
@@ -247,3 +250,17 @@ export {
   type TrainOptions,
   type TrainOutput,
 } from "./training/index.js";
+export {
+  type AnyModel,
+  type ClassificationCall,
+  type ClassificationResult,
+  type Pipeline,
+  type PipelineOptions,
+  type PipelineTask,
+  type Pipelines,
+  pipeline,
+  type TextGenerationCall,
+  type TextGenerationResult,
+  type TokenClassificationCall,
+  type TokenClassificationResult,
+} from "./pipelines/index.js";

@@ -6,6 +6,7 @@ import { analyzeCommand } from "./analyze.js";
 import { estimateCommand } from "./estimate.js";
 import { evalCommand } from "./eval.js";
 import { exportCommand } from "./export.js";
+import { generateCommand } from "./generate.js";
 import { inspectCommand } from "./inspect.js";
 import { mergeCommand } from "./merge.js";
 import { paramsCommand } from "./params.js";
@@ -20,6 +21,7 @@ const verbs: readonly (() => Command)[] = [
   trainCommand,
   evalCommand,
   predictCommand,
+  generateCommand,
   mergeCommand,
   exportCommand,
   inspectCommand,
@@ -84,7 +86,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
       .replace(/^error: /, "")
       .replaceAll("\n", " ");
     const verb = program.commands.find((command) => command.name() === argv[0])?.name();
-    const isText = error.code === "commander.unknownOption" && verb === "predict";
+    const isText = error.code === "commander.unknownOption" && (verb === "predict" || verb === "generate");
     const dashes = isText ? 'A text that begins with "-" stands behind "--": graft predict <folder> -- "-text". ' : "";
     return reportError(new UsageError(message, `${dashes}See graft ${verb ? `${verb} ` : ""}--help.`), json);
   }

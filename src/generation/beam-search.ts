@@ -1,3 +1,4 @@
+import type { GenerateControl } from "./control.js";
 import type { DecoderState, NextLogits } from "./decoder-state.js";
 import type { GenerationConfig } from "./options.js";
 import { type LogitsProcessor, processorsOf } from "./processors.js";
@@ -93,10 +94,11 @@ export class BeamSearch {
     private readonly config: GenerationConfig,
     prompts: readonly (readonly number[])[],
     private readonly newTokens: number,
+    private readonly control: GenerateControl,
   ) {
     const { numBeams, eosTokenIds } = config;
     this.processors = processorsOf(config);
-    this.stopping = new Stopping(config);
+    this.stopping = new Stopping(config, control.stopWhen);
     this.candidates = Math.max(2, 1 + eosTokenIds.length) * numBeams;
     this.searches = prompts.map((tokens) => ({
       // Of equal beams only the first goes on.
@@ -107,7 +109,7 @@ export class BeamSearch {
   }
 
   /** @param first scores after the prompts, one row each */
-  async run(state: DecoderState, first: NextLogits, signal?: AbortSignal): Promise<FoundSequence[][]> {
+  async run(state: DecoderState, first: NextLogits): Promise<FoundSequence[][]> {
     const { numBeams, numReturnSequences } = this.config;
     const expanded = this.searches.flatMap((_, prompt) => Array.from({ length: numBeams }, () => prompt));
     await state.reorder(expanded);
@@ -126,7 +128,7 @@ export class BeamSearch {
       if (made === this.newTokens || !goesOn || !this.isUnfinished()) break;
       await state.reorder(from);
       const tokens = this.searches.flatMap(({ running }) => running.map((beam) => beam.tokens.at(-1) as number));
-      logits = await state.step(tokens, signal);
+      logits = await state.step(tokens, this.control.signal);
     }
     return this.searches.map(({ finished }) => finished.slice(0, numReturnSequences));
   }

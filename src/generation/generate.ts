@@ -1,15 +1,10 @@
 import { GraftError } from "../errors.js";
 import { BeamSearch } from "./beam-search.js";
+import type { GenerateControl } from "./control.js";
 import { DecoderState, type GenerativeModel, type Prompts, requireDecoding } from "./decoder-state.js";
 import { defaultsOf, type GenerationConfig, type GenerationOptions, settle } from "./options.js";
 import { type GenerationInputs, newTokensFor, promptsOf } from "./prompts.js";
 import { sampleTokens } from "./sampling.js";
-
-/** Options of a call beside those of generation. */
-export interface GenerateControl {
-  /** Ends the call, which then rejects with `aborted`. */
-  readonly signal?: AbortSignal;
-}
 
 export interface GenerateOutput {
   /** Prompts and what follows them, row by row, padded to one length; several in a row for one prompt where asked for. */
@@ -42,7 +37,7 @@ function repeated({ inputIds, attentionMask }: Prompts, count: number): Prompts 
   return { inputIds: repeat(inputIds), attentionMask: repeat(attentionMask) };
 }
 
-async function byBeams(model: GenerativeModel, { config, prompts, newTokens }: Plan, signal?: AbortSignal) {
+async function byBeams(model: GenerativeModel, { config, prompts, newTokens }: Plan, control: GenerateControl) {
   if (config.doSample) {
     throw new GraftError(
       "unsupported",
@@ -51,9 +46,9 @@ async function byBeams(model: GenerativeModel, { config, prompts, newTokens }: P
       { option: "doSample" },
     );
   }
-  const { state, logits } = await DecoderState.begin(model, prompts, newTokens, signal);
+  const { state, logits } = await DecoderState.begin(model, prompts, newTokens, control.signal);
   try {
-    return (await new BeamSearch(config, prompts.inputIds, newTokens).run(state, logits, signal)).flat();
+    return (await new BeamSearch(config, prompts.inputIds, newTokens, control).run(state, logits)).flat();
   } finally {
     await state.dispose();
   }
@@ -73,13 +68,13 @@ function padTo(rows: readonly (readonly number[])[], padTokenId: number | null):
 export async function generate(
   model: GenerativeModel,
   inputs: GenerationInputs = {},
-  { signal, ...options }: GenerationOptions & GenerateControl = {},
+  { signal, stopWhen, ...options }: GenerationOptions & GenerateControl = {},
 ): Promise<GenerateOutput> {
   const planned = await plan(model, inputs, options);
   const { config, prompts } = planned;
   const begins = prompts.inputIds[0]?.length ?? 0;
   if (config.numBeams > 1) {
-    const found = await byBeams(model, planned, signal);
+    const found = await byBeams(model, planned, { signal, stopWhen });
     const sequences = found.map(({ tokens }) => tokens);
     return {
       sequences: padTo(sequences, config.padTokenId),
@@ -89,7 +84,7 @@ export async function generate(
   }
   const rows = repeated(prompts, config.numReturnSequences).inputIds.map((row) => [...row]);
   const newTokens: number[][] = rows.map(() => []);
-  for await (const tokens of steps(model, planned, rows, signal)) {
+  for await (const tokens of steps(model, planned, rows, { signal, stopWhen })) {
     for (const [row, token] of tokens.entries()) if (token !== null) newTokens[row]?.push(token);
   }
   return { sequences: rows, newTokens };
@@ -103,7 +98,7 @@ export async function generate(
 export async function* generateStream(
   model: GenerativeModel,
   inputs: GenerationInputs = {},
-  { signal, ...options }: GenerationOptions & GenerateControl = {},
+  { signal, stopWhen, ...options }: GenerationOptions & GenerateControl = {},
 ): AsyncGenerator<readonly (number | null)[]> {
   const planned = await plan(model, inputs, options);
   const { config, prompts } = planned;
@@ -116,7 +111,7 @@ export async function* generateStream(
     );
   }
   const rows = repeated(prompts, config.numReturnSequences).inputIds.map((row) => [...row]);
-  yield* steps(model, planned, rows, signal);
+  yield* steps(model, planned, rows, { signal, stopWhen });
 }
 
 /** @param rows the prompts, which grow in place */
@@ -124,16 +119,16 @@ async function* steps(
   model: GenerativeModel,
   { config, prompts, newTokens }: Plan,
   rows: readonly number[][],
-  signal?: AbortSignal,
+  control: GenerateControl,
 ): AsyncGenerator<readonly (number | null)[]> {
   const { state, logits } = await DecoderState.begin(
     model,
     repeated(prompts, config.numReturnSequences),
     newTokens,
-    signal,
+    control.signal,
   );
   try {
-    for await (const { tokens } of sampleTokens(state, logits, rows, newTokens, config, signal)) yield tokens;
+    for await (const { tokens } of sampleTokens(state, logits, rows, newTokens, config, control)) yield tokens;
   } finally {
     await state.dispose();
   }

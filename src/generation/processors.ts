@@ -44,10 +44,12 @@ export const temperature =
     for (let i = 0; i < scores.length; i++) scores[i] = (scores[i] as number) / degree;
   };
 
-/** Indices by falling score; of equal scores the earlier one first. */
+/** Indices by falling score, those left out aside; of equal scores the earlier one first. */
 function ranked(scores: Float32Array): Int32Array {
   const order = Int32Array.from(scores, (_, index) => index);
-  return order.sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b);
+  return order
+    .filter((index) => (scores[index] as number) > Number.NEGATIVE_INFINITY)
+    .sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b);
 }
 
 /** Only the k likeliest tokens, and those as likely as the last of them. */

@@ -1,4 +1,5 @@
 import { CounterRng } from "../random.js";
+import type { GenerateControl } from "./control.js";
 import type { DecoderState, NextLogits } from "./decoder-state.js";
 import type { GenerationConfig } from "./options.js";
 import { type LogitsProcessor, processorsOf, softmax } from "./processors.js";
@@ -57,10 +58,10 @@ export async function* sampleTokens(
   rows: readonly number[][],
   newTokens: number,
   config: GenerationConfig,
-  signal?: AbortSignal,
+  { signal, stopWhen }: GenerateControl,
 ): AsyncGenerator<StepTokens> {
   const processors = processorsOf(config);
-  const stopping = new Stopping(config);
+  const stopping = new Stopping(config, stopWhen);
   const hasEnded = rows.map(() => false);
   let logits = first;
   for (let made = 0; ; ) {

@@ -4,7 +4,11 @@ import type { GenerationConfig } from "./options.js";
 export class Stopping {
   private readonly eos: ReadonlySet<number>;
 
-  constructor(private readonly config: Pick<GenerationConfig, "eosTokenIds" | "stopSequences">) {
+  /** @param stopWhen ends a text by its new tokens, besides */
+  constructor(
+    private readonly config: Pick<GenerationConfig, "eosTokenIds" | "stopSequences">,
+    private readonly stopWhen: (newTokens: readonly number[]) => boolean = () => false,
+  ) {
     this.eos = new Set(config.eosTokenIds);
   }
 
@@ -14,6 +18,7 @@ export class Stopping {
    */
   ends(row: readonly number[], made: number): boolean {
     if (this.eos.has(row.at(-1) as number)) return true;
+    if (this.stopWhen(row.slice(row.length - made))) return true;
     return this.config.stopSequences.some(
       (sequence) =>
         sequence.length <= made && sequence.every((token, i) => row[row.length - sequence.length + i] === token),

@@ -2,11 +2,13 @@ import { platform } from "#platform";
 import { snakeCase } from "../case.js";
 import { encodeExport } from "../compile/index.js";
 import { GraftError } from "../errors.js";
-import { cast, initializer, input, type Tensor } from "../graph/index.js";
+import { addDims, cast, type Dim, initializer, input, type Tensor } from "../graph/index.js";
 import { copyCompanions, outputPath, writeJson } from "../hub/index.js";
-import { elementsOf, type Parameter, Trace } from "../nn/index.js";
+import { elementsOf, type Parameter, Past, Trace } from "../nn/index.js";
 import { bytesOf } from "../tensor-data.js";
+import type { CausalLM } from "./architectures/decoder.js";
 import { configToWrite, floatKeys } from "./config.js";
+import { causalLMOf } from "./decoding.js";
 import type { Network } from "./network.js";
 import { type Port, portsOf } from "./ports.js";
 import type { PreTrainedModel } from "./pretrained-model.js";
@@ -59,6 +61,37 @@ class ExportTrace extends Trace {
   }
 }
 
+/**
+ * A language model's graph as transformers.js generates with it: keys and values of earlier tokens come in and go out
+ * longer, and the mask is of all tokens.
+ */
+function traceDecoder(network: CausalLM, named: ReadonlyMap<Parameter, string>) {
+  if (network.virtualTokens > 0) {
+    throw new GraftError(
+      "unsupported",
+      "the model holds an adapter with virtual tokens, which a graph that continues texts cannot hold",
+      "Generate with Graft, or export a model with another kind of adapter.",
+    );
+  }
+  const trace = new ExportTrace(named);
+  const { windows, numKeyValueHeads, headDim } = network.config;
+  const whole = (name: string, length: Dim) => cast(trace.input(name, "int64", ["batch", length]), "int32");
+  const inputs = {
+    inputIds: whole("input_ids", "sequence"),
+    attentionMask: whole("attention_mask", addDims("past", "sequence")),
+    positionIds: whole("position_ids", "sequence"),
+  };
+  const shape = ["batch", numKeyValueHeads, "past", headDim];
+  const earlier = (layer: number, kind: string) => trace.input(`past_key_values.${layer}.${kind}`, "float32", shape);
+  const past = new Past(windows.map((_, layer) => ({ keys: earlier(layer, "key"), values: earlier(layer, "value") })));
+  const { logits } = network.forward(trace, inputs, past);
+  const present = past.present.flatMap(({ keys, values }, layer) => [
+    [`present.${layer}.key`, keys],
+    [`present.${layer}.value`, values],
+  ]);
+  return { trace, outputs: { logits: logits as Tensor, ...Object.fromEntries(present) } as Record<string, Tensor> };
+}
+
 /** The evaluation graph with inputs of transformers.js' types: whole numbers come as int64. */
 function traceExport(network: Network, named: ReadonlyMap<Parameter, string>) {
   const trace = new ExportTrace(named);
@@ -86,7 +119,9 @@ function checkPlain({ parameters }: Trace): void {
 async function encodeNetwork(network: Network, adapters: ExportedAdapters | undefined): Promise<Uint8Array> {
   checkSize(network);
   for (const parameter of network.parametersInForce()) if (parameter.isUnsettled) await parameter.settle();
-  const { trace, outputs } = traceExport(network, adapters?.inputs ?? new Map());
+  const named = adapters?.inputs ?? new Map<Parameter, string>();
+  const causalLM = causalLMOf(network);
+  const { trace, outputs } = causalLM ? traceDecoder(causalLM, named) : traceExport(network, named);
   if (adapters === undefined) checkPlain(trace);
   const weights = new Map<Parameter, Uint8Array>();
   for (const parameter of trace.parameters.keys()) {

@@ -141,7 +141,7 @@ export class Runner {
    * date after it. The residents of its state are the caller's.
    */
   async statefulProgram({ name, purpose, write }: StatefulGraph): Promise<BoundProgram> {
-    await this.settle();
+    for (const parameter of this.unsettled()) await parameter.settle();
     const key = `${name}|${signatureOf(this.network, "eval", (one) => this.isFed(one))}`;
     const { program, outdated } = this.stateful.use("eval", key, () => {
       const trace = new Trace("eval", !this.isTraining);
@@ -206,7 +206,7 @@ export class Runner {
     rules: PreparedInputs["rules"],
     use: (program: BoundProgram) => T,
   ): Promise<Awaited<T>> {
-    await this.settle();
+    for (const parameter of this.unsettled()) await parameter.settle();
     const frozen = mode === "train" || this.evaluatesAsTrained ? this.frozen : float32Products;
     const inputs = rules.map(([name, rule]) => `${name}:${rule.dtype}`).join();
     const key = `${frozen.key}:${inputs}|${signatureOf(this.network, mode, (one) => this.isFed(one))}`;
@@ -219,10 +219,9 @@ export class Runner {
     return residency === "slot" || (trainable && this.isTraining);
   }
 
-  /** Makes elements that wait to be made. */
-  private async settle(): Promise<void> {
-    const unsettled = [...this.network.parametersInForce()].filter((parameter) => parameter.isUnsettled);
-    for (const parameter of unsettled) await parameter.settle();
+  /** Parameters whose elements wait to be made; where there are none, a call takes all it needs before it waits. */
+  private unsettled(): Parameter[] {
+    return [...this.network.parametersInForce()].filter((parameter) => parameter.isUnsettled);
   }
 
   /** Uses a program with the network's tensors as they are now, after all calls made before. */

@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import {
   AutoModel,
   AutoModelForCausalLM,
+  createTrainingSession,
   type GenerationOptions,
   generate,
   generateStream,
@@ -193,6 +194,21 @@ test.each<[string, string, (base: PreTrainedModel) => Promise<PeftModel>]>([
       mask.push(1);
     }
   }
+});
+
+test("generates with what was trained a moment ago", async () => {
+  const peft = getPeftModel(await model(), new LoraConfig({ r: 4, taskType: "CAUSAL_LM" }), { seed: 1 });
+  const before = await generate(peft, prompt, { maxNewTokens: 6, eosTokenId: [] });
+  const session = createTrainingSession(peft, { optimizer: "adamw" });
+  const inputIds = [[9, 8, 7, 6, 40, 41, 42, 43, 44, 45]];
+  for (let step = 0; step < 40; step++) {
+    await session.forwardBackward({ inputIds, labels: inputIds });
+    await session.optimizerStep({ learningRate: 0.05 });
+  }
+  const after = await generate(peft, prompt, { maxNewTokens: 6, eosTokenId: [] });
+  expect(after.newTokens).toEqual([[40, 41, 42, 43, 44, 45]]);
+  expect(before.newTokens).not.toEqual(after.newTokens);
+  expect(await peft.disableAdapter(() => generate(peft, prompt, { maxNewTokens: 6, eosTokenId: [] }))).toEqual(before);
 });
 
 describe("refuses by name", () => {

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { AutoModelForCausalLM, generate, type GenerationOptions, PeftModel } from "graft-peft";
+import { AutoModelForCausalLM, type GenerationOptions, generate, PeftModel } from "graft-peft";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { camelCase } from "#graft/case";
-import * as processors from "#graft/generation/processors";
+import { minP, noRepeatNgram, repetitionPenalty, temperature, topK, topP } from "#graft/generation/processors";
 
 const path = (name: string) => fileURLToPath(new URL(`../golden/${name}`, import.meta.url));
 const assets = fileURLToPath(new URL("../../../shared/assets/models", import.meta.url));
@@ -70,8 +70,10 @@ describe.each(goldens)("$model $asset $adapter", (golden) => {
   });
 });
 
+const processors = { minP, noRepeatNgram, repetitionPenalty, temperature, topK, topP };
+
 interface ProcessorCase {
-  readonly name: "temperature" | "topK" | "topP" | "minP" | "repetitionPenalty" | "noRepeatNgram";
+  readonly name: keyof typeof processors;
   readonly options: Readonly<Record<string, number>>;
   readonly logits: number[][];
   readonly tokens: number[][];

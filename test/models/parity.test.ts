@@ -1,10 +1,11 @@
 import {
   AutoModel,
+  AutoModelForCausalLM,
   AutoModelForImageClassification,
   AutoModelForSequenceClassification,
   type LoadingReport,
 } from "graft-peft";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import type { TensorData } from "#graft/tensor-data";
 import { atTokens, goldenFolder, inputsOf, maxDifference, readTensors } from "./golden.js";
 import { autoClassOf, goldenClassifiers, goldenModels } from "./registry.js";
@@ -76,5 +77,52 @@ describe("parameter counts, without weights", () => {
     expect(text({ model_type: "bert" })).toBe(109_483_778);
     expect(text({ model_type: "distilbert" })).toBe(66_955_010);
     expect(text({ model_type: "roberta", max_position_embeddings: 514, type_vocab_size: 1 })).toBe(124_647_170);
+  });
+
+  test.each([
+    ["GPT-2", { model_type: "gpt2" }, 124_439_808],
+    ["GPT-3 175B", { model_type: "gpt2", n_layer: 96, n_embd: 12288, n_head: 96, n_positions: 2048 }, 174_604_259_328],
+    [
+      "SmolLM2-135M",
+      {
+        model_type: "llama",
+        vocab_size: 49152,
+        hidden_size: 576,
+        intermediate_size: 1536,
+        num_hidden_layers: 30,
+        num_attention_heads: 9,
+        num_key_value_heads: 3,
+        tie_word_embeddings: true,
+      },
+      134_515_008,
+    ],
+    [
+      "Qwen2.5-0.5B",
+      {
+        model_type: "qwen2",
+        hidden_size: 896,
+        intermediate_size: 4864,
+        num_hidden_layers: 24,
+        num_attention_heads: 14,
+        num_key_value_heads: 2,
+        tie_word_embeddings: true,
+      },
+      494_032_768,
+    ],
+    [
+      "Qwen3-0.6B",
+      {
+        model_type: "qwen3",
+        hidden_size: 1024,
+        intermediate_size: 3072,
+        num_hidden_layers: 28,
+        num_attention_heads: 16,
+        num_key_value_heads: 8,
+        tie_word_embeddings: true,
+      },
+      596_049_920,
+    ],
+  ])("%s has transformers' count", (_, config, count) => {
+    expect(AutoModelForCausalLM.fromConfig(config, { withWeights: false }).numParameters()).toBe(count);
   });
 });

@@ -55,20 +55,25 @@ const methods: Record<string, { config: (sizes: Sizes) => PeftConfig; count: (si
   },
 };
 
-test.each(["bert_seqcls", "roberta_seqcls", "distilbert_seqcls", "deberta_seqcls", "vit_imgcls"])(
-  "counts of %s follow their formulas",
-  async (name) => {
-    const model = await loadGoldenModel(name);
-    onTestFinished(() => model.dispose());
-    const known = Object.keys(methods).filter((method) => method in counts[name]);
-    expect(known.length).toBeGreaterThan(3);
-    for (const method of known) {
-      const { config, count } = methods[method]!;
-      const adapted = getPeftModel(model, config(sizes[name]));
-      const [trainable] = adapted.getNbTrainableParameters();
-      expect(trainable, method).toBe(counts[name][method].trainable);
-      expect(trainable, method).toBe(count(sizes[name]));
-      await adapted.unload();
-    }
-  },
-);
+test.each([
+  "bert_seqcls",
+  "roberta_seqcls",
+  "distilbert_seqcls",
+  "deberta_seqcls",
+  "vit_imgcls",
+  "gpt2_lm",
+  "llama_lm",
+])("counts of %s follow their formulas", async (name) => {
+  const model = await loadGoldenModel(name);
+  onTestFinished(() => model.dispose());
+  const known = Object.keys(methods).filter((method) => method in counts[name]);
+  expect(known.length).toBeGreaterThan(3);
+  for (const method of known) {
+    const { config, count } = methods[method]!;
+    const adapted = getPeftModel(model, config(sizes[name]));
+    const [trainable] = adapted.getNbTrainableParameters();
+    expect(trainable, method).toBe(counts[name][method].trainable);
+    expect(trainable, method).toBe(count(sizes[name]));
+    await adapted.unload();
+  }
+});

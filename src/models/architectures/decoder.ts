@@ -166,8 +166,9 @@ export abstract class CausalLM<D extends Decoder = Decoder> extends DecoderHead<
     this.lmHead = this.child("lm_head", project(tieWordEmbeddings ? decoder.wordEmbeddings.weight : null));
   }
 
-  forward(trace: Trace, inputs: NetworkInputs): NetworkOutputs {
-    const { hidden, own } = this.decoder.decode(trace, inputs);
+  /** @param past of earlier tokens, which positions and mask then count, and what becomes of it */
+  forward(trace: Trace, inputs: NetworkInputs, past: Past | null = null): NetworkOutputs {
+    const { hidden, own } = this.decoder.decode(trace, inputs, past);
     return this.scoped(() => {
       const { labels } = inputs;
       if (!labels) return { logits: this.lmHead.forward(trace, ownTokens(hidden, own)) };
