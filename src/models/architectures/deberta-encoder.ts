@@ -27,7 +27,7 @@ function masked(hidden: Tensor, mask: Tensor | null): Tensor {
   return mul(hidden, reshape(cast(mask, "float32"), [...(mask.shape as [Dim, Dim]), 1]));
 }
 
-/** Word vectors, with those of positions and token types where there are any, widened, normalised, and zero at padding. */
+/** Word vectors, with those of positions and token types where there are any, normalised, and zero at padding. */
 export class DebertaEmbeddings extends Module {
   readonly sites = new Sites();
   readonly wordEmbeddings: EmbeddingLike;
@@ -59,7 +59,7 @@ export class DebertaEmbeddings extends Module {
   forward(trace: Trace, { inputIds, attentionMask, tokenTypeIds }: TextTensors, before: number, scope: string): Stream {
     return this.scoped(() => {
       const embedded = this.sites.apply("embeddings", trace, {
-        hidden: this.wordEmbeddings.forward(trace, inputIds),
+        hidden: this.widened(trace, this.wordEmbeddings.forward(trace, inputIds)),
         attentionMask: attentionMask ?? null,
         tokenTypeIds: tokenTypeIds ?? null,
         inputIds,
@@ -69,7 +69,7 @@ export class DebertaEmbeddings extends Module {
       const positions = this.positionVectors(trace, embedded.hidden.shape[1] as Dim, before);
       const types = this.typeVectors(trace, embedded.tokenTypeIds);
       const sum = [positions, types].reduce<Tensor>((now, more) => (more ? add(now, more) : now), embedded.hidden);
-      const normalised = this.layerNorm.forward(trace, this.embedProj ? this.embedProj.forward(trace, sum) : sum);
+      const normalised = this.layerNorm.forward(trace, sum);
       const hidden = trace.dropout(masked(normalised, padding), this.config.hiddenDropoutProb);
       // Padding sees nothing either, so that it weighs all alike; as segments, the mask says just that.
       const mask = new AttentionMask({ padding, segments: padding, scope });
@@ -80,13 +80,19 @@ export class DebertaEmbeddings extends Module {
   private positionVectors(trace: Trace, length: Dim, before: number): Tensor | null {
     const { positionEmbeddings: table } = this;
     if (table === null) return null;
-    return before === 0 ? table.firstRows(trace, length) : table.forward(trace, add(arange(length), before));
+    const rows = before === 0 ? table.firstRows(trace, length) : table.forward(trace, add(arange(length), before));
+    return this.widened(trace, rows);
   }
 
   private typeVectors(trace: Trace, types: Tensor | null): Tensor | null {
     const { tokenTypeEmbeddings: table } = this;
     if (table === null) return null;
-    return types ? table.forward(trace, types) : table.firstRows(trace, 1);
+    return this.widened(trace, types ? table.forward(trace, types) : table.firstRows(trace, 1));
+  }
+
+  /** Each addend for itself, so that what tuning methods put among the words is as wide as the layers. */
+  private widened(trace: Trace, vectors: Tensor): Tensor {
+    return this.embedProj ? this.embedProj.forward(trace, vectors) : vectors;
   }
 }
 
