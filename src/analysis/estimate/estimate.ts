@@ -1,6 +1,7 @@
+import { evaluateShape } from "../../graph/index.js";
 import type { PeftModel } from "../../peft/index.js";
 import { int8Products } from "../../precision/index.js";
-import { elementCount } from "../../tensor-data.js";
+import { bytesPerElement, elementCount } from "../../tensor-data.js";
 import { type BatchShape, stepGraph } from "./step-graph.js";
 import { walkStep } from "./walk.js";
 
@@ -22,7 +23,7 @@ export interface Estimate {
     readonly optimizer: number;
     /** Most that is alive at once of activations and of gradients on their way. */
     readonly activations: number;
-    /** The batch, on both sides of the worker. */
+    /** The batch, on both sides of the worker, and dropout masks. */
     readonly batch: number;
     /** The process without a model: Node, ONNX Runtime, the graph. */
     readonly process: number;
@@ -68,20 +69,22 @@ export function estimateStep(
   const [trained, all] = peft.getNbTrainableParameters();
   const int8 = step.quantized.reduce((sum, { rows, columns, forms }) => sum + forms.length * rows * columns, 0);
   const rows = batch * sequence * FAULT_AROUND;
-  const inputs = step.graph.input
-    .filter(({ name }) => !step.fed.has(name))
-    .reduce(
-      (sum, { shape }) =>
-        sum + 4 * elementCount(shape.map((dim) => (typeof dim === "number" ? dim : (step.sizes[dim] ?? 1)))),
+  const given = step.graph.input.filter(({ name }) => !step.fed.has(name));
+  const bytes = (inputs: typeof given): number =>
+    inputs.reduce(
+      (sum, { dtype, shape }) => sum + bytesPerElement(dtype) * elementCount(evaluateShape(shape, step.sizes)),
       0,
     );
+  // Dropout masks are made in the worker; what is given comes from the caller through a message.
+  const masks = given.filter(({ dtype }) => dtype === "uint8");
+  const inputs = given.filter(({ dtype }) => dtype !== "uint8");
   const memory = {
     weights: weightBytes.whole + int8 + Math.min(weightBytes.gathered, rows),
     trained: 2 * 4 * trained,
     gradients: 4 * trained,
     optimizer: 2 * 4 * trained,
     activations: ARENA * peakBytes,
-    batch: 3 * inputs,
+    batch: 3 * bytes(inputs) + bytes(masks),
     process: PROCESS + PER_NODE * step.graph.node.length,
   };
   const elements = peft.namedParameters().reduce((sum, [, { elementCount }]) => sum + elementCount, 0);
