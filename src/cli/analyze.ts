@@ -55,8 +55,11 @@ async function withUpdates(
   const run = await readRun(undefined, flags as Record<string, unknown>, [""]);
   const { against } = flags;
   for (const folder of [adapter, ...(against === undefined ? [] : [against])]) {
-    if (await isAdapterFolder(folder)) continue;
-    throw new GraftError("file-not-found", `${folder} holds no adapter_config.json`, "Name an adapter's folder.");
+    if (!(await isAdapterFolder(folder))) {
+      throw new GraftError("file-not-found", `${folder} holds no adapter_config.json`, "Name an adapter's folder.");
+    }
+    const { use_dora: isDora } = (await AdapterFolder.open(folder)).raw;
+    if (isDora === true) warn(`${folder} trains magnitudes besides (DoRA): what is said here is of B A alone`);
   }
   const base = run.model ?? (await baseOf(adapter));
   if (base === undefined) {
@@ -68,7 +71,9 @@ async function withUpdates(
     return;
   }
   const source = await resolveSource(adapter, base);
-  const peft: PeftModel = await openAdapter(source, { ...openOptions(run), onWarning: warn, allowMissing: true });
+  // Heads are not looked at: whether the base has the adapter's is no matter here.
+  const quiet = { onWarning: () => {}, allowMissing: true };
+  const peft: PeftModel = await openAdapter(source, { ...openOptions(run), ...quiet });
   try {
     const ones = await updatesOfModel(peft, adapter);
     if (against === undefined) {
