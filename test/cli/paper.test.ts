@@ -107,6 +107,9 @@ test("graft estimate reads a config alone", async () => {
   expect(Object.values(parts).reduce((sum, part) => sum + part, 0)).toBeCloseTo(peak!, 3);
   const int8 = await graft(folder, ["estimate", "base", ...args, "--frozen-precision", "int8"]);
   expect(int8.status).toBe(0);
+  const long = await graft(folder, ["estimate", "base", "--seq", "17"]);
+  expect(long.status).toBe(1);
+  expect(long.stderr).toContain("at most 16");
 });
 
 test("graft score reads the challenge's form and refuses what does not fit", async () => {

@@ -21,8 +21,8 @@ export interface StepGraph {
   readonly quantized: readonly QuantizedData[];
 }
 
-/** The smallest batch of a kind: enough for the rules of its inputs. */
-function sample(peft: PeftModel): Record<string, number[] | number[][] | number[][][][]> {
+/** One row of a batch: enough for the rules of its inputs, and for a sequence that is too long to be refused. */
+function sample(peft: PeftModel, sequence: number): Record<string, number[] | number[][] | number[][][][]> {
   const { network } = peft;
   const { imageSize, numChannels } = network.config as unknown as Record<
     string,
@@ -35,7 +35,8 @@ function sample(peft: PeftModel): Record<string, number[] | number[][] | number[
     return { pixelValues: [Array.from({ length: Number(numChannels) }, () => plane)], labels: [0] };
   }
   const perToken = /TokenClassification|CausalLM|LMHead/.test(kind);
-  return { inputIds: [[1, 1]], attentionMask: [[1, 1]], labels: perToken ? ([[0, 0]] as number[][]) : [0] };
+  const ones = [new Array<number>(sequence).fill(1)];
+  return { inputIds: ones, attentionMask: ones, labels: perToken ? ones.map((row) => row.map(() => 0)) : [0] };
 }
 
 /** Weights without elements lie, for the graph, in a file that is never opened. */
@@ -57,7 +58,7 @@ export function stepGraph(
   frozen: FrozenProducts = float32Products,
 ): StepGraph {
   placeWeights(peft);
-  const { rules } = peft.prepareInputs(sample(peft));
+  const { rules } = peft.prepareInputs(sample(peft, sequence));
   const { trace, outputs } = traceNetwork(peft.network, "train", rules, false);
   const definition = defineProgram({ trace, outputs, loss: "loss", purpose: "training", backend: "cpu", frozen });
   const sizes: Record<string, number> = { batch, sequence };
