@@ -16,7 +16,9 @@ const base = [
 const files = [...base, "platform", "safetensors", "hub"];
 const engine = [...base, "graph", "autodiff", "onnx", "optim"];
 // Models and what stands on them write graphs; only compile/ and precision/ know how ONNX is written.
-const models = [...new Set([...files, "graph", "autodiff", "optim", "options", "runtime", "nn", "compile"])];
+const models = [
+  ...new Set([...files, "graph", "autodiff", "optim", "options", "runtime", "nn", "compile", "linear-algebra"]),
+];
 const precision = [...models, "onnx", "models"];
 // Training knows modules and their parameters through models alone.
 const training = [...models.filter((room) => room !== "nn"), "models", "peft", "data", "precision"];
@@ -41,6 +43,7 @@ const allowed = {
   autodiff: [...base, "graph"],
   onnx: [...base, "graph"],
   optim: base,
+  "linear-algebra": [...base, "graph"],
   runtime: [...engine, "platform"],
   nn: [...base, "graph"],
   compile: [...engine, "runtime", "nn"],
@@ -50,12 +53,15 @@ const allowed = {
   data: files,
   training,
   generation: training,
-  analysis: training,
+  figures: [],
+  nlg: base,
+  // It plays the graphs of training steps through, as they are lowered.
+  analysis: [...training, "onnx", "figures"],
   tasks: [...training, "training"],
   pipelines: [...runs, "generation"],
   runs,
-  cli: [...runs, "runs", "generation", "pipelines", "analysis", "index"],
-  index: [...runs, "runs", "generation", "pipelines", "analysis"],
+  cli: [...runs, "runs", "generation", "pipelines", "analysis", "nlg", "index"],
+  index: [...runs, "runs", "generation", "pipelines", "analysis", "nlg"],
   method: [...base, "graph", "nn", "options", "peft"],
 };
 

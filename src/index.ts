@@ -1,6 +1,15 @@
 // The public names, one by one: what is not here is not promised. The doors of the rooms (`data/index.ts`, ...) are
 // inner ones, for the rooms above them.
 export { platform } from "#platform";
+export { type AdapterUpdate, updatesOfFolder, updatesOfModel } from "./analysis/adapter-updates.js";
+export {
+  type AnalysisOptions,
+  analyzeUpdates,
+  compareUpdates,
+  type LayerAnalysis,
+  type LayerSimilarity,
+} from "./analysis/analyze.js";
+export { type Estimate, type EstimateOptions, estimateStep } from "./analysis/estimate/estimate.js";
 export {
   type ApplyChatTemplateOptions,
   AutoImageProcessor,
@@ -136,6 +145,7 @@ export {
   type ModelOutputs,
   PreTrainedModel,
 } from "./models/index.js";
+export { bleu, cider, type Example, nist, rougeL } from "./nlg/index.js";
 export {
   AdaLoraConfig,
   AdapterDropConfig,

@@ -2,13 +2,17 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { messageOf } from "../errors.js";
+import { analyzeCommand } from "./analyze.js";
+import { estimateCommand } from "./estimate.js";
 import { evalCommand } from "./eval.js";
 import { exportCommand } from "./export.js";
 import { generateCommand } from "./generate.js";
 import { inspectCommand } from "./inspect.js";
 import { inspectDataCommand } from "./inspect-data.js";
 import { mergeCommand } from "./merge.js";
+import { paramsCommand } from "./params.js";
 import { predictCommand } from "./predict.js";
+import { scoreCommand } from "./score.js";
 import { exitCodes, InterruptedError, reportError } from "./shell/errors.js";
 import { UsageError } from "./spelling/usage-error.js";
 import { trainCommand } from "./train.js";
@@ -23,6 +27,10 @@ const verbs: readonly (() => Command)[] = [
   exportCommand,
   inspectCommand,
   inspectDataCommand,
+  analyzeCommand,
+  paramsCommand,
+  estimateCommand,
+  scoreCommand,
 ];
 
 const overview = `

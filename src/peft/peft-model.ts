@@ -59,12 +59,14 @@ export interface PeftOptions {
   readonly seed?: number;
   /** Ids of the text that a prompt begins with (`promptTuningInit: "TEXT"`), as the model's tokenizer gives them. */
   readonly initTokenIds?: Iterable<number>;
+  /** false: shapes only, enough to count parameters and to estimate. Default true. */
+  readonly withWeights?: boolean;
   /** Receives remarks. Default console.warn. */
   readonly onWarning?: OnWarning;
 }
 
 /** Options of `PeftModel.fromPretrained` and `loadAdapter`. */
-export interface LoadAdapterOptions extends Omit<PeftOptions, "seed" | "initTokenIds"> {
+export interface LoadAdapterOptions extends Omit<PeftOptions, "seed" | "initTokenIds" | "withWeights"> {
   /** Whether training goes on; false (default): for prediction. */
   readonly isTrainable?: boolean;
 }
@@ -272,9 +274,9 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   addAdapter(
     adapterName: string,
     config: AdapterConfig,
-    { seed = 0, initTokenIds, onWarning = console.warn }: PeftOptions = {},
+    { seed = 0, initTokenIds, withWeights = true, onWarning = console.warn }: PeftOptions = {},
   ): void {
-    this.attach(adapterName, requireConfig(config), { seed, initTokenIds }, onWarning);
+    this.attach(adapterName, requireConfig(config), withWeights ? { seed, initTokenIds } : null, onWarning);
     this.activateFirst(adapterName);
   }
 

@@ -97,6 +97,12 @@ export interface FactorPair {
   /** [features out, r] */
   readonly b: Parameter;
   readonly scaling: number;
+  /** Path (of transformers 4) of the layer. */
+  readonly path: string;
+  /** The base's weight, which the product is added to. */
+  readonly weight: Parameter;
+  /** Whether the weight is stored as [features in, features out]. */
+  readonly isTransposed: boolean;
   /** Whether the weight is an embedding table. */
   readonly isEmbedding: boolean;
 }

@@ -3,17 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Matrix } from "ml-matrix";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { type PreTrainedModel, readParameter } from "#graft/models/index";
-import { getPeftModel, LoraConfig, PeftModel } from "#graft/peft/index";
 import {
   decompose,
   largestTriplets,
   randomisedTriplets,
   randomNormal,
   type Triplets,
-} from "#graft/peft/tuners/lora/initial/decompositions";
-import { productsOf, toTensor } from "#graft/peft/tuners/lora/initial/products";
-import type { Vectors } from "#graft/peft/tuners/lora/initial/vectors";
+} from "#graft/linear-algebra/decompositions";
+import { productsOf, toTensor } from "#graft/linear-algebra/products";
+import type { Vectors } from "#graft/linear-algebra/vectors";
+import { type PreTrainedModel, readParameter } from "#graft/models/index";
+import { getPeftModel, LoraConfig, PeftModel } from "#graft/peft/index";
 import { CounterRng } from "#graft/random";
 import type { TensorData } from "#graft/tensor-data";
 import { metaOf, plainName } from "./method-goldens.js";

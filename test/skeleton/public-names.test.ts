@@ -58,15 +58,20 @@ const values = [
   "TunerLayer",
   "VeraConfig",
   "accuracy",
+  "analyzeUpdates",
   "argMax",
+  "bleu",
   "centerCrop",
+  "cider",
   "collateImages",
+  "compareUpdates",
   "compose",
   "configClass",
   "convert",
   "createTrainingSession",
   "dataLoader",
   "datasetOf",
+  "estimateStep",
   "evaluateMetrics",
   "executeRun",
   "exportOnnx",
@@ -83,6 +88,7 @@ const values = [
   "lora",
   "matthewsCorrelation",
   "metrics",
+  "nist",
   "normalize",
   "pearson",
   "pipeline",
@@ -98,6 +104,7 @@ const values = [
   "readTokenDataset",
   "registerTuner",
   "resize",
+  "rougeL",
   "runOf",
   "selectRows",
   "setPeftModelStateDict",
@@ -106,6 +113,8 @@ const values = [
   "toTensor",
   "tokenizeDataset",
   "tokenizeWords",
+  "updatesOfFolder",
+  "updatesOfModel",
 ];
 
 test("the public names are these", () => {
@@ -124,8 +133,9 @@ test("paths of models', adapters', tokenizers' and processors' files are joined 
     if (!file.endsWith(".ts") || /^(hub|platform)\//.test(file)) return false;
     return /platform\.(join|listDirectory)\(/.test(readFileSync(join(root, file), "utf8"));
   });
-  // What these join is no part of a model: pictures, profiles, a trainer's own files, output folders being checked.
+  // What these join is no part of a model: reports, pictures, profiles, a trainer's own files, output folders being checked.
   expect(joining.sort()).toEqual([
+    "cli/analyze.ts",
     "data/readers/folder-shape.ts",
     "data/readers/image-folder.ts",
     "data/readers/picture-tree.ts",

@@ -61,10 +61,13 @@ function inject(host: Host, config: LoraConfig): Injection {
       ? { refused }
       : [...updates.flatMap((update) => update.mergeSteps()), ...tokens.map((one) => one.mergeStep())],
     alongside: new Map(written.map(({ path, weight }) => [`${path}.base_layer.weight`, weight])),
-    factorPairs: updates.map(({ a, b, at: { scaling }, matrix: { kind } }) => ({
+    factorPairs: updates.map(({ a, b, at: { scaling }, matrix: { kind, path, weight, isTransposed } }) => ({
       a,
       b,
       scaling,
+      path,
+      weight,
+      isTransposed,
       isEmbedding: kind === "table",
     })),
     ...(updates.some(leavesResidual) && { unadjusted: (before) => onPlainBase(config, updates, before) }),

@@ -1,6 +1,6 @@
 import { GraftError } from "../../../../errors.js";
+import { transposed } from "../../../../linear-algebra/products.js";
 import type { TensorData } from "../../../../tensor-data.js";
-import { transposed } from "./products.js";
 import type { InitialContext } from "./types.js";
 
 /** The base weight as [outFeatures, inFeatures], without what adapters made of it. */

@@ -1,6 +1,6 @@
+import { basisOf, columnsOf } from "../../../../linear-algebra/decompositions.js";
+import { productsOf, residualOf, toMatrix, toTensor, transposed } from "../../../../linear-algebra/products.js";
 import { baseWeight, once, requireRank } from "./base-weight.js";
-import { basisOf, columnsOf } from "./decompositions.js";
-import { productsOf, residualOf, toMatrix, toTensor, transposed } from "./products.js";
 import type { InitialContext, InitialFactors } from "./types.js";
 
 /**

@@ -1,10 +1,15 @@
+import {
+  decompose,
+  largestTriplets,
+  randomisedTriplets,
+  type Triplets,
+} from "../../../../linear-algebra/decompositions.js";
+import { productsOf, residualOf, toMatrix, transposed } from "../../../../linear-algebra/products.js";
+import type { Vectors } from "../../../../linear-algebra/vectors.js";
 import { parameterRandom } from "../../../../nn/index.js";
 import type { TensorData } from "../../../../tensor-data.js";
 import { baseWeight, once, requireRank } from "./base-weight.js";
-import { decompose, largestTriplets, randomisedTriplets, type Triplets } from "./decompositions.js";
-import { productsOf, residualOf, toMatrix, transposed } from "./products.js";
 import type { InitialContext, InitialFactors, Initialization } from "./types.js";
-import type { Vectors } from "./vectors.js";
 
 /** Up to this size all singular vectors are computed. */
 const SMALL = 128;

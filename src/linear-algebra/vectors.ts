@@ -1,5 +1,5 @@
-import type { CounterRng } from "../../../../random.js";
-import type { TensorData } from "../../../../tensor-data.js";
+import type { CounterRng } from "../random.js";
+import type { TensorData } from "../tensor-data.js";
 
 /** Some vectors of one length in float64, one behind the other: the columns of a tall matrix. */
 export interface Vectors {

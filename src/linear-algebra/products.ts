@@ -1,10 +1,14 @@
 import { Matrix } from "ml-matrix";
-import { initializer, matMul, mul, sub, type Tensor } from "../../../../graph/index.js";
-import type { TensorData } from "../../../../tensor-data.js";
-import type { Host } from "../../../tuner.js";
+import { initializer, matMul, mul, sub, type Tensor } from "../graph/index.js";
+import type { TensorData } from "../tensor-data.js";
 import { product, type Vectors } from "./vectors.js";
 
 type Float32Tensor = TensorData<"float32">;
+
+/** Runs a graph of constants in the engine. */
+export interface Computer {
+  compute(write: () => Record<string, Tensor>): Promise<Record<string, TensorData>>;
+}
 
 /** A matrix that vectors are multiplied with. */
 export interface Products {
@@ -50,7 +54,7 @@ export function productsOf(weight: Float32Tensor): Products {
 
 /** W - scale * B A, in the engine. */
 export async function residualOf(
-  host: Host,
+  host: Computer,
   weight: Float32Tensor,
   { a, b }: { readonly a: Float32Tensor; readonly b: Float32Tensor },
   scale: number,

@@ -1,5 +1,5 @@
 import { EigenvalueDecomposition, Matrix, QrDecomposition, SingularValueDecomposition } from "ml-matrix";
-import type { CounterRng } from "../../../../random.js";
+import type { CounterRng } from "../random.js";
 import type { Products } from "./products.js";
 import {
   addScaled,
