@@ -3,12 +3,17 @@ export const modelFileNames = [
   "config.json",
   "model.safetensors",
   "model.safetensors.index.json",
+  "pytorch_model.bin",
+  "pytorch_model.bin.index.json",
   "tokenizer.json",
   "tokenizer_config.json",
   "special_tokens_map.json",
   "preprocessor_config.json",
   "adapter_config.json",
   "adapter_model.safetensors",
+  "adapter_model.bin",
+  "pytorch_adapter.bin",
+  "adapters.safetensors",
   "trained.safetensors",
   "graft.json",
   "README.md",
@@ -18,4 +23,4 @@ export const modelFileNames = [
 export type ModelFileName = (typeof modelFileNames)[number];
 
 /** A file that an index names: part of a checkpoint. */
-export type ShardName = `${string}.safetensors`;
+export type ShardName = `${string}.safetensors` | `${string}.bin`;

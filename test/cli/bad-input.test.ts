@@ -74,7 +74,7 @@ const cases: readonly Refused[] = [
     says: ["cut/model.safetensors"],
   },
   { name: "a truncated file in inspect", args: ["inspect", "cut"], code: "invalid-safetensors", says: ["cut"] },
-  { name: "pickles", args: train("--model", "pickled"), code: "pickle-refused", says: ["pytorch_model.bin"] },
+  { name: "pickles", args: train("--model", "pickled"), code: "invalid-pickle", says: ["pytorch_model.bin"] },
   { name: "malformed JSON", args: train("--model", "nojson"), code: "invalid-json", says: ["config.json", "line 1"] },
   {
     name: "malformed JSON lines",

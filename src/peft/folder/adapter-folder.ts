@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { holds, type ModelFiles, resolveFiles } from "../../hub/index.js";
+import { holds, type ModelFiles, openWeightsFile, resolveFiles } from "../../hub/index.js";
 import type { JsonObject } from "../../json.js";
 import { openSafetensors, type SafetensorsFile } from "../../safetensors/read.js";
 import type { AdapterConfig, OnWarning } from "../config/config-class.js";
@@ -23,7 +23,7 @@ export class AdapterFolder {
 
   /**
    * Opens an adapter and reads its adapter_config.json.
-   * @throws GraftError `file-not-found`, `file-access`, `invalid-json`, `lfs-pointer`, `pickle-refused` (weights as .bin)
+   * @throws GraftError `file-not-found`, `file-access`, `invalid-json`, `lfs-pointer`
    */
   static async open(reference: string): Promise<AdapterFolder> {
     const files = await resolveFiles(reference, "adapter");
@@ -40,9 +40,15 @@ export class AdapterFolder {
     return parseAdapterConfig(this.raw, this.files.place(CONFIG), onWarning);
   }
 
-  /** Its tensors, none of which is read yet. @throws GraftError `file-not-found`, `lfs-pointer`, `invalid-safetensors` */
+  /**
+   * Its tensors, none of which is read yet: of adapter_model.safetensors, or where there is none of adapter_model.bin.
+   * @throws GraftError `file-not-found`, `lfs-pointer`, `invalid-safetensors`, `invalid-pickle`, `pickle-refused`
+   */
   async tensors(): Promise<SafetensorsFile> {
-    return openSafetensors(await this.files.path("adapter_model.safetensors", "the adapter's weights"));
+    const isPickled =
+      !(await this.files.has("adapter_model.safetensors")) && (await this.files.has("adapter_model.bin"));
+    const name = isPickled ? "adapter_model.bin" : "adapter_model.safetensors";
+    return openWeightsFile(await this.files.path(name, "the adapter's weights"));
   }
 
   /** What is trained beside them; null where the folder holds none. @throws GraftError `lfs-pointer`, `invalid-safetensors` */
