@@ -4,4 +4,4 @@ export { readJsonObject, writeJson } from "./json-file.js";
 export type { ModelFiles } from "./model-files.js";
 export { outputPath, subfolder } from "./output.js";
 export { type FilesKind, holds, resolveFiles } from "./resolve.js";
-export { openWeights, openWeightsFile } from "./weights.js";
+export { hasCheckpoint, openWeights, openWeightsFile } from "./weights.js";

@@ -22,6 +22,11 @@ function openTensors(path: string): Promise<SafetensorsFile> {
   return isPickled(path) ? openPickledWeights(path) : openSafetensors(path);
 }
 
+/** Whether there is a checkpoint of a model. */
+export async function hasCheckpoint(files: ModelFiles): Promise<boolean> {
+  return (await Promise.all(checkpoints.map((name) => files.has(name)))).includes(true);
+}
+
 /**
  * Opens a model's checkpoint: model.safetensors, or the shards that its index names where there is no single file; where
  * there is neither, pytorch_model.bin or its shards. No element is read.

@@ -19,6 +19,7 @@ export type { MergeOptions } from "./host/merging.js";
 export * as lora from "./loralib.js";
 export type { Patterns } from "./matching/patterns.js";
 export { PeftConfig } from "./peft-config.js";
+export { peftTypes } from "./peft-types.js";
 export { getPeftModel, type LoadAdapterOptions, PeftModel, type PeftOptions } from "./peft-model.js";
 /** What `new LoraConfig` takes. */
 export type LoraConfigOptions = NonNullable<ConstructorParameters<typeof LoraConfig>[0]>;
@@ -28,6 +29,7 @@ export {
   type StateDictOptions,
   setPeftModelStateDict,
 } from "./state-dict.js";
+export type { CombinationType } from "./combination.js";
 export type { AfterStep, FactorPair, Host, Injection, StepTensors, TrainedGroup, Tuner } from "./tuner.js";
 export { TunerLayer } from "./tuner-layer.js";
 export {
@@ -53,3 +55,4 @@ export {
   tuners,
   VeraConfig,
 } from "./tuners/registry.js";
+export type { WeightedAdapterOptions } from "./weighted-adapter.js";

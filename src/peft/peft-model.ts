@@ -15,11 +15,13 @@ import {
   type PreparedInputs,
   type PreTrainedModel,
   type Runner,
+  readParameter,
 } from "../models/index.js";
 import type { Parameter } from "../nn/index.js";
 
 import { type TensorData, toFloat32 } from "../tensor-data.js";
 
+import type { Computing } from "./combination.js";
 import type { AdapterConfig, OnWarning } from "./config/config-class.js";
 import { type CountOptions, countParameters, trainableLine } from "./counts.js";
 
@@ -41,6 +43,7 @@ import type { PeftStateDict, StateDictOptions } from "./state-dict.js";
 import type { AfterStep, Beginning, FactorPair, TrainedGroup } from "./tuner.js";
 
 import { requireTuner, tuners } from "./tuners/registry.js";
+import { combineAdapters, fill, type WeightedAdapterOptions } from "./weighted-adapter.js";
 
 /** The name of an adapter that was given none. */
 const DEFAULT_ADAPTER = "default";
@@ -67,6 +70,8 @@ export interface PeftOptions {
 export interface LoadAdapterOptions extends Omit<PeftOptions, "seed" | "initTokenIds"> {
   /** Whether training goes on; false (default): for prediction. */
   readonly isTrainable?: boolean;
+  /** Of a loralib checkpoint, which does not hold it; for other formats it is not read. */
+  readonly loraAlpha?: number;
 }
 
 /**
@@ -287,9 +292,15 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
    */
   async loadAdapter(
     folder: string | AdapterFolder,
-    { adapterName = DEFAULT_ADAPTER, isTrainable = false, onWarning = console.warn }: LoadAdapterOptions = {},
+    {
+      adapterName = DEFAULT_ADAPTER,
+      isTrainable = false,
+      onWarning = console.warn,
+      loraAlpha,
+    }: LoadAdapterOptions = {},
   ): Promise<void> {
-    const opened = typeof folder === "string" ? await AdapterFolder.open(folder) : folder;
+    const unwritten = loraAlpha === undefined ? {} : { loraAlpha };
+    const opened = typeof folder === "string" ? await AdapterFolder.open(folder, unwritten) : folder;
     const config = opened.config(onWarning);
     const absent = absentSavedModules(this.adapted.modules(), config);
     if (absent.length > 0) {
@@ -411,6 +422,37 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
     const parameters = this.adapted.get(adapterName).everything();
     this.adapted.remove(adapterName);
     await this.runner.evict(parameters);
+  }
+
+  /**
+   * Makes one adapter of several LoRA adapters, each times its weight, and adds it; `setAdapter` lets it act. What the
+   * combination lacks is told: the error of "svd", the rough ones' cross terms.
+   * @throws GraftError `invalid-argument` (names, weights, options that do not fit), `unsupported` for other methods, DoRA,
+   *   trained biases, and where more than one adapter has modules of its own
+   */
+  async addWeightedAdapter(
+    adapters: readonly string[],
+    weights: readonly number[],
+    adapterName: string,
+    options: WeightedAdapterOptions = {},
+  ): Promise<void> {
+    const { onWarning = console.warn } = options;
+    await this.runner.syncFromEngine();
+    const sources = adapters.map((name) => this.adapted.get(name));
+    const host: Computing = { compute: (write) => this.runner.compute(write) };
+    const { config, factors, saved, remark } = await combineAdapters(sources, weights, options, host);
+    this.attach(adapterName, config, null, onWarning);
+    const { injection, copies } = this.adapted.get(adapterName);
+    for (const [at, { a, b }] of (injection.factorPairs ?? []).entries()) {
+      const combined = factors.get(injection.targets[at] as string);
+      fill(a, combined?.a ?? new Float32Array(0), 0);
+      fill(b, combined?.b ?? new Float32Array(0), 1);
+    }
+    for (const { original, copy } of copies) {
+      const source = saved?.copyOf(original);
+      if (source) copy.setData(await readParameter(source));
+    }
+    if (remark !== undefined) onWarning(`${adapterName}: ${remark}`);
   }
 
   /**

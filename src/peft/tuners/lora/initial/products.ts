@@ -1,6 +1,7 @@
 import { Matrix } from "ml-matrix";
 import { initializer, matMul, mul, sub, type Tensor } from "../../../../graph/index.js";
 import { elementCount, type TensorData } from "../../../../tensor-data.js";
+import type { Computing } from "../../../combination.js";
 import type { Host } from "../../../tuner.js";
 
 type Float32Tensor = TensorData<"float32">;
@@ -44,7 +45,7 @@ export function transposed({ data, shape }: Float32Tensor): Float32Tensor {
 const constant = (name: string, data: Float32Tensor): Tensor => initializer(name, data, { kind: "memory", data });
 
 /** Products with a weight: small ones in float64, large ones in float32 by the engine. */
-export function productsOf(host: Host, weight: Float32Tensor): Products {
+export function productsOf(host: Computing, weight: Float32Tensor): Products {
   const [rows, columns] = weight.shape as [number, number];
   if (elementCount(weight.shape) < ENGINE_FROM) {
     const matrix = toMatrix(weight);
