@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { Command, CommanderError } from "commander";
 import { messageOf } from "../errors.js";
+import { convertCommand } from "./convert.js";
 import { evalCommand } from "./eval.js";
 import { exportCommand } from "./export.js";
 import { inspectCommand } from "./inspect.js";
@@ -18,6 +19,7 @@ const verbs: readonly (() => Command)[] = [
   mergeCommand,
   exportCommand,
   inspectCommand,
+  convertCommand,
 ];
 
 const overview = `

@@ -227,7 +227,7 @@ const cases: readonly Refused[] = [
     name: "merging over a folder with other files",
     args: ["merge", "good", "pictures", "--overwrite"],
     code: "invalid-argument",
-    says: ["pictures holds what neither merge nor export wrote: blue, red"],
+    says: ["pictures holds what the command did not write: blue, red"],
   },
   {
     name: "exporting over the current directory",
