@@ -13,7 +13,7 @@ export function graphInputs({ factors, others }: LoraAdapter): Map<string, Tenso
   for (const { module, a, b, scaling } of factors) {
     inputs.set(`${module}.lora_A.weight`, a);
     inputs.set(`${module}.lora_B.weight`, b);
-    inputs.set(`${module}.lora_scaling`, { dtype: "float32", shape: [], data: Float32Array.of(scaling) });
+    inputs.set(`${module}.lora_scaling`, { dtype: "float32", shape: [1], data: Float32Array.of(scaling) });
   }
   for (const [key, tensor] of others) {
     const data = toFloat32(tensor);
