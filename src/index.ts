@@ -147,6 +147,7 @@ export {
   type Tuner,
   TunerLayer,
   VeraConfig,
+  type WeightedAdapterOptions,
 } from "./peft/index.js";
 export type { Platform } from "./platform/types.js";
 export {
