@@ -16,7 +16,8 @@ export {
   modelTypes,
 } from "./auto.js";
 export { BoundProgram } from "./bound-program.js";
-export { configToWrite, type ModelConfig } from "./config.js";
+export { matchNames } from "./checkpoint-names.js";
+export { configToWrite, floatKeys, type ModelConfig } from "./config.js";
 export { type ExportedAdapters, exportModel } from "./export.js";
 export { resolveProblemType } from "./heads/classification.js";
 export type { GivenLabels, Head, LabelRule } from "./heads/head.js";

@@ -32,7 +32,7 @@ import { adapterStateDict, type SaveOptions, saveAdapter } from "./folder/save-a
 import { readTrainedTensors, saveTrainedTensors } from "./folder/trained-tensors.js";
 
 import { AdaptedNetwork } from "./host/adapted-network.js";
-import { type MergeOptions, mergeActing } from "./host/merging.js";
+import { type MergeOptions, mergeActing, mergedLazily } from "./host/merging.js";
 import { BASE } from "./host/mixed-batch.js";
 import { ROW_INPUT } from "./host/row-banks.js";
 import type { NamedModule } from "./matching/named-module.js";
@@ -477,6 +477,11 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   async mergeAdapter(options: MergeOptions = {}): Promise<void> {
     await this.runner.syncFromEngine();
     await mergeActing(this.adapted, (write) => this.runner.compute(write), options);
+  }
+  /** What merging would change, made parameter by parameter: for writers that never hold a model whole. @internal */
+  async mergedParameters(): Promise<ReadonlyMap<Parameter, () => Promise<TensorData<"float32">>>> {
+    await this.runner.syncFromEngine();
+    return mergedLazily(this.adapted, (write) => this.runner.compute(write));
   }
   /** Restores the weights from before `mergeAdapter`, to the bit. */
   unmergeAdapter(): void {
