@@ -35,7 +35,7 @@ async function merge(adapter: string, output: string, flags: MergeFlags): Promis
   try {
     let report: MergeReport | undefined;
     await platform.writeFolderAtomic(output, async (folder) => {
-      report = await writeMerged(peft as PeftModel, source.base, folder);
+      report = await writeMerged(peft as PeftModel, source.base, folder, adapter);
       await copyCompanions(source.processing, folder);
     });
     const { tensors = [], files = [], parameters = 0, bytes = 0 } = report ?? {};

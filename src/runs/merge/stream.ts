@@ -56,10 +56,14 @@ function parametersInFile(network: Network, names: Iterable<string>): Map<string
 }
 
 /** Elements that are made in float32, in the dtype that the checkpoint keeps the tensor in. */
-function remade(parameter: Parameter, dtype: DType, make: Made): WritableTensor {
+function remade(parameter: Parameter, dtype: DType, origin: string, make: Made): WritableTensor {
   const kept = isFloat(dtype) ? dtype : "float32";
   const { shape } = parameter;
-  const load = async (): Promise<TensorData> => ({ dtype: kept, shape, data: fromFloat32(kept, (await make()).data) });
+  const load = async (): Promise<TensorData> => {
+    const { data } = await make();
+    requireFiniteElements(parameter.name, data, origin);
+    return { dtype: kept, shape, data: fromFloat32(kept, data) };
+  };
   return { dtype: kept, shape, load };
 }
 
@@ -87,9 +91,16 @@ async function copyBeside(files: ModelFiles, folder: string): Promise<void> {
  * dtypes. What no adapter changes is copied; what one does is computed in float32 by the engine and rounded to the dtype that
  * the tensor had. One tensor at a time is in memory.
  * @param base folder of the base model
+ * @param adapter names the adapter in messages
  * @throws GraftError `unsupported` for methods that cannot be merged, `not-finite`, `file-access`, `disk-full`
  */
-export async function writeMerged(peft: PeftModel, base: string, folder: string): Promise<MergeReport> {
+export async function writeMerged(
+  peft: PeftModel,
+  base: string,
+  folder: string,
+  adapter: string,
+): Promise<MergeReport> {
+  const origin = `${adapter} on ${base}`;
   const files = await resolveFiles(base, "model");
   const checkpoint: SafetensorsFile = await openWeights(files);
   const { network, config } = peft;
@@ -106,15 +117,20 @@ export async function writeMerged(peft: PeftModel, base: string, folder: string)
     const parameter = inFile.get(name);
     const make = parameter && made.get(parameter);
     if (parameter && make) {
-      put(entry.file, name, remade(parameter, entry.dtype, make), copied.has(parameter) ? "replaced" : "merged");
+      put(
+        entry.file,
+        name,
+        remade(parameter, entry.dtype, origin, make),
+        copied.has(parameter) ? "replaced" : "merged",
+      );
     } else if (parameter && parameter.shape.join() !== entry.shape.join()) {
       put(
         entry.file,
         name,
-        remade(parameter, entry.dtype, () => readParameter(parameter)),
+        remade(parameter, entry.dtype, origin, () => readParameter(parameter)),
         "replaced",
       );
-    } else put(entry.file, name, asItIs(entry, base), "kept");
+    } else put(entry.file, name, asItIs(entry, origin), "kept");
   }
   const last = checkpoint.files.at(-1) as string;
   const present = new Set(inFile.values());
@@ -123,7 +139,7 @@ export async function writeMerged(peft: PeftModel, base: string, folder: string)
     put(
       last,
       parameter.name,
-      remade(parameter, "float32", made.get(parameter) ?? (() => readParameter(parameter))),
+      remade(parameter, "float32", origin, made.get(parameter) ?? (() => readParameter(parameter))),
       "added",
     );
   }
@@ -148,11 +164,11 @@ export async function writeMerged(peft: PeftModel, base: string, folder: string)
 }
 
 /** A tensor whose bytes stay as they are, where they are numbers that a model can use. */
-function asItIs(entry: SafetensorsEntry, base: string): WritableTensor {
+function asItIs(entry: SafetensorsEntry, origin: string): WritableTensor {
   const { dtype, shape, name } = entry;
   const load = async (): Promise<TensorData> => {
     const tensor = await readTensor(entry);
-    if (floatDTypes.includes(dtype)) requireFiniteElements(name, toFloat32(tensor), base);
+    if (floatDTypes.includes(dtype)) requireFiniteElements(name, toFloat32(tensor), origin);
     return tensor;
   };
   return { dtype, shape, load };
