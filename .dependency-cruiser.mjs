@@ -13,7 +13,7 @@ const base = [
   "checked",
   "problem-type",
 ];
-const files = [...base, "platform", "safetensors", "hub"];
+const files = [...base, "platform", "safetensors", "pickle", "hub"];
 const engine = [...base, "graph", "autodiff", "onnx", "optim"];
 // Models and what stands on them write graphs; only compile/ and precision/ know how ONNX is written.
 const models = [
@@ -38,7 +38,8 @@ const allowed = {
   options: base,
   platform: base,
   safetensors: [...base, "platform"],
-  hub: [...base, "platform", "safetensors"],
+  pickle: [...base, "platform", "safetensors"],
+  hub: [...base, "platform", "safetensors", "pickle"],
   graph: base,
   autodiff: [...base, "graph"],
   onnx: [...base, "graph"],

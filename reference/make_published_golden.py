@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from peft import PeftModel, get_peft_model_state_dict
+from peft import LoraConfig, PeftModel, get_peft_model_state_dict
 from quiet import silence_transformers
 from safetensors.torch import load_file, save_file
 from transformers import DistilBertConfig, DistilBertForSequenceClassification, PreTrainedModel, RobertaConfig
@@ -27,6 +27,9 @@ from vit_names import V5_TO_V4, to_v4
 DISTILBERT = "distilbert-sst2_lora_r8"
 ROBERTA = "roberta-base_lora_mrpc_peft0.18dev"
 VIT = "vit-base_lora_food101"
+LORALIB = "loralib_roberta-base_mnli/roberta_base_lora_mnli.bin"
+# As loralib's own script for MNLI has it.
+LORALIB_ALPHA = 16
 SMALL_SIZE = 14
 
 
@@ -65,6 +68,19 @@ def with_v5_names(adapter: Path, folder: Path) -> Path:
     return folder
 
 
+def from_loralib(checkpoint: Path, folder: Path) -> Path:
+    """The checkpoint as a folder of PEFT's: names end with .weight there, and the config knows rank and alpha."""
+    tensors = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    rank = next(tensor.shape[0] for name, tensor in tensors.items() if name.endswith("lora_A"))
+    suffix = {True: ".weight", False: ""}
+    named = {f"base_model.model.{name}{suffix['.lora_' in name]}": tensor for name, tensor in tensors.items()}
+    LoraConfig(
+        r=rank, lora_alpha=LORALIB_ALPHA, target_modules=["query", "value"], modules_to_save=["classifier"]
+    ).save_pretrained(folder)
+    save_file(named, folder / "adapter_model.safetensors")
+    return folder
+
+
 @torch.no_grad()
 def golden(base: PreTrainedModel, adapter: Path, stored: dict[str, torch.Tensor], inputs: dict[str, torch.Tensor]):
     model = PeftModel.from_pretrained(fill(base), adapter).eval()
@@ -90,6 +106,11 @@ def main() -> None:
     text["input_ids"][1, 6:] = config.pad_token_id
     roberta = RobertaForSequenceClassification(config)
     save_file(golden(roberta, arguments.adapters / ROBERTA, text, text), arguments.out / "roberta.safetensors")
+
+    mnli = RobertaForSequenceClassification(RobertaConfig(**config.to_diff_dict() | {"num_labels": 3}))
+    with tempfile.TemporaryDirectory() as folder:
+        adapter = from_loralib(arguments.adapters / LORALIB, Path(folder))
+        save_file(golden(mnli, adapter, text, text), arguments.out / "loralib.safetensors")
 
     labels = len(json.loads((arguments.adapters / VIT / "id2label.json").read_text()))
     vit = ViTForImageClassification(ViTConfig(intermediate_size=64, num_labels=labels))

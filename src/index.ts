@@ -194,6 +194,7 @@ export {
   type Tuner,
   TunerLayer,
   VeraConfig,
+  type WeightedAdapterOptions,
 } from "./peft/index.js";
 export {
   type AnyModel,

@@ -1,10 +1,10 @@
 import type { Matrix } from "ml-matrix";
 import { largestTriplets } from "../linear-algebra/decompositions.js";
+import type { SingularDirections } from "../linear-algebra/directions.js";
 import type { Products } from "../linear-algebra/products.js";
 import { CounterRng } from "../random.js";
 import type { TensorData } from "../tensor-data.js";
 import { randomDirections } from "./subspaces.js";
-import type { SingularDirections } from "./update.js";
 
 /** An update against its weight, as in table 7 of Hu et al. 2021. */
 export interface Amplification {

@@ -1,22 +1,6 @@
 import { Matrix } from "ml-matrix";
-import { basisOf, decompose } from "../linear-algebra/decompositions.js";
-import type { Vectors } from "../linear-algebra/vectors.js";
-
-/** Singular values, the largest first, with their vectors in columns. */
-export interface SingularDirections {
-  /** [features out, values] */
-  readonly u: Matrix;
-  readonly s: readonly number[];
-  /** [features in, values] */
-  readonly v: Matrix;
-}
-
-const inColumns = ({ length, count, data }: Vectors): Matrix => Matrix.from1DArray(count, length, data).transpose();
-
-function decomposed(matrix: Matrix): SingularDirections {
-  const { u, s, v } = decompose(matrix);
-  return { u: inColumns(u), s, v: inColumns(v) };
-}
+import { basisOf } from "../linear-algebra/decompositions.js";
+import { decomposed, type SingularDirections } from "../linear-algebra/directions.js";
 
 /** A low-rank update of one weight: delta W = scaling * B A. */
 export interface LowRankUpdate {

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { messageOf } from "../errors.js";
 import { analyzeCommand } from "./analyze.js";
+import { convertCommand } from "./convert.js";
 import { estimateCommand } from "./estimate.js";
 import { evalCommand } from "./eval.js";
 import { exportCommand } from "./export.js";
@@ -31,6 +32,7 @@ const verbs: readonly (() => Command)[] = [
   paramsCommand,
   estimateCommand,
   scoreCommand,
+  convertCommand,
 ];
 
 const overview = `

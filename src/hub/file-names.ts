@@ -4,6 +4,8 @@ export const modelFileNames = [
   "generation_config.json",
   "model.safetensors",
   "model.safetensors.index.json",
+  "pytorch_model.bin",
+  "pytorch_model.bin.index.json",
   "tokenizer.json",
   "tokenizer_config.json",
   "special_tokens_map.json",
@@ -19,6 +21,9 @@ export const modelFileNames = [
   "preprocessor_config.json",
   "adapter_config.json",
   "adapter_model.safetensors",
+  "adapter_model.bin",
+  "pytorch_adapter.bin",
+  "adapters.safetensors",
   "trained.safetensors",
   "graft.json",
   "README.md",
@@ -28,4 +33,4 @@ export const modelFileNames = [
 export type ModelFileName = (typeof modelFileNames)[number];
 
 /** A file that an index names: part of a checkpoint. */
-export type ShardName = `${string}.safetensors`;
+export type ShardName = `${string}.safetensors` | `${string}.bin`;

@@ -5,4 +5,4 @@ export { isPointer, pointerRefused } from "./lfs-pointer.js";
 export { type ModelFiles, refusePointer } from "./model-files.js";
 export { outputPath, subfolder } from "./output.js";
 export { type FilesKind, holds, resolveFiles } from "./resolve.js";
-export { openWeights, openWeightsFile } from "./weights.js";
+export { hasCheckpoint, openWeights, openWeightsFile } from "./weights.js";

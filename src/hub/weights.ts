@@ -1,35 +1,60 @@
 import { platform } from "#platform";
+import { openPickledWeights } from "../pickle/index.js";
 import { openSafetensors, type SafetensorsFile } from "../safetensors/read.js";
-import { openShardedSafetensors } from "../safetensors/sharded.js";
-import type { ShardName } from "./file-names.js";
+import { openShards } from "../safetensors/sharded.js";
+import type { ModelFileName, ShardName } from "./file-names.js";
 import { ModelFiles, refusePointer } from "./model-files.js";
 
-/**
- * Opens a model's checkpoint: model.safetensors, or the shards that its index names where there is no single file. No
- * element is read.
- * @throws GraftError `file-not-found` where there are no weights, `lfs-pointer`, `invalid-safetensors`, `invalid-json`
- */
-export async function openWeights(files: ModelFiles): Promise<SafetensorsFile> {
-  const purpose = "the model's weights";
-  const isSharded = !(await files.has("model.safetensors")) && (await files.has("model.safetensors.index.json"));
-  if (!isSharded) return openSafetensors(await files.path("model.safetensors", purpose));
-  const text = await files.text("model.safetensors.index.json", purpose);
-  return openShards(text, files, files.place("model.safetensors.index.json"));
+/** Where a model's checkpoint may lie, the first that is there being taken. */
+const checkpoints = [
+  "model.safetensors",
+  "model.safetensors.index.json",
+  "pytorch_model.bin",
+  "pytorch_model.bin.index.json",
+] as const satisfies readonly ModelFileName[];
+
+const PURPOSE = "the model's weights";
+
+const isPickled = (path: string): boolean => /\.(bin|pt|pth|ckpt)$/.test(path);
+
+/** Opens one file of tensors by its format: pickles by the restricted reader. No element is read. */
+function openTensors(path: string): Promise<SafetensorsFile> {
+  return isPickled(path) ? openPickledWeights(path) : openSafetensors(path);
 }
 
-function openShards(text: string, files: ModelFiles, where: string): Promise<SafetensorsFile> {
-  return openShardedSafetensors(text, where, async (shard) => {
+/** Whether there is a checkpoint of a model. */
+export async function hasCheckpoint(files: ModelFiles): Promise<boolean> {
+  return (await Promise.all(checkpoints.map((name) => files.has(name)))).includes(true);
+}
+
+/**
+ * Opens a model's checkpoint: model.safetensors, or the shards that its index names where there is no single file; where
+ * there is neither, pytorch_model.bin or its shards. No element is read.
+ * @throws GraftError `file-not-found` where there are no weights, `lfs-pointer`, `invalid-safetensors`, `invalid-json`,
+ *   `pickle-refused`, `invalid-pickle`
+ */
+export async function openWeights(files: ModelFiles): Promise<SafetensorsFile> {
+  for (const name of checkpoints) {
+    if (!(await files.has(name))) continue;
+    if (!name.endsWith(".json")) return openTensors(await files.path(name, PURPOSE));
+    return openIndexed(await files.text(name, PURPOSE), files, files.place(name));
+  }
+  return openSafetensors(await files.path("model.safetensors", PURPOSE));
+}
+
+function openIndexed(text: string, files: ModelFiles, where: string): Promise<SafetensorsFile> {
+  return openShards(text, where, openTensors, async (shard) => {
     const name = shard as ShardName;
-    return (await files.has(name)) ? files.path(name, "the model's weights") : undefined;
+    return (await files.has(name)) ? files.path(name, PURPOSE) : undefined;
   });
 }
 
 /**
- * Opens a safetensors file, or the shards beside an index (`*.index.json`), by its path.
+ * Opens a file of tensors (safetensors, or pickled by torch), or the shards beside an index (`*.index.json`), by its path.
  * @throws GraftError as `openWeights`
  */
 export async function openWeightsFile(path: string): Promise<SafetensorsFile> {
   await refusePointer(path);
-  if (!path.endsWith(".index.json")) return openSafetensors(path);
-  return openShards(await platform.readText(path), new ModelFiles(platform.dirname(path)), path);
+  if (!path.endsWith(".index.json")) return openTensors(path);
+  return openIndexed(await platform.readText(path), new ModelFiles(platform.dirname(path)), path);
 }

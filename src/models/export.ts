@@ -2,7 +2,7 @@ import { platform } from "#platform";
 import { snakeCase } from "../case.js";
 import { encodeExport } from "../compile/index.js";
 import { GraftError } from "../errors.js";
-import { addDims, cast, type Dim, initializer, input, type Tensor } from "../graph/index.js";
+import { addDims, cast, type Dim, initializer, input, reshape, type Tensor } from "../graph/index.js";
 import { copyCompanions, outputPath, writeJson } from "../hub/index.js";
 import { elementsOf, type Parameter, Past, Trace } from "../nn/index.js";
 import { bytesOf } from "../tensor-data.js";
@@ -52,7 +52,10 @@ class ExportTrace extends Trace {
   }
 
   protected override fed(parameter: Parameter): Tensor {
-    return input(this.named.get(parameter) as string, "float32", parameter.symbolicShape);
+    const name = this.named.get(parameter) as string;
+    // ONNX Runtime's files of adapters hold no tensor without axes.
+    if (parameter.shape.length === 0) return reshape(input(name, "float32", [1]), []);
+    return input(name, "float32", parameter.symbolicShape);
   }
 
   protected override fixed(parameter: Parameter): Tensor {

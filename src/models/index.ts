@@ -17,7 +17,8 @@ export {
   modelTypes,
 } from "./auto.js";
 export { BoundProgram } from "./bound-program.js";
-export { configToWrite, type ModelConfig } from "./config.js";
+export { matchNames } from "./checkpoint-names.js";
+export { configToWrite, floatKeys, type ModelConfig } from "./config.js";
 export { causalLMOf, type Decoding, decodingOf } from "./decoding.js";
 export { type ExportedAdapters, exportModel } from "./export.js";
 export { resolveProblemType } from "./heads/classification.js";

@@ -21,8 +21,10 @@ export * as lora from "./loralib/index.js";
 export type { Patterns } from "./matching/patterns.js";
 export { PeftConfig } from "./peft-config.js";
 export { getPeftModel, type LoadAdapterOptions, PeftModel, type PeftOptions } from "./peft-model.js";
+export { peftTypes } from "./peft-types.js";
 /** What `new LoraConfig` takes. */
 export type LoraConfigOptions = NonNullable<ConstructorParameters<typeof LoraConfig>[0]>;
+export type { CombinationType } from "./combination.js";
 export {
   getPeftModelStateDict,
   type PeftStateDict,
@@ -54,3 +56,4 @@ export {
   tuners,
   VeraConfig,
 } from "./tuners/registry.js";
+export type { WeightedAdapterOptions } from "./weighted-adapter.js";

@@ -15,6 +15,7 @@ import {
   type PreparedInputs,
   type PreTrainedModel,
   type Runner,
+  readParameter,
 } from "../models/index.js";
 import type { Parameter } from "../nn/index.js";
 
@@ -30,7 +31,7 @@ import { adapterStateDict, type SaveOptions, saveAdapter } from "./folder/save-a
 import { readTrainedTensors, saveTrainedTensors } from "./folder/trained-tensors.js";
 
 import { AdaptedNetwork } from "./host/adapted-network.js";
-import { type MergeOptions, mergeActing } from "./host/merging.js";
+import { type MergeOptions, mergeActing, mergedLazily } from "./host/merging.js";
 import { BASE } from "./host/mixed-batch.js";
 import { ROW_INPUT } from "./host/row-banks.js";
 import type { NamedModule } from "./matching/named-module.js";
@@ -41,6 +42,7 @@ import type { PeftStateDict, StateDictOptions } from "./state-dict.js";
 import type { AfterStep, Beginning, FactorPair, TrainedGroup } from "./tuner.js";
 
 import { requireTuner, tuners } from "./tuners/registry.js";
+import { combineAdapters, fill, type WeightedAdapterOptions } from "./weighted-adapter.js";
 
 /** The name of an adapter that was given none. */
 const DEFAULT_ADAPTER = "default";
@@ -69,6 +71,8 @@ export interface PeftOptions {
 export interface LoadAdapterOptions extends Omit<PeftOptions, "seed" | "initTokenIds" | "withWeights"> {
   /** Whether training goes on; false (default): for prediction. */
   readonly isTrainable?: boolean;
+  /** Of a loralib checkpoint, which does not hold it; for other formats it is not read. */
+  readonly loraAlpha?: number;
 }
 
 /**
@@ -298,9 +302,15 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
    */
   async loadAdapter(
     folder: string | AdapterFolder,
-    { adapterName = DEFAULT_ADAPTER, isTrainable = false, onWarning = console.warn }: LoadAdapterOptions = {},
+    {
+      adapterName = DEFAULT_ADAPTER,
+      isTrainable = false,
+      onWarning = console.warn,
+      loraAlpha,
+    }: LoadAdapterOptions = {},
   ): Promise<void> {
-    const opened = typeof folder === "string" ? await AdapterFolder.open(folder) : folder;
+    const unwritten = loraAlpha === undefined ? {} : { loraAlpha };
+    const opened = typeof folder === "string" ? await AdapterFolder.open(folder, unwritten) : folder;
     const config = opened.config(onWarning);
     const absent = absentSavedModules(this.adapted.modules(), config);
     if (absent.length > 0) {
@@ -425,6 +435,36 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   }
 
   /**
+   * Makes one adapter of several LoRA adapters, each times its weight, and adds it; `setAdapter` lets it act. What the
+   * combination lacks is told: the error of "svd", the rough ones' cross terms.
+   * @throws GraftError `invalid-argument` (names, weights, options that do not fit), `unsupported` for other methods, DoRA,
+   *   trained biases, and where more than one adapter has modules of its own
+   */
+  async addWeightedAdapter(
+    adapters: readonly string[],
+    weights: readonly number[],
+    adapterName: string,
+    options: WeightedAdapterOptions = {},
+  ): Promise<void> {
+    const { onWarning = console.warn } = options;
+    await this.runner.syncFromEngine();
+    const sources = adapters.map((name) => this.adapted.get(name));
+    const { config, factors, saved, remark } = await combineAdapters(sources, weights, options);
+    this.attach(adapterName, config, null, onWarning);
+    const { injection, copies } = this.adapted.get(adapterName);
+    for (const [at, { a, b }] of (injection.factorPairs ?? []).entries()) {
+      const combined = factors.get(injection.targets[at] as string);
+      fill(a, combined?.a ?? new Float32Array(0), 0);
+      fill(b, combined?.b ?? new Float32Array(0), 1);
+    }
+    for (const { original, copy } of copies) {
+      const source = saved?.copyOf(original);
+      if (source) copy.setData(await readParameter(source));
+    }
+    if (remark !== undefined) onWarning(`${adapterName}: ${remark}`);
+  }
+
+  /**
    * Saves adapters in PEFT's format: "default" into the folder itself, others into a folder of their name below.
    * @throws GraftError `missing-tensor` for a model without weights, `file-access`, `disk-full`, `invalid-argument`
    *   without adapters (after `mergeAndUnload`); `unsupported` for a conversion of what changes no weights, `adapter-mismatch`
@@ -447,6 +487,11 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   async mergeAdapter(options: MergeOptions = {}): Promise<void> {
     await this.runner.syncFromEngine();
     await mergeActing(this.adapted, (write) => this.runner.compute(write), options);
+  }
+  /** What merging would change, made parameter by parameter: for writers that never hold a model whole. @internal */
+  async mergedParameters(): Promise<ReadonlyMap<Parameter, () => Promise<TensorData<"float32">>>> {
+    await this.runner.syncFromEngine();
+    return mergedLazily(this.adapted, (write) => this.runner.compute(write));
   }
   /** Restores the weights from before `mergeAdapter`, to the bit. */
   unmergeAdapter(): void {

@@ -2,6 +2,7 @@ import type { Dim, Tensor } from "../graph/index.js";
 import type { ModelConfig, Network } from "../models/index.js";
 import type { Attachment, Module, Parameter, ParameterOptions, SiteName, Sites, Trace, Wrapper } from "../nn/index.js";
 import type { TensorData } from "../tensor-data.js";
+import type { CombineFactors } from "./combination.js";
 import type { AdapterConfig, AnyConfigClass, OnWarning } from "./config/config-class.js";
 import type { NamedModule } from "./matching/named-module.js";
 import type { TargetKind } from "./matching/select.js";
@@ -37,6 +38,8 @@ export interface Tuner<C extends AdapterConfig = AdapterConfig> {
    * @throws GraftError `unsupported` naming what cannot be mixed
    */
   mix?(host: MixHost, adapters: readonly MixedAdapter[]): void;
+  /** Makes one adapter's factors of several adapters'. Absent: adapters cannot be combined. */
+  readonly combine?: CombineFactors;
   /** A key of the adapter's file as the method's files have it. Default: "base_model.model." before the module's path. */
   fileKey?(key: string): string;
   /**

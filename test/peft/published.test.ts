@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AutoModelForImageClassification, AutoModelForSequenceClassification, PeftModel } from "graft-peft";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { PreTrainedModel } from "#graft/models/index";
+import { modelTypes, type PreTrainedModel } from "#graft/models/index";
+import { peftTypes } from "#graft/peft/index";
+import { describeAdapter } from "#graft/runs/inspect/adapter";
 import { openSafetensors, readAllTensors } from "#graft/safetensors/read";
 import type { TensorData } from "#graft/tensor-data";
 import { graft, writePictures } from "../cli/graft.js";
@@ -54,11 +56,11 @@ function filled<M extends PreTrainedModel>(model: M): M {
 const sizes = { intermediate_size: 64, layer_norm_eps: 1e-12 };
 const unfilled = { withWeights: false, threads: 1 } as const;
 
-const robertaBase = () =>
+const robertaBase = (numLabels = 2) =>
   filled(
     AutoModelForSequenceClassification.fromConfig(
       { model_type: "roberta", vocab_size: 100, max_position_embeddings: 40, type_vocab_size: 1, ...sizes },
-      { numLabels: 2, ...unfilled },
+      { numLabels, ...unfilled },
     ),
   );
 
@@ -119,6 +121,24 @@ describe.runIf(missing === "")(`published adapters, against PEFT${missing}`, () 
     expect(ours).toEqual(theirs);
   });
 
+  test("loralib's own checkpoint for MNLI: logits beside the weights and merged", async () => {
+    const folder = `${assets}loralib_roberta-base_mnli`;
+    await expect(PeftModel.fromPretrained(robertaBase(3), folder)).rejects.toMatchObject({
+      code: "invalid-argument",
+      message: expect.stringContaining("lora_alpha"),
+    });
+    const { tensors } = await readGolden("published/loralib.safetensors");
+    const remarks: string[] = [];
+    const onWarning = (remark: string) => remarks.push(remark);
+    const model = await PeftModel.fromPretrained(robertaBase(3), folder, { loraAlpha: 16, onWarning });
+    expect(remarks.join()).toMatch(/lora_A and lora_B without \.weight, as loralib has them \(48\)/);
+    const inputs = inputsFor(model.getBaseModel(), tensors);
+    expect(relativeL2((await model(inputs)).logits, tensors.get("logits"))).toBeLessThan(TOLERANCE);
+    await model.mergeAdapter({ safeMerge: true });
+    expect(relativeL2((await model(inputs)).logits, tensors.get("merged_logits"))).toBeLessThan(TOLERANCE);
+    await model.dispose();
+  });
+
   test("ViT with names of transformers 4: logits beside the weights, and merged by the command line", async () => {
     const { tensors } = await readGolden("published/vit.safetensors");
     const inputs = { pixelValues: enlarged(tensors.get("small_pixels") as TensorData) };
@@ -146,27 +166,37 @@ describe.runIf(missing === "")(`published adapters, against PEFT${missing}`, () 
   });
 });
 
-/** What `graft inspect` says of the folders that it does not describe. */
+/** What `graft inspect` says of running the folders that it cannot run. */
 const refusals: Readonly<Record<string, RegExp>> = {
-  "loralib_roberta-base_mnli": /\[file-not-found\].*it holds roberta_base_lora_mnli\.bin/,
-  "mlx-lm_dpo_adapters": /\[invalid-config\].*has no peft_type/,
-  "roberta-base_unilora": /\[unsupported\].*peft_type UNILORA/,
+  "peft-regression_adalora_mlp": /no: its base is a MLP of test_regression/,
+  "peft-regression_ia3_mlp": /no: its base is a MLP of test_regression/,
+  "peft-regression_lora_conv2d": /no: its base is a \w+ of test_regression/,
+  "peft-regression_lora_emb_conv1d": /no: its base is a \w+ of test_regression/,
+  "peft-regression_lora_mlp": /no: its base is a MLP of test_regression/,
+  "peft-regression_lora_mlp_modules_to_save": /no: its base is a \w+ of \w+/,
+  "roberta-base_unilora": /no: UNILORA is a method of PEFT's that Graft does not build/,
+  "t5-small_lora_bin_peft0.2": /no: its base is an encoder with a decoder/,
 };
 const published = missing === "" ? readdirSync(assets).filter((name) => !/^_|\.md$/.test(name)) : [];
-const isPickled = (name: string) => existsSync(join(assets, name, "adapter_model.bin"));
+const configs = missing === "" ? readdirSync(join(assets, "_configs_only")) : [];
 
 describe.runIf(missing === "")(`graft inspect on published folders${missing}`, () => {
   test.each(published)("%s", async (name) => {
-    const { status, stdout, stderr } = await graft(folder, ["inspect", join(assets, name)]);
-    const refusal = isPickled(name) ? /\[pickle-refused\].*adapter_model\.bin/ : refusals[name];
-    expect(status).toBe(refusal === undefined ? 0 : 1);
-    if (refusal !== undefined) {
-      expect(stderr).toMatch(refusal);
-      expect(stderr).toMatch(/\nhint: .+\n$/);
-      return;
-    }
+    const { status, stdout } = await graft(folder, ["inspect", join(assets, name)]);
+    expect(status).toBe(0);
     expect(stdout).toMatch(/^adapter +/);
-    expect(stdout).toMatch(/^peft_type +LORA$/m);
+    expect(stdout).toMatch(/^Graft runs it +(yes|no)/m);
+    const isBuilt = modelTypes.some((type) => name.startsWith(type)) || !name.startsWith("gpt2");
+    expect(stdout).toMatch(refusals[name] ?? (isBuilt ? /^Graft runs it +yes/m : /no: its base is a GPT2/));
+    expect(stdout).toMatch(/^peft_type +(LORA|IA3|ADALORA|UNILORA)$/m);
     expect(stdout).toMatch(/\d+ tensors, [\d,]+ elements, /);
+  });
+
+  test("configs alone, of whatever type", async () => {
+    for (const name of configs) {
+      const { config, verdict } = await describeAdapter(join(assets, "_configs_only", name));
+      expect(peftTypes, name).toContain(config.peft_type);
+      expect(verdict.why, name).toMatch(/^no: /);
+    }
   });
 });

@@ -1,33 +1,58 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { holds, type ModelFiles, resolveFiles } from "../../hub/index.js";
+import { holds, type ModelFileName, type ModelFiles, openWeightsFile, resolveFiles } from "../../hub/index.js";
 import type { JsonObject } from "../../json.js";
 import { openSafetensors, type SafetensorsFile } from "../../safetensors/read.js";
 import type { AdapterConfig, OnWarning } from "../config/config-class.js";
 import { parseAdapterConfig } from "../config/read-config.js";
+import { adapterHubRefused } from "./formats/adapter-hub.js";
+import type { AdapterFormat, UnwrittenOptions } from "./formats/format.js";
+import { openLoralib, requireAlpha } from "./formats/loralib.js";
+import { fromMlx } from "./formats/mlx.js";
+import { formatOf } from "./formats/which.js";
 
 const CONFIG = "adapter_config.json";
+
+/** Where the weights may lie; the last is AdapterHub's. */
+const weightNames = ["adapter_model.safetensors", "adapter_model.bin", "pytorch_adapter.bin"] as const;
 
 /** What an adapter's training needs and adapter_model.safetensors does not hold. */
 export const TRAINED = "trained.safetensors";
 
+const WEIGHTS = "the adapter's weights";
+
 const isAbsolute = (path: string): boolean => /^([/\\]|[a-z]:[/\\]|[a-z]+:\/\/)/i.test(path);
 
-/** An adapter in PEFT's format as it lies in its files: opened once, and never changed. What it means on a network is decided there. */
+/** An adapter as it lies in its files, in PEFT's format or as PEFT would have it: opened once, and never changed. What it means on a network is decided there. */
 export class AdapterFolder {
   private constructor(
     private readonly files: ModelFiles,
-    /** The object of adapter_config.json. */
+    /** In whose format it lies. */
+    readonly format: AdapterFormat,
+    /** The object of adapter_config.json, or what it would be in PEFT's format. */
     readonly raw: JsonObject,
+    /** Of a format that is not PEFT's. */
+    private readonly translated: SafetensorsFile | null,
   ) {}
 
   /**
-   * Opens an adapter and reads its adapter_config.json.
-   * @throws GraftError `file-not-found`, `file-access`, `invalid-json`, `lfs-pointer`, `pickle-refused` (weights as .bin)
+   * Opens an adapter and reads its adapter_config.json: PEFT's, mlx-lm's (with adapters.safetensors), or a folder that holds
+   * a loralib checkpoint and no config.
+   * @throws GraftError `file-not-found`, `file-access`, `invalid-json`, `lfs-pointer`; `invalid-config` for another program's
+   *   config, `unsupported` for what of another format is not read
    */
-  static async open(reference: string): Promise<AdapterFolder> {
-    const files = await resolveFiles(reference, "adapter");
-    return new AdapterFolder(files, await files.json(CONFIG, "the adapter's config"));
+  static async open(reference: string, options: UnwrittenOptions = {}): Promise<AdapterFolder> {
+    const files = await resolveFiles(reference);
+    if (!(await files.has(CONFIG))) {
+      const loralib = await openLoralib(files, options);
+      if (loralib) return new AdapterFolder(files, "loralib", loralib.raw, loralib.tensors);
+      await resolveFiles(reference, "adapter");
+    }
+    const raw = await files.json(CONFIG, "the adapter's config");
+    if (formatOf(raw) !== "MLX") return new AdapterFolder(files, formatOf(raw) ?? "PEFT", raw, null);
+    const file = await openWeightsFile(await files.path("adapters.safetensors", WEIGHTS));
+    const mlx = fromMlx(raw, file, files.origin);
+    return new AdapterFolder(files, "MLX", mlx.raw, mlx.tensors);
   }
 
   /** The reference that it was opened by. */
@@ -35,14 +60,32 @@ export class AdapterFolder {
     return this.files.origin;
   }
 
-  /** The config, checked. @throws GraftError as `parseAdapterConfig` */
+  /** The config, checked. @throws GraftError as `parseAdapterConfig`, `invalid-argument` for a loralib checkpoint without `loraAlpha` */
   config(onWarning: OnWarning): AdapterConfig {
+    if (this.format === "AdapterHub") throw adapterHubRefused(this.origin);
+    if (this.format === "loralib") requireAlpha(this.raw, this.origin);
     return parseAdapterConfig(this.raw, this.files.place(CONFIG), onWarning);
   }
 
-  /** Its tensors, none of which is read yet. @throws GraftError `file-not-found`, `lfs-pointer`, `invalid-safetensors` */
+  /** Whether there are weights beside the config. */
+  async hasWeights(): Promise<boolean> {
+    return this.translated !== null || (await this.weightsName()) !== undefined;
+  }
+
+  private async weightsName(): Promise<ModelFileName | undefined> {
+    for (const name of weightNames) if (await this.files.has(name)) return name;
+    return undefined;
+  }
+
+  /**
+   * Its tensors, none of which is read yet, under PEFT's names: of adapter_model.safetensors, or where there is none of
+   * adapter_model.bin.
+   * @throws GraftError `file-not-found`, `lfs-pointer`, `invalid-safetensors`, `invalid-pickle`, `pickle-refused`
+   */
   async tensors(): Promise<SafetensorsFile> {
-    return openSafetensors(await this.files.path("adapter_model.safetensors", "the adapter's weights"));
+    if (this.translated) return this.translated;
+    const name = (await this.weightsName()) ?? "adapter_model.safetensors";
+    return openWeightsFile(await this.files.path(name, WEIGHTS));
   }
 
   /** What is trained beside them; null where the folder holds none. @throws GraftError `lfs-pointer`, `invalid-safetensors` */

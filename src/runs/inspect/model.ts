@@ -1,8 +1,7 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
 import { AutoModel, type PreTrainedModel } from "../../models/index.js";
-import { getPeftModel, PeftConfig } from "../../peft/index.js";
-import { requireTuner } from "../../peft/tuners/registry.js";
+import { getPeftModel } from "../../peft/index.js";
 import type { Run } from "../definition/run.js";
 import { labelsOfHead } from "../models/labels.js";
 import { loadClassifier } from "../models/open.js";
@@ -115,22 +114,6 @@ export async function summarizeModel(
       config,
     },
   };
-}
-
-/** The settings of an adapter that differ from PEFT's defaults, and its base. */
-export async function summarizeAdapter(
-  folder: string,
-  { onWarning = console.warn }: Pick<Notices, "onWarning"> = {},
-): Promise<Readonly<Record<string, unknown>>> {
-  const config = (await PeftConfig.fromPretrained(folder, { onWarning })).toJson();
-  const { unbuilt } = requireTuner(String(config.peft_type), folder).Config;
-  const always = ["peft_type", "task_type", "base_model_name_or_path", "target_modules"];
-  const set = Object.entries(config).filter(([key, value]) => {
-    if (always.includes(key)) return Object.hasOwn(config, key);
-    if (key in unbuilt || key === "peft_version" || key === "inference_mode") return false;
-    return !(value === null || value === false || (typeof value === "object" && Object.keys(value).length === 0));
-  });
-  return Object.fromEntries(set);
 }
 
 /** @throws GraftError `file-not-found` */

@@ -1,6 +1,6 @@
 import { platform } from "#platform";
-import { type ModelFiles, openWeights, openWeightsFile } from "../../hub/index.js";
-import { openSafetensors, type SafetensorsFile } from "../../safetensors/read.js";
+import { hasCheckpoint, type ModelFiles, openWeights, openWeightsFile } from "../../hub/index.js";
+import type { SafetensorsFile } from "../../safetensors/read.js";
 import type { DType } from "../../tensor-data.js";
 import { stateFromJson } from "../../training/checkpoints/state.js";
 
@@ -11,7 +11,8 @@ export interface TensorLine {
   readonly shape: readonly number[];
 }
 
-const linesOf = ({ entries }: SafetensorsFile): TensorLine[] => {
+/** A file's tensors by name. */
+export const linesOf = ({ entries }: SafetensorsFile): TensorLine[] => {
   const tensors = [...entries.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape }));
   return tensors.sort((a, b) => (a.name < b.name ? -1 : 1));
 };
@@ -24,13 +25,9 @@ export async function tensorsOfFile(
   return { tensors: linesOf(file), metadata: file.metadata };
 }
 
-/** Tensors of whatever weights a folder holds; undefined where it holds none. */
+/** Tensors of the weights that a model's folder holds; undefined where it holds none. */
 export async function tensorsOfFolder(files: ModelFiles): Promise<TensorLine[] | undefined> {
-  if (await files.has("adapter_model.safetensors")) {
-    return linesOf(await openSafetensors(await files.path("adapter_model.safetensors", "the adapter's weights")));
-  }
-  const hasWeights = (await files.has("model.safetensors")) || (await files.has("model.safetensors.index.json"));
-  return hasWeights ? linesOf(await openWeights(files)) : undefined;
+  return (await hasCheckpoint(files)) ? linesOf(await openWeights(files)) : undefined;
 }
 
 /** The trainer's notes in a checkpoint folder: step, epoch, best metric. */

@@ -4,6 +4,7 @@ import { selectTargets, type TargetKind } from "../../matching/select.js";
 import type { Host, Injection, Tuner } from "../../tuner.js";
 import { withFanIn } from "../fan-in-fan-out.js";
 import { type TrainedBiases, trainBiases } from "../trained-biases.js";
+import { combineFactors } from "./combine/index.js";
 import { LoraConfig } from "./config.js";
 import { defaultTargetModules } from "./default-targets.js";
 import { LoraEmbedding, LoraLayer } from "./layer.js";
@@ -88,5 +89,6 @@ export const lora: Tuner<LoraConfig> = {
   fitted: withFanIn,
   inject,
   mix: mixLora,
+  combine: combineFactors,
   writtenConfig: writtenPatterns,
 };
