@@ -164,7 +164,7 @@ describe("columns", () => {
     expect(unsure.notes.join()).toContain(
       "read as names of columns: a good film, pos (header false reads it as a row)",
     );
-    const pandas = await read("pandas.csv", ",0,1\n0,good film,1\n1,bad film,0\n", { textColumn: 1, labelColumn: 2 });
+    const pandas = await read("pandas.csv", ",0,1\n0,good film,1\n1,bad film,0\n", { textColumn: 0, labelColumn: 1 });
     expect(pandas.rows.map(([text]) => text)).toEqual(["good film", "bad film"]);
     expect(pandas.notes).toEqual([]);
   });
