@@ -96,6 +96,15 @@ describe("folders of pictures", () => {
     await expect(read(tree(["p1/a/1.png", "p1/b/1.png", "p2/a/1.png", "p2/b/1.png"]))).rejects.toThrow(
       /seems to hold splits/,
     );
+    await expect(read(tree(["data/train/a/1.png", "data/train/b/1.png"]))).rejects.toMatchObject({
+      message: expect.stringContaining("one folder, data, and the split train is in it"),
+      hint: expect.stringContaining(join("data", "train")),
+    });
+    await expect(read(tree(["1.png", "2.png", "metadata.csv"]))).rejects.toThrow(
+      /holds 2 pictures and no class folders/,
+    );
+    const twins = await read(tree(["caf\u00e9/1.png", "cafe\u0301/1.png"]));
+    expect(twins.notes.join()).toContain("how their characters are encoded");
     expect((await read(tree(["train/1.png", "bus/1.png", "car/2024/1.png"]))).labels).toEqual(["bus", "car", "train"]);
   });
 

@@ -3,6 +3,7 @@ import { GraftError } from "../../errors.js";
 import { type ImageExample, type RowRange, requireRows, selectRows } from "../dataset.js";
 import { type LabelsAre, readClasses } from "./class-labels.js";
 import { requireClassFolders } from "./folder-shape.js";
+import { remarksOnNames } from "./label-remarks.js";
 import { type Label2Id, label2idOf, labelNames } from "./labels.js";
 import { findPictures, leftOutLine, type PictureTree } from "./picture-tree.js";
 
@@ -38,6 +39,14 @@ function emptyClass({ root, left }: PictureTree, names: readonly string[]): Graf
     "empty-dataset",
     `${names.map((name) => platform.join(root, name)).join(", ")} would be a class, and has no pictures${others}`,
     "Put pictures into it, remove the folder, or name all classes (`label2id`).",
+  );
+}
+
+function flatFolder(root: string, count: number): GraftError {
+  return new GraftError(
+    "empty-dataset",
+    `${root} holds ${count === 1 ? "a picture" : `${count} pictures`} and no class folders`,
+    "Put the pictures of each class into a folder that is called like the class; a table of labels (metadata.csv) is not read.",
   );
 }
 
@@ -79,6 +88,7 @@ export async function readImageFolder(folder: string, options: ReadImageFolderOp
   }
   const { pictures } = await classTree(root, options);
   const inClasses = pictures.flatMap(({ path, folders: [name] }) => (name === undefined ? [] : [{ path, name }]));
+  if (inClasses.length === 0 && pictures.length > 0) throw flatFolder(root, pictures.length);
   requireRows(inClasses, root);
   const names = Object.keys(label2idOf(inClasses.map(({ name }) => name)));
   const label2id = options.label2id ?? label2idOf(names);
@@ -86,7 +96,8 @@ export async function readImageFolder(folder: string, options: ReadImageFolderOp
     names.map((name) => ({ value: name, place: platform.join(root, name) })),
     { label2id, labelsAre: options.labelsAre },
   );
-  for (const note of notes) options.onInfo?.(`${root}: ${note}`);
+  const remarks = options.label2id ? [] : remarksOnNames(names);
+  for (const note of [...remarks, ...notes]) options.onInfo?.(`${root}: ${note}`);
   const idOf = new Map(names.map((name, at) => [name, ids[at] as number]));
   const byClass = new Map<string, ImageExample[]>(names.map((name) => [name, []]));
   for (const { path, name } of inClasses) byClass.get(name)?.push({ image: path, label: idOf.get(name) as number });
