@@ -100,7 +100,7 @@ describe("folders of pictures", () => {
       message: expect.stringContaining("one folder, data, and the split train is in it"),
       hint: expect.stringContaining(join("data", "train")),
     });
-    await expect(read(tree(["1.png", "2.png", "metadata.csv"]))).rejects.toThrow(
+    await expect(read(tree(["1.png", "2.png", "metadata.csv"], { "metadata.csv": "file_name,label" }))).rejects.toThrow(
       /holds 2 pictures and no class folders/,
     );
     const twins = await read(tree(["caf\u00e9/1.png", "cafe\u0301/1.png"]));
