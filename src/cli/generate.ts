@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
 import { Command, Option } from "commander";
+import { snakeCase } from "../case.js";
 import { AutoTokenizer } from "../data/index.js";
 import { GraftError } from "../errors.js";
 import { type TextGenerationOptions, TextGenerator } from "../generation/index.js";
@@ -11,10 +12,9 @@ import { requireModel } from "../runs/models/source.js";
 import { countFlag } from "./run-file/flags.js";
 import { withExamples } from "./shell/examples.js";
 import { note, print, printJson, warn } from "./shell/print.js";
+import { generationFlags } from "./spelling/generation-flags.js";
+import { flagOf } from "./spelling/spelling.js";
 import { UsageError } from "./spelling/usage-error.js";
-
-/** A flag's value; undefined where it was not given. */
-type Reader = (flag: string, text: string) => number | boolean | "never";
 
 function numberFlag(flag: string, text: string): number {
   const value = text.trim() === "" ? Number.NaN : Number(text);
@@ -22,25 +22,7 @@ function numberFlag(flag: string, text: string): number {
   throw new UsageError(`${flag} ${text}`, `${flag} takes a number.`);
 }
 
-/** Flags that are options of generation: name, value in help, what it says, how it is read. */
-const options = [
-  ["maxNewTokens", "<n>", "most new tokens of a text (default: generation_config.json's, or 20)", countFlag],
-  ["minNewTokens", "<n>", "fewest new tokens of a text", numberFlag],
-  ["doSample", "", "draw tokens by their probability instead of taking the likeliest", () => true],
-  ["temperature", "<t>", "below 1 makes likely tokens likelier, above 1 less so", numberFlag],
-  ["topK", "<k>", "draw among the k likeliest tokens alone; 0: among all", numberFlag],
-  ["topP", "<p>", "draw among the likeliest tokens that together have the probability p", numberFlag],
-  ["minP", "<p>", "draw among tokens at least p times as likely as the likeliest", numberFlag],
-  ["repetitionPenalty", "<x>", "above 1 makes tokens that were there less likely", numberFlag],
-  ["noRepeatNgramSize", "<n>", "no n tokens in a row occur twice; 0: they may", numberFlag],
-  ["numBeams", "<n>", "beams of a beam search", countFlag],
-  ["lengthPenalty", "<x>", "of beams: above 0 favours long texts", numberFlag],
-  ["earlyStopping", "", "of beams: end as soon as there are as many texts as beams", () => true],
-  ["numReturnSequences", "<n>", "texts for each prompt", countFlag],
-  ["seed", "<n>", "decides what is drawn (default: 0)", numberFlag],
-] as const satisfies readonly (readonly [key: string, value: string, help: string, read: Reader])[];
-
-const flagName = (key: string): string => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+const readers = { count: countFlag, number: numberFlag, switch: () => true } as const;
 
 interface GenerateFlags {
   readonly [key: string]: string | boolean | readonly string[] | undefined;
@@ -55,9 +37,9 @@ interface GenerateFlags {
 }
 
 function generationOptions(flags: GenerateFlags): TextGenerationOptions {
-  const given = options.flatMap(([key, , , read]) => {
+  const given = generationFlags.flatMap(([key, , , read]) => {
     const text = flags[key];
-    return text === undefined ? [] : [[key, read(flagName(key), String(text))]];
+    return text === undefined ? [] : [[key, readers[read](flagOf(snakeCase(key)), String(text))]];
   });
   return { ...Object.fromEntries(given), ...(flags.stop && { stopStrings: flags.stop }) };
 }
@@ -179,7 +161,8 @@ export function generateCommand(): Command {
     .argument("[prompts...]", "texts to go on with")
     .addOption(new Option("--file <path>", "a text file with a prompt a line"))
     .addOption(new Option("--interactive", "read prompts from the terminal, a line each"));
-  for (const [key, value, help] of options) command.addOption(new Option(`${flagName(key)} ${value}`.trim(), help));
+  for (const [key, value, help] of generationFlags)
+    command.addOption(new Option(`${flagOf(snakeCase(key))} ${value}`.trim(), help));
   command
     .addOption(new Option("--stop <text...>", "texts at which an answer ends, which are cut off"))
     .addOption(new Option("--batch-size <rows>", "prompts in a batch").default("8"))

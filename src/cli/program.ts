@@ -59,6 +59,33 @@ function throwing(command: Command): Command {
   return command;
 }
 
+/** What commander says of a switch with a value: `--overwrite=true`. */
+function switchWithValue(message: string, { options }: Command): UsageError | undefined {
+  const [, flag = "", value = ""] = /^unknown option '(--[a-z][\w-]*)=(.*)'/.exec(message) ?? [];
+  const has = (name: string): boolean => options.some(({ long }) => long === name);
+  if (!has(flag)) return undefined;
+  const opposite = flag.startsWith("--no-") ? flag.replace("--no-", "--") : flag.replace("--", "--no-");
+  const hint = has(opposite) ? `Write ${flag}, or ${opposite} for the opposite.` : `Write ${flag}, or leave it out.`;
+  return new UsageError(`${flag}=${value}: ${flag} takes no value`, hint);
+}
+
+/**
+ * What is wrong with a command line that commander refuses.
+ * @param argv what follows the program's name
+ */
+export function usageOf(error: CommanderError, argv: readonly string[]): UsageError {
+  const verb = verbs.map((make) => make()).find((command) => command.name() === argv[0]);
+  const name = verb?.name();
+  const message = messageOf(error)
+    .replace(/^error: /, "")
+    .replaceAll("\n", " ");
+  const help = `See graft ${name ? `${name} ` : ""}--help.`;
+  if (error.code !== "commander.unknownOption" || verb === undefined) return new UsageError(message, help);
+  const isText = name === "predict" || name === "generate";
+  const dashes = isText ? `A text that begins with "-" stands behind "--": graft ${name} <folder> -- "-text". ` : "";
+  return switchWithValue(message, verb) ?? new UsageError(message, dashes + help);
+}
+
 /**
  * Runs the command line.
  * @param argv what follows the program's name
@@ -86,12 +113,6 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     if (error instanceof InterruptedError) return exitCodes.interrupted;
     if (!(error instanceof CommanderError)) return reportError(error, json);
     if (isHelp(error)) return exitCodes.done;
-    const message = messageOf(error)
-      .replace(/^error: /, "")
-      .replaceAll("\n", " ");
-    const verb = program.commands.find((command) => command.name() === argv[0])?.name();
-    const isText = error.code === "commander.unknownOption" && (verb === "predict" || verb === "generate");
-    const dashes = isText ? 'A text that begins with "-" stands behind "--": graft predict <folder> -- "-text". ' : "";
-    return reportError(new UsageError(message, `${dashes}See graft ${verb ? `${verb} ` : ""}--help.`), json);
+    return reportError(usageOf(error, argv), json);
   }
 }

@@ -18,10 +18,10 @@ export interface TokenExample {
   readonly labels?: readonly number[];
 }
 
-/** One picture with its class id; the label is left out for prediction. */
+/** One picture; `label` is as that of a text task, and left out for prediction. */
 export interface ImageExample {
   readonly image: ImageSource;
-  readonly label?: number;
+  readonly label?: number | readonly number[];
 }
 
 /** What decides random steps for a row: they are keyed by (seed, epoch, row), so a run can be resumed. */

@@ -28,7 +28,7 @@ function checkSize(network: Network): void {
   throw new GraftError(
     "unsupported",
     `the weights take ${(bytes / 1e9).toFixed(2)} GB in float32, and an .onnx file holds at most ${(mostWeightBytes / 1e9).toFixed(2)} GB of them`,
-    "Save the model with savePretrained, which has no such limit, or export a smaller model.",
+    "Save the merged model as safetensors, which have no such limit, or export a smaller model.",
   );
 }
 

@@ -175,7 +175,11 @@ export async function loadWeights(
     }
   }
   const missingNames = missing.map(({ name }) => name);
-  if (!allowMissing) refuseMissing(bodyOf(missingNames, wanted, basePrefix), unexpected, path);
+  if (!allowMissing) {
+    // Of shards only those tensors count that the index names.
+    const where = checkpoint.files.length > 1 ? files.place("model.safetensors.index.json") : path;
+    refuseMissing(bodyOf(missingNames, wanted, basePrefix), unexpected, where);
+  }
   if (mismatched.length > 0 && !ignoreMismatchedSizes) refuseMismatches(mismatched, path);
   for (const [parameter, entry] of loaded) await load(parameter, entry, storageDtype);
   initializeAll(fresh, seed);

@@ -22,6 +22,7 @@ import {
 import { GraftError } from "../errors.js";
 import { copyCompanions } from "../hub/index.js";
 import { predictionOf } from "./probabilities.js";
+import { metricsOfLabels } from "./label-metrics.js";
 import { type DataOptions, defineTask } from "./task.js";
 import { emptyInput, requireFormat } from "./text-inputs.js";
 
@@ -49,28 +50,29 @@ async function imagesOf(argument: string, { onInfo }: DataOptions): Promise<stri
   return images;
 }
 
-/** One class for each picture. */
+/** One class, several classes, or a value, for each picture. */
 export const imageClassification = defineTask<ImageExample, PreparedImage>({
   head: "imageClassification",
   reads: "pictures",
   processingFiles: ["preprocessor_config.json"],
   formats,
-  problemTypes: ["single_label_classification"],
+  problemTypes: ["single_label_classification", "regression", "multi_label_classification"],
   // PEFT has no task type and no usual targets for pictures: this is its own example's choice.
   adapterDefaults: { modules_to_save: ["classifier"], target_modules: ["query", "value"] },
   columns: ["label", "probability"],
-  metrics: () => ({ choices: ["accuracy", "f1", "matthews_correlation"], usual: "accuracy" }),
-  async read(path, { format, limit, label2id, labelsAre, onInfo }) {
+  metrics: (problemType) => metricsOfLabels[problemType],
+  async read(path, { format, limit, label2id, labelsAre, labelColumn, labelSeparator, problemType, onInfo }) {
     requireFormat(format, formats, "pictures");
     const options = { ...(limit !== undefined && { end: limit }), ...(label2id && { label2id }), labelsAre, onInfo };
-    return { path, ...(await readImageFolder(path, options)) };
+    const ofTable = { labelColumn, labelSeparator, problemType };
+    return { path, ...(await readImageFolder(path, { ...options, ...ofTable })) };
   },
-  async processing({ folder, transforms }) {
+  async processing({ folder, transforms, problemType }) {
     const processor = await ImageProcessor.fromPretrained(folder);
     return {
       dataset: (examples, phase) =>
         imageDataset(examples, transforms === "augment" ? augmentation(processor, phase) : processor),
-      collate: collateImages(),
+      collate: collateImages(problemType && { problemType }),
       predict: (logits, _example, { config, topK }) => predictionOf(logits, config, topK),
       save: (to) => copyCompanions(folder, to),
     };

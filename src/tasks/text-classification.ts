@@ -7,9 +7,9 @@ import {
   type TokenizedExample,
   tokenizeDataset,
 } from "../data/index.js";
-import type { ProblemType } from "../problem-type.js";
+import { metricsOfLabels } from "./label-metrics.js";
 import { predictionOf } from "./probabilities.js";
-import { type DataOptions, defineTask, type TaskMetrics } from "./task.js";
+import { type DataOptions, defineTask } from "./task.js";
 import { isInputFile, linesOf, requireFormat, requireNoFolder } from "./text-inputs.js";
 import { textProcessing, tokenizerSources } from "./tokenizer.js";
 
@@ -26,12 +26,6 @@ export function tableOptions({ limit, format, ...options }: DataOptions): ReadTe
     ...(limit !== undefined && { end: limit }),
   };
 }
-
-const metricsOf: { readonly [P in ProblemType]: TaskMetrics } = {
-  single_label_classification: { choices: ["accuracy", "f1", "matthews_correlation"], usual: "accuracy" },
-  regression: { choices: ["pearson"], usual: "pearson" },
-  multi_label_classification: { choices: ["multi_label"], usual: "multi_label" },
-};
 
 async function textsOf(argument: string, pair: string | undefined, options: DataOptions): Promise<TextExample[]> {
   const isFile = await isInputFile(argument, isTable(argument) || /\.txt$/i.test(argument));
@@ -51,7 +45,7 @@ export const textClassification = defineTask<TextExample, TokenizedExample>({
   problemTypes: ["single_label_classification", "regression", "multi_label_classification"],
   adapterDefaults: { task_type: "SEQ_CLS" },
   columns: ["label", "probability"],
-  metrics: (problemType) => metricsOf[problemType],
+  metrics: (problemType) => metricsOfLabels[problemType],
   async read(path, options) {
     const reading = tableOptions(options);
     await requireNoFolder(path, "Name a CSV, TSV or JSON-lines file.");

@@ -142,6 +142,8 @@ describe("flags", () => {
   it("that take lists may be given several times", async () => {
     const run = await runOfFlags(["--metrics", "accuracy", "--metrics", "f1", "--labels", "a,b", "--labels", "c"]);
     expect(run).toMatchObject({ metrics: ["accuracy", "f1"], labels: ["a", "b", "c"] });
+    const lines = await runOfFlags(["--lora", "r=2,targets=query", "--lora", "value,alpha=4", "--lora", "r=3"]);
+    expect(lines.methods).toEqual({ lora: { r: 3, targetModules: ["query", "value"], loraAlpha: 4 } });
   });
 
   it("take a column whatever its name", async () => {

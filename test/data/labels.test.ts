@@ -63,6 +63,33 @@ describe("what a column of labels is", () => {
     expect(await refused(["-100", "-100"])).toMatch(/all other labels are -100/);
   });
 
+  it("refuses by row what values lack, and values that no program reads as numbers", async () => {
+    expect(await refused(["0.5", "nan", "1"])).toMatch(/^:3: the regression target "nan"/);
+    expect(await refused(["0.5", " "])).toMatch(/^:3: the regression target ""/);
+    expect(await refused(["0.5", "-inf"])).toMatch(/^:3: the regression target "-inf"/);
+    for (const text of ["0,5", "-1,25", "1,234.5", "12,000", "50%", "3,5 %"]) {
+      expect(await refused([text, "2.5"]), text).toMatch(/^:2: the label .* may be a value or several labels/);
+    }
+    expect((await column(["1.2.3", "1/2", "1-2", "a,b"])).labels).toEqual(["1-2", "1.2.3", "1/2", "a,b"]);
+    await expect(textDatasetFrom([{ text: "x", label: { a: 1 } as unknown as string }])).rejects.toThrow(/\{"a":1\}/);
+  });
+
+  it("takes years and other far numbers for no classes", async () => {
+    expect(await refused(["2019", "2020"])).toMatch(/2 different numbers up to 2020.* a task of 2021 classes/);
+    expect((await column(["3", "149"])).labels).toHaveLength(150);
+    expect((await column(["2019", "2020"], { label2id: { "2019": 0, "2020": 1 } })).ids).toEqual([0, 1]);
+    expect((await column(["2019", "2020"], { problemType: "regression" })).ids).toEqual([2019, 2020]);
+  });
+
+  it("tells of names that might be mistakes", async () => {
+    const told = async (...labels: string[]) => (await column(labels)).notes.join("; ");
+    expect(await told("Good", "bad", "good")).toContain('"Good" and "good" differ in nothing but case');
+    expect(await told("caf\u00e9", "cafe\u0301")).toContain("how their characters are encoded");
+    expect(await told("loud|cold", "cold")).toContain('"loud|cold" is one class; where it is several labels');
+    expect(await told("yes", "NA")).toContain('"NA" is a class here; pandas reads it as a missing value');
+    expect(await told("none", "a, b and c", "good")).toBe("");
+  });
+
   it("takes codes of one length and names that look odd", async () => {
     expect((await column(["01", "02", "10"])).labels).toEqual(["01", "02", "10"]);
     expect((await column(["none", "N/A", "null"])).labels).toEqual(["N/A", "none", "null"]);
@@ -144,6 +171,15 @@ describe("several labels a row", () => {
     ]);
   });
 
+  it("are no lists of a 0 or 1 a class where those are of several lengths", async () => {
+    const told = refused(["[1, 0, 1]", "[0, 1]"], several);
+    expect(await told).toMatch(/^:2: the list of labels holds 3 times 0 or 1/);
+    expect((await column(["[0, 2]", "[1]"], several)).ids).toEqual([
+      [1, 0, 1],
+      [0, 1, 0],
+    ]);
+  });
+
   it("stand in a column each", async () => {
     const path = join(folder, "columns.csv");
     writeFileSync(path, "comment_text,toxic,insult\nwell then,0,1\nfine by me,1,0\n");
@@ -153,6 +189,10 @@ describe("several labels a row", () => {
       [0, 1],
       [1, 0],
     ]);
+    await expect(readTextDataset(path)).rejects.toMatchObject({
+      message: expect.stringContaining("several that hold 0 and 1 alone: toxic, insult"),
+      hint: expect.stringContaining("multi_label_classification"),
+    });
     expect((await readTextDataset(path, several)).labels).toEqual(["toxic", "insult"]);
     const known = await readTextDataset(path, { ...several, label2id: { insult: 0, toxic: 1 } });
     expect(known.examples.map(({ label }) => label)).toEqual([

@@ -96,6 +96,13 @@ describe("folders of pictures", () => {
     await expect(read(tree(["p1/a/1.png", "p1/b/1.png", "p2/a/1.png", "p2/b/1.png"]))).rejects.toThrow(
       /seems to hold splits/,
     );
+    await expect(read(tree(["data/train/a/1.png", "data/train/b/1.png"]))).rejects.toMatchObject({
+      message: expect.stringContaining("one folder, data, and the split train is in it"),
+      hint: expect.stringContaining(join("data", "train")),
+    });
+    await expect(read(tree(["1.png", "2.png"]))).rejects.toThrow(/holds 2 pictures and no class folders/);
+    const twins = await read(tree(["caf\u00e9/1.png", "cafe\u0301/1.png"]));
+    expect(twins.notes.join()).toContain("how their characters are encoded");
     expect((await read(tree(["train/1.png", "bus/1.png", "car/2024/1.png"]))).labels).toEqual(["bus", "car", "train"]);
   });
 
@@ -108,5 +115,45 @@ describe("folders of pictures", () => {
     await expect(read(tree(["0/1.png", "3/1.png"]), { label2id: { "1": 0, "2": 1, "3": 2 } })).rejects.toMatchObject({
       code: "invalid-label",
     });
+  });
+
+  it("have the labels of a table where they lie in one folder: one, several, or a value", async () => {
+    const flat = (content: string, name = "metadata.csv") =>
+      tree(["1.png", "2.png", "3.png", name], { [name]: content });
+    const one = await read(flat("file_name,label\n2.png,cat\n1.png,dog\n"));
+    expect(one.labels).toEqual(["cat", "dog"]);
+    expect(one.found).toEqual([
+      ["2.png", 0],
+      ["1.png", 1],
+    ]);
+    expect(one.notes.join()).toMatch(
+      /labels are read from metadata\.csv \(label\).*1 left out: 1 not in metadata\.csv \(3\.png\)/,
+    );
+    const several = flat(
+      '{"file_name":"1.png","labels":["sun","sea"]}\n{"file_name":"2.png","labels":[]}\n',
+      "metadata.jsonl",
+    );
+    const read2 = await readImageFolder(several);
+    expect(read2).toMatchObject({ problemType: "multi_label_classification", labels: ["sea", "sun"] });
+    expect(read2.examples.map(({ label }) => label)).toEqual([
+      [1, 1],
+      [0, 0],
+    ]);
+    const columns = flat("file_name,sun,sea\n1.png,1,0\n2.png,0,1\n");
+    const read3 = await readImageFolder(columns, { problemType: "multi_label_classification" });
+    expect(read3.examples.map(({ label }) => label)).toEqual([
+      [1, 0],
+      [0, 1],
+    ]);
+    expect((await readImageFolder(flat("file_name,score\n1.png,0.5\n2.png,2\n"))).problemType).toBe("regression");
+    await expect(read(flat("file_name,label\n../1.png,cat\n"))).rejects.toThrow(
+      /metadata\.csv:2: .* no picture of the folder/,
+    );
+    const classes = tree(["a/1.png", "b/1.png"]);
+    await expect(readImageFolder(classes, { problemType: "multi_label_classification" })).rejects.toThrow(/one class/);
+    const both = await read(
+      tree(["a/1.png", "b/1.png", "metadata.csv"], { "metadata.csv": "file_name,label\na/1.png,z\n" }),
+    );
+    expect(both.labels).toEqual(["a", "b"]);
   });
 });

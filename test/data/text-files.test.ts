@@ -155,6 +155,20 @@ describe("columns", () => {
     expect((await read("cola.tsv", cola, { textColumn: 3, labelColumn: 1, header: false })).notes).toEqual([]);
   });
 
+  it("by number are told where the first line might be a row and nothing shows it", async () => {
+    const unsure = await read("unsure.csv", "a good film,pos\nbad film,neg\nno film,neg\n", {
+      textColumn: 0,
+      labelColumn: 1,
+    });
+    expect(unsure.rows).toHaveLength(2);
+    expect(unsure.notes.join()).toContain(
+      "read as names of columns: a good film, pos (header false reads it as a row)",
+    );
+    const pandas = await read("pandas.csv", ",0,1\n0,good film,1\n1,bad film,0\n", { textColumn: 0, labelColumn: 1 });
+    expect(pandas.rows.map(([text]) => text)).toEqual(["good film", "bad film"]);
+    expect(pandas.notes).toEqual([]);
+  });
+
   it("that are not there are explained by the delimiter", async () => {
     for (const [separator, name] of [
       [";", '";"'],

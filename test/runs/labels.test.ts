@@ -1,9 +1,10 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type CompleteRun, prepareRun } from "graft-peft";
+import { type CompleteRun, PromptTuningConfig, prepareRun } from "graft-peft";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openAdapter, openSource } from "#graft/runs/models/open";
 import { resolveSource } from "#graft/runs/models/source";
+import { promptTokens } from "#graft/runs/training/prompt-text";
 import { textModel, workFolder } from "../cli/graft.js";
 
 let folder: string;
@@ -88,6 +89,35 @@ describe("what a run learns", () => {
       own.map((_, id) => `the film,other ${id}`),
     );
     expect(other.told).toContain("the file's head is of other classes");
+  });
+});
+
+describe("a file with more layers than config.json names", () => {
+  it("is read, and that is told", async () => {
+    await textModel(join(folder, "cut"), "bert_seqcls");
+    await configure("cut", { num_hidden_layers: 1 });
+    const told: string[] = [];
+    const { model } = await openSource(await resolveSource(join(folder, "cut")), {
+      onWarning: (line) => told.push(line),
+    });
+    await model.dispose();
+    expect(told.join()).toMatch(/cut holds layers that its config\.json leaves out: .*layer\.1\./);
+  });
+});
+
+describe("a prompt that begins with a text", () => {
+  it("begins with the tokens of the text, special ones among them", async () => {
+    const prompt = {
+      promptTuningInit: "TEXT",
+      promptTuningInitText: "good film",
+      tokenizerNameOrPath: join(folder, "bare"),
+    };
+    const config = new PromptTuningConfig({ ...prompt, numVirtualTokens: 4 } as ConstructorParameters<
+      typeof PromptTuningConfig
+    >[0]);
+    // [CLS] good film [SEP], as PEFT's `tokenizer(text)["input_ids"]`.
+    expect(await promptTokens(config)).toEqual([2, 4, 10, 3]);
+    expect(await promptTokens(new PromptTuningConfig({ numVirtualTokens: 4 }))).toBeUndefined();
   });
 });
 

@@ -15,7 +15,9 @@ const methodSections = (): Section[] => sections().filter(({ isMethod }) => isMe
 export function addMethodLines(command: Command): void {
   for (const { name, help } of tuners()) {
     const heading = "Methods, one line each (run files: a section of the name):";
-    command.addOption(new Option(`${flagOf(name)} <key=value,...>`, help).helpGroup(heading));
+    const line = new Option(`${flagOf(name)} <key=value,...>`, help).helpGroup(heading);
+    // Given twice, the second line goes on where the first one ended.
+    command.addOption(line.argParser((text: string, before?: string) => (before ? `${before},${text}` : text)));
   }
 }
 

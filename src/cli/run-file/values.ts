@@ -51,7 +51,7 @@ export function optionValue(option: Option, given: readonly string[], flag: stri
   if (result.success) return result.data;
   throw new UsageError(
     `${flag} ${texts.join(" ")}: it must be ${userSpelling(option.expected)}`,
-    `${flag}: ${option.help}.`,
+    `${flag}: ${userSpelling(option.help)}.`,
   );
 }
 

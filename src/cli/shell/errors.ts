@@ -16,12 +16,16 @@ interface Report {
   readonly hint: string;
 }
 
-function reportOf(error: unknown): Report {
+/**
+ * What people are told of an error.
+ * @param argv what follows the program's name; default: the process's
+ */
+export function reportOf(error: unknown, argv?: readonly string[]): Report {
   if (error instanceof GraftError) {
     return {
       code: error.code,
-      message: userSpelling(error.message, error.option),
-      hint: userSpelling(error.hint, error.option),
+      message: userSpelling(error.message, error.option, argv),
+      hint: userSpelling(error.hint, error.option, argv),
     };
   }
   if (error instanceof UsageError) return { code: "usage", message: error.message, hint: error.hint };

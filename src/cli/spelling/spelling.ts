@@ -2,6 +2,7 @@ import { snakeCase } from "../../case.js";
 import { keyOf } from "../../options/option-table.js";
 import { defaultMethod } from "../../runs/definition/method.js";
 import { sections } from "../../runs/definition/sections.js";
+import { generationFlags } from "./generation-flags.js";
 
 /** The flag of a key: text_column -> --text-column. */
 export function flagOf(key: string): string {
@@ -16,7 +17,16 @@ const renamed: Readonly<Record<string, string>> = {
   evalDataset: "eval",
   label2id: "labels",
   id2label: "labels",
+  textPair: "pair",
+  stopStrings: "stop",
 };
+
+/** `graft generate` has options of its own and no run file; what else it names in camelCase stands in JSON files. */
+function generationSpelling(name: string): Spelling | undefined {
+  const key = snakeCase(name);
+  if (generationFlags.some(([option]) => option === name)) return { key, flag: flagOf(key) };
+  return key === name ? undefined : { key, flag: key };
+}
 
 const isGiven = (argv: readonly string[], flag: string): boolean =>
   argv.some((word) => word === flag || word.startsWith(`${flag}=`));
@@ -38,6 +48,7 @@ interface Spelling {
 function spellingOf(name: string, argv: readonly string[]): Spelling | undefined {
   const other = renamed[name];
   if (other !== undefined) return { key: other, flag: flagOf(other) };
+  if (argv[0] === "generate") return generationSpelling(name);
   const all = sections();
   const methods = all.filter(({ isMethod }) => isMethod);
   const method = methodIn(
@@ -115,5 +126,7 @@ export function userSpelling(text: string, option?: string, argv: readonly strin
   // An ordinary word is the option only where something is said about it.
   return about === undefined
     ? words
-    : words.replace(new RegExp(`(?<![\\w./\\\\"'-])${about}(?= (is|must|has|names)\\b)`, "g"), (name) => spelled(name));
+    : words.replace(new RegExp(`(?<![\\w./\\\\"'-])${about}(?= (is|must|has|names)\\b|: [A-Z])`, "g"), (name) =>
+        spelled(name),
+      );
 }

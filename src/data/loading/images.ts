@@ -10,7 +10,7 @@ import { type BatchTensors, labelTensor, type RowProblemType } from "./batch.js"
 /** Pixels of one picture, float32 [channels, height, width], with its label. */
 export interface PreparedImage {
   readonly pixelValues: PixelTensor;
-  readonly label?: number;
+  readonly label?: number | readonly number[];
 }
 
 /** Options of `imageDataset`. */

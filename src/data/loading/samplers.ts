@@ -34,7 +34,7 @@ export const samplers: { readonly [S in SamplingStrategy]: Sampler } = {
       throw new GraftError(
         "invalid-argument",
         "rows cannot be grouped by length: the dataset does not know its lengths",
-        'Tokenise it first (tokenizeDataset), or use the sampling strategy "random".',
+        'Only tokenised texts have them (tokenizeDataset); otherwise set trainSamplingStrategy to "random".',
       );
     }
     return groupByLength(shuffled(input), input.lengths, input.batchSize);

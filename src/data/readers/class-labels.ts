@@ -1,6 +1,7 @@
 import { GraftError } from "../../errors.js";
 import { ignoredLabel } from "../../problem-type.js";
 import { isNumberForm, type LabelForm, labelForm } from "./label-forms.js";
+import { remarksOnNames } from "./label-remarks.js";
 import { type Label2Id, label2idOf, numberedLabels, type RawLabel } from "./labels.js";
 
 /** What labels are where classes have numbers for names: the names, or class numbers from 0. */
@@ -54,12 +55,20 @@ const refusals: { readonly [F in LabelForm]?: (cell: Cell) => GraftError } = {
       `${place}: the label ${text} is no class`,
       `-1 often marks rows without a label: remove them. ${nameThem} For values to predict set problemType to "regression".`,
     ),
+  local: ({ place, text }) =>
+    invalid(
+      `${place}: the label ${text} may be a value or several labels`,
+      `Write values with a point and nothing else (1234.5); for several labels a row set problemType to "multi_label_classification". ${nameThem}`,
+    ),
   fraction: ({ place, text }) =>
     invalid(
       `${place}: the label ${text} is no class`,
       `Classes are names or whole numbers; for values to predict set problemType to "regression". ${nameThem}`,
     ),
 };
+
+/** More classes than this are inferred only where a good part of them occurs. */
+const MOST_SPARSE_CLASSES = 1000;
 
 const decimals = ({ place, text }: Cell): GraftError =>
   invalid(
@@ -103,6 +112,14 @@ function classNumbersOf(cells: readonly Cell[]): Label2Id {
       `${largest?.place}: the label ${largest?.text} would make a task of ${count} classes`,
       "Check the label column (it looks like numbers of another kind); for values to predict use problemType " +
         '"regression", for that many classes give `label2id`.',
+    );
+  }
+  const found = new Set(cells.map(({ text }) => Number(text))).size;
+  if (count > MOST_SPARSE_CLASSES && found < count / 10) {
+    throw invalid(
+      `the labels are ${found} different numbers up to ${count - 1}, which would make a task of ${count} classes`,
+      "Number the classes from 0, or write their names; for years and other values to predict set problemType to " +
+        '"regression". For a task of that many classes give `label2id`.',
     );
   }
   return numberedLabels(count);
@@ -226,7 +243,7 @@ export function readClasses(labels: readonly RawLabel[], options: ClassOptions =
   const { read, labelsAre } = options.labelsAre
     ? settledReading(counted, label2id, options.labelsAre)
     : readingOf(counted, label2id);
-  const notes = noteOf(labelsAre, label2id);
+  const notes = [...(options.label2id ? [] : remarksOnNames(Object.keys(label2id))), ...noteOf(labelsAre, label2id)];
   const left = cells.length - counted.length;
   if (left > 0) {
     notes.push(

@@ -1,5 +1,5 @@
 import { GraftError } from "../../errors.js";
-import { rowInPlaceOfHeader } from "./header.js";
+import { mayBeTexts, rowInPlaceOfHeader } from "./header.js";
 import { type ParsedRecord, parseRecords } from "./parse-records.js";
 import { quotingOf } from "./quoting.js";
 import { delimiterHint, type Table, type TableRow } from "./table.js";
@@ -60,7 +60,15 @@ function hasHeader(
     records.map(({ record }) => record),
     numberedColumns.label,
   );
-  if (shown === undefined) return true;
+  if (shown === undefined) {
+    const [first] = records;
+    if (first && mayBeTexts(first.record)) {
+      onInfo?.(
+        `${path}: the first line is read as names of columns: ${first.record.join(", ").slice(0, 100)} (header false reads it as a row)`,
+      );
+    }
+    return true;
+  }
   onInfo?.(
     `${path}: the first line is read as a row, since "${shown}" in it is no column's name (header true reads it as names)`,
   );

@@ -57,7 +57,16 @@ export function requireClassFolders({ root, pictures, folders }: PictureTree, kn
   }
   const isDirect = pictures.some((picture) => picture.folders.length === 1);
   const [only] = folders;
-  if (!isDirect && folders.length === 1 && only !== undefined && (inner.get(only)?.size ?? 0) > 1) {
+  const inOnly = [...(only === undefined ? [] : (inner.get(only) ?? []))];
+  if (!isDirect && folders.length === 1 && only !== undefined && inOnly.length === 1 && inOnly.every(isSplit)) {
+    const [inside] = inOnly as [string];
+    throw refuse(
+      `${root} holds one folder, ${only}, and the split ${inside} is in it`,
+      root,
+      platform.join(only, inside),
+    );
+  }
+  if (!isDirect && folders.length === 1 && only !== undefined && inOnly.length > 1) {
     throw refuse(`${root} holds one folder, ${only}, and the class folders are in it`, root, only);
   }
   const wide = folders.filter((name) => (inner.get(name)?.size ?? 0) > 1);

@@ -1,10 +1,18 @@
-import { labelForm } from "./label-forms.js";
+import { isNumberForm, labelForm } from "./label-forms.js";
 
 /** Whether a cell is a number, the empty ones aside. */
-const isNumber = (cell: string): boolean => {
-  const form = labelForm(cell.trim());
-  return form !== "name" && form !== "missing" && form !== "empty";
-};
+const isNumber = (cell: string): boolean => isNumberForm(labelForm(cell.trim()));
+
+/** Names that pandas writes for columns without any: 0, 1, 2, ..., behind an empty one for the rows' own numbers. */
+function areNumbered(cells: readonly string[]): boolean {
+  const names = cells[0]?.trim() === "" ? cells.slice(1) : cells;
+  return names.length > 1 && names.every((name, at) => name.trim() === String(at));
+}
+
+/** Whether a line might be a row of texts as well as names of columns: a name is seldom more than two words. */
+export function mayBeTexts(cells: readonly string[]): boolean {
+  return cells.some((cell) => cell.trim().split(/\s+/).length > 2 || /[.!?]$/.test(cell.trim()));
+}
 
 /** Rows that are looked at. */
 const SAMPLE = 200;
@@ -20,7 +28,7 @@ export function rowInPlaceOfHeader(
   labelColumn: number | undefined,
 ): string | undefined {
   const [first = [], ...rest] = records.slice(0, SAMPLE);
-  if (rest.length === 0) return undefined;
+  if (rest.length === 0 || areNumbered(first)) return undefined;
   const label = labelColumn === undefined ? undefined : first[labelColumn]?.trim();
   if (label && rest.some((row) => row[labelColumn as number]?.trim() === label)) return label;
   return first.find((cell, at) => isNumber(cell) && rest.every((row) => isNumber(row[at] ?? "")));

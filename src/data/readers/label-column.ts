@@ -1,6 +1,8 @@
+import { GraftError } from "../../errors.js";
+import { shown } from "../../json.js";
 import type { ProblemType } from "../../problem-type.js";
 import { type LabelsAre, readClasses } from "./class-labels.js";
-import { isNumberForm, labelForm } from "./label-forms.js";
+import { isValueOrNothing, labelForm } from "./label-forms.js";
 import { isWrittenList, type LabelListCell, readLabelLists } from "./label-lists.js";
 import { type Label2Id, labelValue, type RawLabel } from "./labels.js";
 
@@ -31,14 +33,13 @@ export interface ReadLabels {
 
 const isList = (value: unknown): boolean => Array.isArray(value) || isWrittenList(value);
 
-/** The first fraction of a column of numbers. */
+/** The first fraction of a column of numbers, some of which may be missing: those are refused by row where values are read. */
 function fractionOf(cells: readonly LabelListCell[]): string | undefined {
   let found: string | undefined;
   for (const { value } of cells) {
-    const text = String(value).trim();
-    const form = labelForm(text);
-    if (!isNumberForm(form)) return undefined;
-    if (form === "fraction") found ??= text;
+    const text = String(value ?? "").trim();
+    if (!isValueOrNothing(text)) return undefined;
+    if (labelForm(text) === "fraction") found ??= text;
   }
   return found;
 }
@@ -62,8 +63,12 @@ export function problemTypeOf(cells: readonly LabelListCell[], { label2id, onInf
 function rawLabel({ value, place }: LabelListCell): RawLabel {
   const isPlain = typeof value === "string" || typeof value === "number" || typeof value === "boolean";
   if (isPlain) return { value: typeof value === "boolean" ? String(value) : value, place };
-  const isMissing = value === undefined || value === null;
-  return { value: isMissing ? "" : JSON.stringify(value), place };
+  if (value === undefined || value === null) return { value: "", place };
+  throw new GraftError(
+    "invalid-label",
+    `${place}: the label is ${shown(value)}, which is no name and no number`,
+    "Write one class, or a list of labels in every row (an empty one for a row that has none).",
+  );
 }
 
 /** Several values a row where a cell holds a list. */

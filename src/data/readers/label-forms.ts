@@ -4,7 +4,8 @@ import { ignoredLabel } from "../../problem-type.js";
  * How a label is written, as far as that says what it means.
  * - `classNumber`: 0, 1, 17; `padded`: 007; `decimal`: 1.0, 2e1, +1; all of them whole
  * - `fraction`: 0.5; `negative`: -1; `ignored`: -100, which PyTorch's losses leave out
- * - `missing`: nan, <NA>: what pandas writes where there was nothing
+ * - `local`: 0,5, 1,234.5 or 50 %: a value as people write it, which no program reads as a number
+ * - `missing`: nan, <NA>, #N/A: what pandas and spreadsheets write where there was nothing
  */
 export type LabelForm =
   | "name"
@@ -14,10 +15,17 @@ export type LabelForm =
   | "fraction"
   | "negative"
   | "ignored"
+  | "local"
   | "missing"
   | "empty";
 
 const number = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+
+const local = /^[+-]?(?:\d+,\d+|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?\s?%)$/;
+
+const missing = /^(?:-?nan|<na>|#n\/?a(?: n\/a)?|-?1\.#(?:ind|qnan))$/i;
+
+const infinity = /^[+-]?inf(?:inity)?$/i;
 
 function numberForm(text: string): LabelForm {
   const value = Number(text);
@@ -32,10 +40,17 @@ function numberForm(text: string): LabelForm {
 export function labelForm(text: string): LabelForm {
   if (text === "") return "empty";
   if (number.test(text)) return numberForm(text);
-  return /^(?:nan|<na>)$/i.test(text) ? "missing" : "name";
+  if (local.test(text)) return "local";
+  return missing.test(text) ? "missing" : "name";
 }
 
 /** Whether a label is a number of any kind. */
 export function isNumberForm(form: LabelForm): boolean {
-  return form !== "name" && form !== "missing" && form !== "empty";
+  return form !== "name" && form !== "missing" && form !== "empty" && form !== "local";
+}
+
+/** Whether a cell can stand in a column of values: a number, or nothing where one is missing. */
+export function isValueOrNothing(text: string): boolean {
+  const form = labelForm(text);
+  return isNumberForm(form) || form === "missing" || form === "empty" || infinity.test(text);
 }

@@ -96,6 +96,18 @@ function areHot(lists: readonly (readonly Item[])[], classes: number | undefined
   return width > 1 && lists.every((list) => list.length === width && list.every(isPart));
 }
 
+/** Lists of 0 and 1 in which one of them comes again are no class numbers, but of unequal lengths. @throws GraftError `invalid-label` */
+function requireNumbersOnce(lists: readonly (readonly Item[])[], cells: readonly LabelListCell[]): void {
+  if (!lists.flat().every((item) => /^[01](?:\.0*)?$/.test(String(item).trim()))) return;
+  const row = lists.findIndex((list) => new Set(list.map(Number)).size < list.length);
+  if (row < 0) return;
+  throw new GraftError(
+    "invalid-label",
+    `${cells[row]?.place}: the list of labels holds ${lists[row]?.length} times 0 or 1, and there are lists of other lengths`,
+    "Lists with a 0 or 1 for each class are all of one length, the number of classes; lists of class numbers name each once.",
+  );
+}
+
 /**
  * Reads the labels of rows that have any number of them: lists of names, of class numbers, or of a 0 or 1 for each class.
  * An empty cell is a row without labels.
@@ -113,6 +125,7 @@ export function readLabelLists(cells: readonly LabelListCell[], options: LabelLi
       notes: ["lists of numbers from 0 to 1 are read as one place a class"],
     };
   }
+  requireNumbersOnce(lists, cells);
   const flat = lists.flatMap((list, row) => list.map((value): RawLabel => ({ value, place: cells[row]?.place ?? "" })));
   if (flat.length === 0 && known === undefined) throw invalid(cells[0]?.place ?? "the data", "no row has a label");
   const { labelsAre: settled } = options;

@@ -227,7 +227,14 @@ export function findLabels(
     name !== undefined && name !== texts.text && name !== texts.pair;
   if (names && names.length > 1 && names.every((name) => table.columns.includes(name))) return names;
   const usual = usualLabel.map((name) => columns.get(name)).find(isFree);
-  const binary = usual === undefined && names !== undefined ? binaryColumns(table, texts) : [];
-  if (binary.length > 1) return binary;
+  const binary = usual === undefined ? binaryColumns(table, texts) : [];
+  if (binary.length > 1 && names !== undefined) return binary;
+  if (binary.length > 1 && !columns.has("class")) {
+    throw new GraftError(
+      "invalid-argument",
+      `${table.file} has no column of labels, and several that hold 0 and 1 alone: ${binary.join(", ")}`,
+      `Set problemType to "multi_label_classification" where they are a label each, or name the column with ${option}.`,
+    );
+  }
   return [usual ?? findColumn(table, undefined, ["label", "labels", "score", "class"], option)];
 }

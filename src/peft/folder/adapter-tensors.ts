@@ -163,7 +163,7 @@ export async function readWholeModel(folder: string, { copies }: Adapter): Promi
     throw new GraftError(
       "adapter-mismatch",
       `${folder} does not fit this model; tensors missing or of another shape: ${listSome(wrong.map(({ original }) => original.name))}`,
-      "Name a folder that savePretrained wrote of the same model.",
+      "Name a folder that was saved of the same model.",
     );
   }
   for (const { original, copy } of copies) {

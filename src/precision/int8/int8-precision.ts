@@ -120,7 +120,7 @@ function nothingFrozen(): GraftError {
   return new GraftError(
     "unsupported",
     'frozenPrecision "int8" with a model in which no linear layer is frozen',
-    'Int8 serves frozen weights only: adapt the model with getPeftModel, or use frozenPrecision "f32".',
+    'Int8 serves frozen weights only: adapt the model with a method such as LoRA, or use frozenPrecision "f32".',
   );
 }
 

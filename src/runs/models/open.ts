@@ -98,6 +98,9 @@ function refuseUntrained(fresh: readonly Parameter[], { base, adapter }: Source)
   );
 }
 
+/** Whether a tensor is of one of a model's layers: heads of pretraining and counted positions are left out every day. */
+const isOfLayer = (name: string): boolean => /(?:^|\.)(?:layers?|h|blocks?)\.\d+\./.test(name);
+
 /**
  * Loads a model, with its adapter where there is one.
  * @throws GraftError as `fromPretrained` of models and adapters; `missing-tensor` where tensors of the model are neither
@@ -124,7 +127,9 @@ export async function openSource(
     // A head that the adapter brings stands in for the base's, whatever its size.
     ignoreMismatchedSizes: bringsHead && "head",
     allowMissing,
-    onReport: ({ newlyInitialized }, line) => {
+    onReport: ({ newlyInitialized, unexpectedKeys }, line) => {
+      const cut = unexpectedKeys.filter(isOfLayer);
+      if (cut.length > 0) onWarning(`${base} holds layers that its config.json leaves out: ${listSome(cut, 3)}`);
       isFresh = new Set(newlyInitialized);
       const isReplaced = bringsHead && newlyInitialized.every(isHead);
       if (allowMissing && newlyInitialized.length > 0 && !isReplaced) onWarning(line);

@@ -15,6 +15,7 @@ import type { Settings } from "../models/settings.js";
 import { type ModelTasks, tasksOfModel } from "../models/source.js";
 import { heard, type Notices } from "../notices.js";
 import { adapterConfig } from "./adapter.js";
+import { promptTokens } from "./prompt-text.js";
 import { dataOf } from "./data.js";
 import { checkResumed } from "./resume.js";
 
@@ -98,6 +99,7 @@ export async function prepareRun(run: CompleteRun, options: RunOptions = {}): Pr
   const args = trainingArguments(run);
   const task = requireMatch(run.task, await tasksOfModel(run.model), run.model);
   const config = adapterConfig(run, task, onWarning);
+  const initTokenIds = await promptTokens(config);
   // What is known to be wrong is said before data is read.
   if (run.problemType) requireMetric(args.metricForBestModel, run.metrics, task, run.problemType);
   const { labels, labelsAre, problemType, outputs, isNewHead, ...data } = await dataOf(run, task, onInfo);
@@ -112,7 +114,7 @@ export async function prepareRun(run: CompleteRun, options: RunOptions = {}): Pr
     seed: args.seed,
     onReport: (_, line) => line && onInfo(line),
   });
-  const model = getPeftModel(base, config, { seed: args.seed, onWarning });
+  const model = getPeftModel(base, config, { seed: args.seed, initTokenIds, onWarning });
   if (run.plainLora) requireChangedWeights(model);
   warnOfUnsaved(base, onWarning);
   const { maxLength, padToken, transforms } = run.data;
