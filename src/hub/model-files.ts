@@ -1,7 +1,7 @@
 import { platform } from "#platform";
-import { GraftError } from "../errors.js";
 import { type JsonObject, parseJsonObject } from "../json.js";
 import type { ModelFileName, ShardName } from "./file-names.js";
+import type { FilesSource } from "./files-source.js";
 import { LARGEST_POINTER, POINTER_START, pointerRefused } from "./lfs-pointer.js";
 
 const BYTE_ORDER_MARK = "\ufeff";
@@ -11,29 +11,37 @@ const BYTE_ORDER_MARK = "\ufeff";
  * files lie is decided in one place.
  */
 export class ModelFiles {
-  /** @param origin the folder, as the caller wrote it: messages name it, and adapters note it as their base */
-  constructor(readonly origin: string) {}
+  /** The reference, as the caller wrote it: messages name it, and adapters note it as their base. */
+  readonly origin: string;
+
+  constructor(private readonly source: FilesSource) {
+    this.origin = source.origin;
+  }
 
   /** Whether there is such a file. */
   has(name: ModelFileName | ShardName): Promise<boolean> {
-    return platform.exists(this.place(name));
+    return this.source.has(name);
   }
 
   /** Where the file is or would be, for messages: not for reading. */
   place(name: ModelFileName | ShardName): string {
-    return platform.join(this.origin, name);
+    return this.source.place(name);
   }
 
   /**
-   * The path of a file that is there.
+   * The path of a file that is there; one of the Hub is downloaded now, unless it is in the cache.
    * @param purpose what it is needed for, for the message
-   * @throws GraftError `file-not-found`, `lfs-pointer`
+   * @throws GraftError `file-not-found`, `lfs-pointer`, and of the Hub `hub-access`, `hub-unreachable`, `disk-full`
    */
   async path(name: ModelFileName | ShardName, purpose: string): Promise<string> {
-    const path = this.place(name);
-    if (!(await this.has(name))) throw this.missing(name, purpose);
+    const path = await this.source.path(name, purpose);
     await refusePointer(path);
     return path;
+  }
+
+  /** Brings several files of the Hub at once, before they are asked for. */
+  fetch(names: readonly (ModelFileName | ShardName)[]): Promise<void> {
+    return this.source.fetch(names);
   }
 
   /**
@@ -51,26 +59,13 @@ export class ModelFiles {
   }
 
   /** The names of all files, sorted; empty where the world cannot list them (the browser's URLs). */
-  async list(): Promise<string[]> {
-    try {
-      return (await platform.listDirectory(this.origin)).map((entry) => entry.name).sort();
-    } catch (error) {
-      if (platform.name === "web") return [];
-      throw error;
-    }
+  list(): Promise<string[]> {
+    return this.source.list();
   }
 
   /** What a relative reference in one of the files means when it counts from here. */
   beside(reference: string): string {
-    return platform.join(this.origin, reference);
-  }
-
-  private missing(name: string, purpose: string): GraftError {
-    return new GraftError(
-      "file-not-found",
-      `${this.origin} has no ${name}, which is needed for ${purpose}`,
-      "Copy the file from the model's repository into the folder.",
-    );
+    return this.source.beside(reference);
   }
 }
 

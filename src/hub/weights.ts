@@ -1,7 +1,8 @@
 import { platform } from "#platform";
 import { openSafetensors, type SafetensorsFile } from "../safetensors/read.js";
-import { openShardedSafetensors } from "../safetensors/sharded.js";
+import { openShardedSafetensors, shardNames } from "../safetensors/sharded.js";
 import type { ShardName } from "./file-names.js";
+import { FolderSource } from "./files-source.js";
 import { ModelFiles, refusePointer } from "./model-files.js";
 
 /**
@@ -17,7 +18,8 @@ export async function openWeights(files: ModelFiles): Promise<SafetensorsFile> {
   return openShards(text, files, files.place("model.safetensors.index.json"));
 }
 
-function openShards(text: string, files: ModelFiles, where: string): Promise<SafetensorsFile> {
+async function openShards(text: string, files: ModelFiles, where: string): Promise<SafetensorsFile> {
+  await files.fetch(shardNames(text, where) as ShardName[]);
   return openShardedSafetensors(text, where, async (shard) => {
     const name = shard as ShardName;
     return (await files.has(name)) ? files.path(name, "the model's weights") : undefined;
@@ -31,5 +33,5 @@ function openShards(text: string, files: ModelFiles, where: string): Promise<Saf
 export async function openWeightsFile(path: string): Promise<SafetensorsFile> {
   await refusePointer(path);
   if (!path.endsWith(".index.json")) return openSafetensors(path);
-  return openShards(await platform.readText(path), new ModelFiles(platform.dirname(path)), path);
+  return openShards(await platform.readText(path), new ModelFiles(new FolderSource(platform.dirname(path))), path);
 }

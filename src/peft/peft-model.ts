@@ -2,7 +2,7 @@
 import { Callable } from "../callable.js";
 import { GraftError } from "../errors.js";
 
-import { subfolder } from "../hub/index.js";
+import { type HubOptions, subfolder } from "../hub/index.js";
 
 import { shown } from "../json.js";
 import {
@@ -64,7 +64,7 @@ export interface PeftOptions {
 }
 
 /** Options of `PeftModel.fromPretrained` and `loadAdapter`. */
-export interface LoadAdapterOptions extends Omit<PeftOptions, "seed" | "initTokenIds"> {
+export interface LoadAdapterOptions extends Omit<PeftOptions, "seed" | "initTokenIds">, HubOptions {
   /** Whether training goes on; false (default): for prediction. */
   readonly isTrainable?: boolean;
 }
@@ -126,7 +126,7 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   }
 
   /**
-   * Loads a folder in PEFT's format onto its base model. Every tensor must fit; module names of transformers 4 and 5
+   * Loads a folder in PEFT's format, or one of the Hub ("org/name"), onto its base model. Every tensor must fit; module names of transformers 4 and 5
    * are both read. Names in modules_to_save that the model does not have are left out with a remark.
    * @throws GraftError `adapter-mismatch` naming the tensors that differ, `unsupported` naming the field or method,
    *   `pickle-refused`, `target-modules-not-found`, and what opening the files throws
@@ -282,14 +282,14 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   }
 
   /**
-   * Loads another adapter from a folder; the first one acts at once, others after `setAdapter`.
+   * Loads another adapter from a folder or from the Hub; the first one acts at once, others after `setAdapter`.
    * @throws GraftError as `fromPretrained`, `invalid-argument` for a name that is taken and while adapters are disabled
    */
   async loadAdapter(
     folder: string | AdapterFolder,
-    { adapterName = DEFAULT_ADAPTER, isTrainable = false, onWarning = console.warn }: LoadAdapterOptions = {},
+    { adapterName = DEFAULT_ADAPTER, isTrainable = false, onWarning = console.warn, ...files }: LoadAdapterOptions = {},
   ): Promise<void> {
-    const opened = typeof folder === "string" ? await AdapterFolder.open(folder) : folder;
+    const opened = typeof folder === "string" ? await AdapterFolder.open(folder, files) : folder;
     const config = opened.config(onWarning);
     const absent = absentSavedModules(this.adapted.modules(), config);
     if (absent.length > 0) {

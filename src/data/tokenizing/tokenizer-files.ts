@@ -1,5 +1,5 @@
-import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
+import { type HubOptions, resolveFiles } from "../../hub/index.js";
 import { isJsonObject, type JsonObject, parseJsonObject } from "../../json.js";
 import type { TextInputName } from "./padding.js";
 
@@ -30,16 +30,16 @@ export interface TokenizerFiles {
   readonly texts?: { readonly [F in TokenizerFileName]?: string };
 }
 
-/** @throws GraftError `file-not-found`, `invalid-json` */
-export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
+/** @throws GraftError `file-not-found`, `invalid-json`, and as `resolveFiles` */
+export async function readTokenizerFiles(folder: string, options: HubOptions = {}): Promise<TokenizerFiles> {
+  const files = await resolveFiles(folder, undefined, options);
   const texts: { [F in TokenizerFileName]?: string } = {};
   const readText = async (name: TokenizerFileName): Promise<void> => {
-    const file = platform.join(folder, name);
-    if (await platform.exists(file)) texts[name] = (await platform.readText(file)).replace(/^\ufeff/, "");
+    if (await files.has(name)) texts[name] = await files.text(name, "the tokenizer");
   };
   const parse = (name: TokenizerFileName): JsonObject => {
     const text = texts[name];
-    return text === undefined ? {} : parseJsonObject(text, platform.join(folder, name));
+    return text === undefined ? {} : parseJsonObject(text, files.place(name));
   };
   for (const name of [
     "tokenizer.json",
@@ -59,13 +59,12 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
       );
     }
   }
-  const config = platform.join(folder, "config.json");
   return {
     tokenizer: parse("tokenizer.json"),
     config: parse("tokenizer_config.json"),
     specialTokensMap: parse("special_tokens_map.json"),
     addedTokens: parse("added_tokens.json"),
-    modelConfig: (await platform.exists(config)) ? parseJsonObject(await platform.readText(config), config) : {},
+    modelConfig: (await files.has("config.json")) ? await files.json("config.json", "the tokenizer's class") : {},
     texts,
   };
 }

@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { holds, type ModelFiles, resolveFiles } from "../../hub/index.js";
+import { type HubOptions, holds, type ModelFiles, resolveFiles } from "../../hub/index.js";
 import type { JsonObject } from "../../json.js";
 import { openSafetensors, type SafetensorsFile } from "../../safetensors/read.js";
 import type { AdapterConfig, OnWarning } from "../config/config-class.js";
@@ -19,15 +19,23 @@ export class AdapterFolder {
     private readonly files: ModelFiles,
     /** The object of adapter_config.json. */
     readonly raw: JsonObject,
+    private readonly options: HubOptions,
   ) {}
 
   /**
    * Opens an adapter and reads its adapter_config.json.
    * @throws GraftError `file-not-found`, `file-access`, `invalid-json`, `lfs-pointer`, `pickle-refused` (weights as .bin)
    */
-  static async open(reference: string): Promise<AdapterFolder> {
-    const files = await resolveFiles(reference, "adapter");
-    return new AdapterFolder(files, await files.json(CONFIG, "the adapter's config"));
+  static async open(reference: string, options: HubOptions = {}): Promise<AdapterFolder> {
+    const files = await resolveFiles(reference, "adapter", options);
+    return new AdapterFolder(files, await files.json(CONFIG, "the adapter's config"), options);
+  }
+
+  /** How the base model is found: as the adapter was, at the revision that the config names. */
+  get baseOptions(): HubOptions {
+    const { revision: _, subfolder: __, ...others } = this.options;
+    const { revision } = this.raw;
+    return typeof revision === "string" ? { ...others, revision } : others;
   }
 
   /** The reference that it was opened by. */
@@ -62,7 +70,7 @@ export class AdapterFolder {
    * The base model that the config names (`base_model_name_or_path`: what was given to `fromPretrained` when the adapter
    * was made). A relative path counts from the current directory, as in PEFT; where no model lies there, from the
    * adapter's own folder, so that an adapter with "../base" can be moved together with its base.
-   * @throws GraftError `file-not-found` where it names no base, or none that lies here
+   * @throws GraftError `file-not-found` where it names no base, or none that lies here or on the Hub; `hub-access`, `hub-unreachable`
    */
   async baseModel(): Promise<string> {
     const { base_model_name_or_path: base } = this.raw;
@@ -72,13 +80,13 @@ export class AdapterFolder {
       throw new GraftError("file-not-found", `${path} names no base model`, hint);
     }
     const places = isAbsolute(base) ? [base] : [base, this.files.beside(base)];
-    for (const place of places) if (await holds(place, "config.json")) return place;
+    for (const place of places) if (await holds(place, "config.json", this.baseOptions)) return place;
     throw new GraftError(
       "file-not-found",
       `${path} names the base model "${base}", but there is no model in ${places.map((place) => platform.resolve(place)).join(" or ")}`,
       isAbsolute(base)
         ? hint
-        : `Relative paths count from the current directory, then from the adapter's folder. ${hint} A model on the Hugging Face Hub must be downloaded first.`,
+        : `Relative paths count from the current directory, then from the adapter's folder. ${hint} A model of the Hugging Face Hub is named "org/name".`,
     );
   }
 }
