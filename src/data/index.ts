@@ -61,6 +61,10 @@ export {
   type TokenizedWords,
   tokenizeWords,
 } from "./loading/tokens.js";
+export { type Feature, type Features, int2str } from "./datasets/features.js";
+export { type DatasetSplits, type LoadDatasetOptions, loadDataset } from "./datasets/load-dataset.js";
+export type { Row } from "./datasets/source.js";
+export { type BatchTransform, type RowBatch, TableDataset } from "./datasets/table-dataset.js";
 export { readClasses } from "./readers/class-labels.js";
 export type { DelimitedOptions } from "./readers/delimited.js";
 export { type ImageDataset, listImages, type ReadImageFolderOptions, readImageFolder } from "./readers/image-folder.js";

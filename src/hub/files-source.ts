@@ -6,6 +6,8 @@ export interface FilesSource {
   /** The reference, as the caller wrote it. */
   readonly origin: string;
   has(name: string): Promise<boolean>;
+  /** Whether there may be more files than are known: a cache without its server. */
+  readonly isPartial: boolean;
   /** Where a file is or would be, for messages. */
   place(name: string): string;
   /** The path of a file that is there. @throws GraftError `file-not-found` saying what it is needed for */
@@ -19,6 +21,8 @@ export interface FilesSource {
 
 /** The files of a folder; in the browser also those below a URL. */
 export class FolderSource implements FilesSource {
+  readonly isPartial = false;
+
   constructor(
     readonly origin: string,
     private readonly folder = origin,

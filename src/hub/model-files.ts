@@ -23,6 +23,11 @@ export class ModelFiles {
     return this.source.has(name);
   }
 
+  /** Whether there may be more files than are known: a cache without its server. */
+  get isPartial(): boolean {
+    return this.source.isPartial;
+  }
+
   /** Where the file is or would be, for messages: not for reading. */
   place(name: ModelFileName | ShardName): string {
     return this.source.place(name);

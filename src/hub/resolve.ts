@@ -122,7 +122,9 @@ async function checkKind(files: ModelFiles, kind: FilesKind): Promise<void> {
     const pickle = (await files.list()).find(isPickle);
     if (pickle) throw pickleRefused(files.origin, pickle);
   }
-  if (!(await files.has(main))) throw await missingMain(files, kind);
+  if (await files.has(main)) return;
+  if (files.isPartial) await files.path(main, `a ${kind}`);
+  throw await missingMain(files, kind);
 }
 
 function pickleRefused(path: string, pickle: string): GraftError {

@@ -64,3 +64,6 @@ export {
   type TrainingSessionOptions,
 } from "./training-session.js";
 export { requireWritable } from "./writable.js";
+export type { ModelCardOptions } from "./hub/model-card.js";
+export type { PushRunOptions } from "./hub/push-run.js";
+export { type LoadableMetric, type LoadedMetric, loadMetric } from "./metrics/load-metric.js";

@@ -16,6 +16,9 @@ import { type LogEntry, newTrainerState, type TrainerState } from "./checkpoints
 import type { TrainableModel } from "./model.js";
 import { type DataCollator, type DatasetLike, defaultCollator, toDataset } from "./run/batches.js";
 import { type EvalPrediction, type EvaluationOutput, evaluationLoop } from "./run/evaluation-loop.js";
+import type { PushedCommit } from "../hub/index.js";
+import { HubCallback } from "./hub/hub-callback.js";
+import { type PushRunOptions, pushRun } from "./hub/push-run.js";
 import { trainingLoop } from "./run/loop.js";
 import type { TrainOutput } from "./run/setup.js";
 
@@ -94,7 +97,15 @@ export class Trainer<Row> {
     this.model = model;
     this.args = args;
     this.collate = dataCollator ?? defaultCollator(model, processingClass);
-    this.handler = new CallbackHandler([...(args.reportTo === "events" ? [new EventLogCallback()] : []), ...callbacks]);
+    const pushing = new HubCallback(
+      (push) => this.pushToHub(push),
+      (message) => this.warn(message),
+    );
+    this.handler = new CallbackHandler([
+      ...(args.pushToHub ? [pushing] : []),
+      ...(args.reportTo === "events" ? [new EventLogCallback()] : []),
+      ...callbacks,
+    ]);
     if (args.evalStrategy !== "no" && options.evalDataset === undefined) {
       throw new GraftError(
         "invalid-config",
@@ -181,6 +192,17 @@ export class Trainer<Row> {
   async saveModel(folder: string = this.args.outputDir): Promise<void> {
     await platform.makeDirectory(folder);
     for (const one of this.savables()) await one.savePretrained(folder);
+  }
+
+  /**
+   * Saves the model in outputDir, writes a model card from what the run logged, and pushes both to the Hub as one commit;
+   * the repository is made where it is missing.
+   * @throws GraftError `hub-access` where nobody is logged in or the token may not write, `hub-unreachable`
+   */
+  async pushToHub(options: PushRunOptions = {}): Promise<PushedCommit> {
+    const { folder = this.args.outputDir } = options;
+    if (options.folder === undefined) await this.saveModel(folder);
+    return pushRun(this, folder, options);
   }
 
   private warn(message: string): void {

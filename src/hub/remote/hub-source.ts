@@ -24,7 +24,7 @@ export class HubSource implements FilesSource {
     private readonly state: RepoState,
     private readonly prefix: string,
     /** Whether the server was not asked, or did not answer: what the cache holds is all there is. */
-    private readonly isOffline: boolean,
+    readonly isPartial: boolean,
   ) {}
 
   /**
@@ -49,8 +49,8 @@ export class HubSource implements FilesSource {
       );
     }
     const prefix = subfolder === "" ? "" : `${subfolder}/`;
-    const made = (state: RepoState, isOffline: boolean) =>
-      new HubSource(id, settings, repo, cache, state, prefix, isOffline);
+    const made = (state: RepoState, isPartial: boolean) =>
+      new HubSource(id, settings, repo, cache, state, prefix, isPartial);
     if (settings.offline) {
       const state = await cachedState(cache);
       if (state === undefined) throw notCached(settings, repo, options);
@@ -108,14 +108,14 @@ export class HubSource implements FilesSource {
   private download(name: string): Promise<string> {
     const { settings, repo, cache, state } = this;
     if (cache === undefined) return pageFile(settings, repo, name);
-    if (this.isOffline) return Promise.resolve(cache.file(state.commit, name));
+    if (this.isPartial) return Promise.resolve(cache.file(state.commit, name));
     return downloadFile(settings, cache, { repo, commit: state.commit, name });
   }
 
   private missing(name: string, purpose: string): GraftError {
-    const { repo, state, isOffline, prefix } = this;
+    const { repo, state, isPartial, prefix } = this;
     const wanted = prefix + name;
-    if (isOffline) {
+    if (isPartial) {
       return new GraftError(
         "file-not-found",
         `the cache holds no ${wanted} of ${repo.id}, which is needed for ${purpose}`,
