@@ -120,6 +120,7 @@ export {
   type ModelConfig,
   type ModelInputs,
   type ModelOutputs,
+  type Parameter,
   PreTrainedModel,
 } from "./models/index.js";
 export {

@@ -5,7 +5,10 @@ import { evalCommand } from "./eval.js";
 import { exportCommand } from "./export.js";
 import { inspectCommand } from "./inspect.js";
 import { mergeCommand } from "./merge.js";
+import { loginCommand, logoutCommand, whoAmICommand } from "./login.js";
 import { predictCommand } from "./predict.js";
+import { pushCommand } from "./push.js";
+import { downloadProgress } from "./shell/download-progress.js";
 import { exitCodes, InterruptedError, reportError } from "./shell/errors.js";
 import { UsageError } from "./spelling/usage-error.js";
 import { trainCommand } from "./train.js";
@@ -18,6 +21,10 @@ const verbs: readonly (() => Command)[] = [
   mergeCommand,
   exportCommand,
   inspectCommand,
+  pushCommand,
+  loginCommand,
+  logoutCommand,
+  whoAmICommand,
 ];
 
 const overview = `
@@ -26,7 +33,7 @@ Start here:
   $ graft predict runs/first "a fine film"
 
 graft <verb> --help shows every option of a verb, with examples.
-Models and adapters are Hugging Face folders on this computer; nothing is downloaded.`;
+Models and adapters are Hugging Face folders on this computer, or names on the Hugging Face Hub ("org/name").`;
 
 async function packageVersion(): Promise<string> {
   const text = await readFile(new URL("../../package.json", import.meta.url), "utf8");
@@ -64,10 +71,12 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     program.outputHelp();
     return exitCodes.usage;
   }
+  const downloads = downloadProgress();
   try {
     await program.parseAsync(argv, { from: "user" });
     return exitCodes.done;
   } catch (error) {
+    downloads.stop();
     if (error instanceof InterruptedError) return exitCodes.interrupted;
     if (!(error instanceof CommanderError)) return reportError(error, json);
     if (isHelp(error)) return exitCodes.done;
@@ -78,5 +87,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     const isText = error.code === "commander.unknownOption" && verb === "predict";
     const dashes = isText ? 'A text that begins with "-" stands behind "--": graft predict <folder> -- "-text". ' : "";
     return reportError(new UsageError(message, `${dashes}See graft ${verb ? `${verb} ` : ""}--help.`), json);
+  } finally {
+    downloads.stop();
   }
 }

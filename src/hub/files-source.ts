@@ -1,5 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
+import type { ByteRanges } from "../safetensors/read.js";
 
 /** Where the files of one reference lie: a folder, or a repository of the Hub. */
 export interface FilesSource {
@@ -15,6 +16,8 @@ export interface FilesSource {
   /** Brings several files at once, where they are not here yet; those that are not there are passed over. */
   fetch(names: readonly string[]): Promise<void>;
   list(): Promise<string[]>;
+  /** Parts of a file that is not here yet, without bringing it; undefined for one that is here. */
+  ranges(name: string): Promise<ByteRanges | undefined>;
   /** What a relative reference in one of the files means when it counts from here. */
   beside(reference: string): string;
 }
@@ -46,6 +49,8 @@ export class FolderSource implements FilesSource {
   }
 
   async fetch(): Promise<void> {}
+
+  async ranges(): Promise<undefined> {}
 
   async list(): Promise<string[]> {
     try {

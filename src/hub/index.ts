@@ -9,4 +9,4 @@ export { HubSource } from "./remote/hub-source.js";
 export { isRepoId } from "./remote/repo-id.js";
 export { type HubOptions, type HubProgress, onHubProgress } from "./remote/settings.js";
 export { type FilesKind, holds, isOfHub, resolveFiles } from "./resolve.js";
-export { openWeights, openWeightsFile } from "./weights.js";
+export { openWeights, openWeightsFile, readWeightHeaders } from "./weights.js";

@@ -1,6 +1,7 @@
 import { platform } from "#platform";
 import { type JsonObject, parseJsonObject } from "../json.js";
 import type { ModelFileName, ShardName } from "./file-names.js";
+import type { ByteRanges } from "../safetensors/read.js";
 import type { FilesSource } from "./files-source.js";
 import { LARGEST_POINTER, POINTER_START, pointerRefused } from "./lfs-pointer.js";
 
@@ -66,6 +67,11 @@ export class ModelFiles {
   /** The names of all files, sorted; empty where the world cannot list them (the browser's URLs). */
   list(): Promise<string[]> {
     return this.source.list();
+  }
+
+  /** Parts of a file of the Hub that is not in the cache, without bringing it; undefined for one that is here. */
+  ranges(name: ModelFileName | ShardName): Promise<ByteRanges | undefined> {
+    return this.source.ranges(name);
   }
 
   /** What a relative reference in one of the files means when it counts from here. */

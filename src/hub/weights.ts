@@ -1,7 +1,7 @@
 import { platform } from "#platform";
-import { openSafetensors, type SafetensorsFile } from "../safetensors/read.js";
+import { openSafetensors, readSafetensorsHeader, type SafetensorsFile } from "../safetensors/read.js";
 import { openShardedSafetensors, shardNames } from "../safetensors/sharded.js";
-import type { ShardName } from "./file-names.js";
+import type { ModelFileName, ShardName } from "./file-names.js";
 import { FolderSource } from "./files-source.js";
 import { ModelFiles, refusePointer } from "./model-files.js";
 
@@ -24,6 +24,28 @@ async function openShards(text: string, files: ModelFiles, where: string): Promi
     const name = shard as ShardName;
     return (await files.has(name)) ? files.path(name, "the model's weights") : undefined;
   });
+}
+
+/** One file's header: by range requests where it is of the Hub and not in the cache. */
+async function headerOf(files: ModelFiles, name: ModelFileName | ShardName): Promise<SafetensorsFile> {
+  const ranges = await files.ranges(name);
+  return ranges === undefined ? openSafetensors(await files.path(name, "its tensors")) : readSafetensorsHeader(ranges);
+}
+
+/**
+ * The tensors of an adapter or a model as its headers say, without bringing weights from the Hub; undefined where there
+ * are none.
+ * @throws GraftError as `openWeights`
+ */
+export async function readWeightHeaders(files: ModelFiles): Promise<SafetensorsFile | undefined> {
+  for (const name of ["adapter_model.safetensors", "model.safetensors"] as const) {
+    if (await files.has(name)) return headerOf(files, name);
+  }
+  const index = "model.safetensors.index.json";
+  if (!(await files.has(index))) return undefined;
+  const there = async (shard: string) => ((await files.has(shard as ShardName)) ? shard : undefined);
+  const text = await files.text(index, "the model's weights");
+  return openShardedSafetensors(text, files.place(index), there, (shard) => headerOf(files, shard as ShardName));
 }
 
 /**

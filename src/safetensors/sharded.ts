@@ -37,12 +37,14 @@ export function shardNames(text: string, where: string): string[] {
  * shard, which tools leave behind there, are passed over.
  * @param where names the index in messages
  * @param locate the path of a shard; undefined where there is none
+ * @param open reads a shard's header; default: from its path
  * @throws GraftError as `openSafetensors`, and `invalid-json`
  */
 export async function openShardedSafetensors(
   text: string,
   where: string,
   locate: (shard: string) => Promise<string | undefined>,
+  open: (path: string, shard: string) => Promise<SafetensorsFile> = openSafetensors,
 ): Promise<SafetensorsFile> {
   const weightMap = readWeightMap(parseJson(text, where), where);
   const entries = new Map<string, SafetensorsEntry>();
@@ -52,7 +54,7 @@ export async function openShardedSafetensors(
   for (const shardName of [...new Set(weightMap.values())].sort()) {
     const path = await locate(shardName);
     if (path === undefined) throw indexError(where, `the shard ${shardName} does not exist`);
-    const shard = await openSafetensors(path);
+    const shard = await open(path, shardName);
     files.push(...shard.files);
     metadata = { ...shard.metadata, ...metadata };
     const isPlacedHere = (name: string): boolean => weightMap.get(name) === shardName;

@@ -48,6 +48,7 @@ const values = [
   "PrinterCallback",
   "PromptEncoderConfig",
   "PromptTuningConfig",
+  "TableDataset",
   "Trainer",
   "TrainingArguments",
   "TrainingSession",
@@ -71,16 +72,23 @@ const values = [
   "getPeftModel",
   "getPeftModelStateDict",
   "imageDataset",
+  "int2str",
   "labelNames",
   "lastCheckpoint",
+  "loadDataset",
   "loadImage",
+  "loadMetric",
+  "login",
+  "logout",
   "lora",
   "matthewsCorrelation",
   "metrics",
   "normalize",
+  "onHubProgress",
   "pearson",
   "platform",
   "prepareRun",
+  "pushFolder",
   "randomHorizontalFlip",
   "randomResizedCrop",
   "rawImage",
@@ -99,6 +107,7 @@ const values = [
   "toTensor",
   "tokenizeDataset",
   "tokenizeWords",
+  "whoAmI",
 ];
 
 test("the public names are these", () => {
@@ -119,12 +128,13 @@ test("paths of models', adapters', tokenizers' and processors' files are joined 
   });
   // What these join is no part of a model: pictures, profiles, a trainer's own files, output folders being checked.
   expect(joining.sort()).toEqual([
+    "data/datasets/file-sources.ts",
+    "data/datasets/load-dataset.ts",
     "data/readers/folder-shape.ts",
     "data/readers/image-folder.ts",
     "data/readers/picture-tree.ts",
     // Read and written beside the resolver until they are moved behind it.
     "data/tokenizing/save-tokenizer.ts",
-    "data/tokenizing/tokenizer-files.ts",
     "precision/report.ts",
     "runs/inspect/weights.ts",
     "runs/models/output-folder.ts",

@@ -1,9 +1,10 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
 import type { PartialFile } from "../../platform/types.js";
+import type { ByteRanges } from "../../safetensors/read.js";
 import type { RepoCache } from "./cache.js";
 import { refusal, unreachable } from "./refusals.js";
-import { type HubAnswer, hubRequest, pause, reasonOf, waitBefore } from "./request.js";
+import { type HubAnswer, hubRequest, pause, readAnswer, reasonOf, waitBefore } from "./request.js";
 import { filePath, type RepoReference } from "./repo-id.js";
 import type { HubSettings } from "./settings.js";
 
@@ -37,6 +38,35 @@ async function factsOf(settings: HubSettings, file: RemoteFile): Promise<FileFac
     throw unreachable(settings, shown(file), "the server names no hash and no size of it");
   }
   return { etag, size };
+}
+
+/** Parts of a file by range requests. @throws GraftError as `refusal`, `hub-unreachable` */
+export async function remoteRanges(settings: HubSettings, file: RemoteFile): Promise<ByteRanges> {
+  const { etag, size } = await factsOf(settings, file);
+  const address = addressOf(settings, file);
+  return {
+    path: shown(file),
+    version: etag,
+    size,
+    read: async (offset, length) => {
+      for (let attempt = 1; ; attempt++) {
+        const headers = { Range: `bytes=${offset}-${offset + length - 1}` };
+        const answer = await hubRequest(settings, address, shown(file), { headers });
+        try {
+          if (!answer.response.ok) throw await refusal(settings, answer.response, { repo: file.repo, file: file.name });
+          if (!goesOn(answer, offset)) throw unreachable(settings, shown(file), "the server sends no parts of files");
+          const bytes = await readAnswer(answer);
+          if (bytes.length === length) return bytes;
+          throw new Error(`${bytes.length} of ${length} bytes came`);
+        } catch (error) {
+          answer.abort();
+          if (error instanceof GraftError) throw error;
+          if (attempt >= settings.tries) throw unreachable(settings, shown(file), reasonOf(error), error);
+          await pause(waitBefore(settings, attempt));
+        }
+      }
+    },
+  };
 }
 
 /** How a hash is checked; undefined for one that is no hash of the contents. */

@@ -1,8 +1,9 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
+import type { ByteRanges } from "../../safetensors/read.js";
 import type { FilesSource } from "../files-source.js";
 import { RepoCache } from "./cache.js";
-import { downloadFile } from "./download.js";
+import { downloadFile, remoteRanges } from "./download.js";
 import { pageFile } from "./page-cache.js";
 import { nearNames } from "./refusals.js";
 import { checkedRevision, isCommit, isSafeName, type RepoReference, type RepoType } from "./repo-id.js";
@@ -99,6 +100,14 @@ export class HubSource implements FilesSource {
   async list(): Promise<string[]> {
     const below = this.state.files.filter((name) => name.startsWith(this.prefix));
     return below.map((name) => name.slice(this.prefix.length)).sort();
+  }
+
+  async ranges(name: string): Promise<ByteRanges | undefined> {
+    const { settings, repo, cache, state, isPartial } = this;
+    const file = { repo, commit: state.commit, name: this.prefix + name };
+    if (cache === undefined || isPartial || (await platform.exists(cache.file(file.commit, file.name))))
+      return undefined;
+    return remoteRanges(settings, file);
   }
 
   beside(reference: string): string {

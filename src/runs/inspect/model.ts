@@ -1,5 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
+import { isOfHub } from "../../hub/index.js";
 import { AutoModel, type PreTrainedModel } from "../../models/index.js";
 import { getPeftModel, PeftConfig } from "../../peft/index.js";
 import { requireTuner } from "../../peft/tuners/registry.js";
@@ -126,7 +127,7 @@ export async function summarizeAdapter(
 
 /** @throws GraftError `file-not-found` */
 export async function requireExisting(path: string): Promise<void> {
-  if (await platform.exists(path)) return;
+  if ((await platform.exists(path)) || (await isOfHub(path))) return;
   throw new GraftError(
     "file-not-found",
     `${path} does not exist`,

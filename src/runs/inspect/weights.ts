@@ -1,6 +1,6 @@
 import { platform } from "#platform";
-import { type ModelFiles, openWeights, openWeightsFile } from "../../hub/index.js";
-import { openSafetensors, type SafetensorsFile } from "../../safetensors/read.js";
+import { type ModelFiles, openWeightsFile, readWeightHeaders } from "../../hub/index.js";
+import type { SafetensorsFile } from "../../safetensors/read.js";
 import type { DType } from "../../tensor-data.js";
 import { stateFromJson } from "../../training/checkpoints/state.js";
 
@@ -24,13 +24,10 @@ export async function tensorsOfFile(
   return { tensors: linesOf(file), metadata: file.metadata };
 }
 
-/** Tensors of whatever weights a folder holds; undefined where it holds none. */
+/** Tensors of whatever weights a folder or a repository holds, none of which is read; undefined where it holds none. */
 export async function tensorsOfFolder(files: ModelFiles): Promise<TensorLine[] | undefined> {
-  if (await files.has("adapter_model.safetensors")) {
-    return linesOf(await openSafetensors(await files.path("adapter_model.safetensors", "the adapter's weights")));
-  }
-  const hasWeights = (await files.has("model.safetensors")) || (await files.has("model.safetensors.index.json"));
-  return hasWeights ? linesOf(await openWeights(files)) : undefined;
+  const file = await readWeightHeaders(files);
+  return file && linesOf(file);
 }
 
 /** The trainer's notes in a checkpoint folder: step, epoch, best metric. */
