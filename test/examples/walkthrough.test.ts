@@ -119,5 +119,5 @@ async function firstPicture(): Promise<{ picture: Uint8Array }> {
     rowEnd: 1,
     utf8: false,
   });
-  return { picture: (row?.image as { bytes: Uint8Array }).bytes };
+  return { picture: (row as { image: { bytes: Uint8Array } }).image.bytes };
 }

@@ -1,4 +1,4 @@
-import { GraftError } from "../../errors.js";
+import type { GraftError } from "../../errors.js";
 import { isJsonObject, parseJson } from "../../json.js";
 import { nearNames, refusal, unreachable } from "./refusals.js";
 import { type HubAnswer, hubRequest, pause, readAnswer, reasonOf, waitBefore } from "./request.js";
