@@ -43,7 +43,8 @@ export async function randomFaults(count: number, seed: number): Promise<{ whole
   // Waiting between tries is no part of what is tried; other timers are the connections' own.
   const { setTimeout: slow } = globalThis;
   const isPause = (time: number | undefined) => [300, 600, 1200, 2400, 4800].includes(time ?? 0);
-  globalThis.setTimeout = ((work: () => void, time?: number) => slow(work, isPause(time) ? 0 : time)) as typeof setTimeout;
+  globalThis.setTimeout = ((work: () => void, time?: number) =>
+    slow(work, isPause(time) ? 0 : time)) as typeof setTimeout;
   try {
     for (let round = 0; round < count; round++) {
       const rng = new CounterRng([seed, round]);

@@ -31,7 +31,8 @@ const addressOf = ({ endpoint }: HubSettings, { repo, commit, name }: RemoteFile
 async function factsOf(settings: HubSettings, file: RemoteFile): Promise<FileFacts> {
   const answer = await hubRequest(settings, addressOf(settings, file), shown(file), { method: "HEAD" });
   answer.abort();
-  if (!answer.response.ok) throw await refusal(settings, answer.response, { repo: file.repo, file: file.name });
+  if (answer.response.status >= 400)
+    throw await refusal(settings, answer.response, { repo: file.repo, file: file.name });
   const etag = (answer.header("x-linked-etag") ?? answer.header("etag") ?? "").replace(/^W\//, "").replaceAll('"', "");
   const size = Number(answer.header("x-linked-size") ?? answer.response.headers.get("content-length"));
   if (!/^[\w-]{1,128}$/.test(etag) || !Number.isSafeInteger(size)) {

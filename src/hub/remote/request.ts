@@ -60,6 +60,15 @@ async function once(settings: HubSettings, address: string, options: RequestOpti
   };
   const own = new URL(settings.endpoint).origin;
   const seen: Headers[] = [];
+  const answerOf = (response: Response): HubAnswer => ({
+    response,
+    header: (name) => seen.map((each) => each.get(name)).find((value) => value !== null) ?? null,
+    abort: () => {
+      stop();
+      controller.abort();
+    },
+    touch,
+  });
   let url = address;
   try {
     for (let hops = 0; hops <= MOST_REDIRECTS; hops++) {
@@ -79,18 +88,13 @@ async function once(settings: HubSettings, address: string, options: RequestOpti
       if (isOwn) seen.push(response.headers);
       const location = response.headers.get("location");
       if (response.status < 300 || response.status >= 400 || location === null) {
-        return {
-          response,
-          header: (name) => seen.map((each) => each.get(name)).find((value) => value !== null) ?? null,
-          abort: () => {
-            stop();
-            controller.abort();
-          },
-          touch,
-        };
+        return answerOf(response);
       }
+      const next = new URL(location, url).href;
+      // An address of the store is signed for one GET: what the Hub says of the file must do.
+      if (options.method === "HEAD" && new URL(next).origin !== own) return answerOf(response);
       await response.body?.cancel();
-      url = new URL(location, url).href;
+      url = next;
     }
   } catch (error) {
     stop();
