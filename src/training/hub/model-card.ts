@@ -35,6 +35,10 @@ export interface ModelCardOptions {
 /** Names on the Hub; a folder's path is nothing that a card should tell. */
 const isHubName = (name: string): boolean => /^[\w-][\w.-]*(\/[\w.-]+)?$/.test(name);
 
+/** Data on somebody's disk is called by its last name. */
+const dataNames = ({ datasets = [] }: ModelCardOptions): string[] =>
+  datasets.map((name) => (isHubName(name) ? name : (name.split(/[/\\]/).at(-1) as string)));
+
 const PREFIX = /^eval_/;
 const pace = /_(runtime|samples_per_second|steps_per_second)$/;
 
@@ -55,7 +59,7 @@ function metadata(facts: CardFacts): Record<string, unknown> {
   const { name, baseModel, method, pipelineTag, log, options } = facts;
   const last = log.findLast(isEvaluation);
   const metrics = last === undefined ? [] : scoresOf(last).filter(([key]) => key !== "eval_loss");
-  const [dataset] = options.datasets ?? [];
+  const [dataset] = dataNames(options);
   const isAdapter = method !== null;
   const base = baseModel !== null && isHubName(baseModel) ? baseModel : undefined;
   const tags = [
@@ -90,7 +94,9 @@ function table(rows: readonly (readonly string[])[]): string {
 
 /** A row for each evaluation, with the mean loss that was logged before it. */
 function results(log: readonly LogEntry[]): string {
-  const evaluations = log.filter(isEvaluation);
+  const all = log.filter(isEvaluation);
+  // The last evaluation, of the best weights, is of a step that stands there already.
+  const evaluations = all.filter((entry, at) => all.findIndex(({ step }) => step === entry.step) === at);
   const names = [...new Set(evaluations.flatMap((entry) => scoresOf(entry).map(([key]) => key)))];
   const lossBefore = (entry: LogEntry): unknown =>
     log.slice(0, log.indexOf(entry)).findLast(({ loss }) => loss !== undefined)?.loss;
@@ -157,7 +163,7 @@ from transformers import ${autoClass}
 model = PeftModel.from_pretrained(${autoClass}.from_pretrained("${base}"), "${repoId}")
 \`\`\`
 
-With transformers.js, which reads no adapters: merge and export it first (\`graft export <this folder> --output onnx\`).`;
+With transformers.js, which reads no adapters: merge and export it first (\`graft export <this folder> onnx\`).`;
 }
 
 /** The README.md of a run: the Hub's metadata, the method, counts, results, settings and how to load it. */
@@ -169,7 +175,7 @@ export function runCard(facts: CardFacts): string {
       : isHubName(baseModel)
         ? `[${baseModel}](https://huggingface.co/${baseModel})`
         : `\`${baseModel.split(/[/\\]/).at(-1)}\``;
-  const data = options.datasets?.length ? ` on ${options.datasets.join(", ")}` : "";
+  const data = dataNames(options).length > 0 ? ` on ${dataNames(options).join(", ")}` : "";
   const what = method === null ? `${of}, fine-tuned${data}` : `A ${method} adapter of ${of}, trained${data}`;
   const share = ((100 * trainable) / total).toFixed(2);
   const set = Object.entries(settings).map(([key, value]) => [`\`${key}\``, `\`${JSON.stringify(value)}\``]);

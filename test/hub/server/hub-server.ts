@@ -349,6 +349,8 @@ export class HubServer {
     if (request.headers.authorization !== undefined) {
       return this.refuse(response, { status: 400, message: "Only one auth mechanism allowed" });
     }
+    if (asked.method === "HEAD")
+      return this.refuse(response, { status: 403, message: "The address is signed for GET" });
     const name = asked.path.split("/").at(-1) ?? "";
     if (asked.method === "PUT") {
       if (sha256(body) !== name) return this.refuse(response, { status: 400, message: "SHA-256 mismatch" });
