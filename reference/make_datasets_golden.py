@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import ClassLabel, Dataset, Features, Image, Sequence, Value, load_dataset
 from PIL import Image as Pictures
@@ -48,9 +47,12 @@ table = Dataset.from_dict(
     },
     features=table_features,
 )
+table.to_parquet(out / "table-none.parquet")
+written = pq.read_table(out / "table-none.parquet")  # with the note of the features
 for codec in ["snappy", "zstd", "gzip", "brotli", "none"]:
-    table.to_parquet(out / f"table-{codec}.parquet", compression=codec, batch_size=50)
-pq.write_table(table.data.table, out / "table-indexed.parquet", data_page_size=256, write_page_index=True, write_batch_size=10)
+    pq.write_table(written, out / f"table-{codec}.parquet", compression=codec, row_group_size=50)
+indexed = {"data_page_size": 256, "write_page_index": True, "write_batch_size": 10, "use_dictionary": False}
+pq.write_table(written, out / "table-indexed.parquet", **indexed)
 
 folder = out / "splits"
 folder.mkdir(exist_ok=True)

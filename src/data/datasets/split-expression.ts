@@ -23,9 +23,9 @@ function refused(expression: string, why: string, hint: string): GraftError {
 }
 
 function parseSlice(text: string, expression: string): Slice {
-  const match = form.exec(text.trim());
+  const match = form.exec(text);
   const examples = 'Write a split such as "train", "train[:5000]", "train[10%:20%]", "train+test".';
-  if (!match) throw refused(expression, `"${text.trim()}" is no split`, examples);
+  if (!match) throw refused(expression, `"${text}" is no split`, examples);
   const [, split = "", from, fromPercent, to, toPercent, given] = match;
   const isPercent = fromPercent !== undefined || toPercent !== undefined;
   const numberOf = (each: string | undefined) => (each === undefined ? undefined : Number(each.replaceAll("_", "")));
@@ -99,9 +99,12 @@ export function splitsOf(expression: string, known: readonly string[], name: str
  * @throws GraftError `invalid-argument` for an expression that makes no sense
  */
 export function splitRanges(expression: string, lengths: ReadonlyMap<string, number>): SplitRange[] {
-  return partsOf(expression).flatMap((part) => {
+  const ranges = partsOf(expression).flatMap((part) => {
     const slice = parseSlice(part, expression);
     const splits = slice.split === "all" && !lengths.has("all") ? [...lengths.keys()] : [slice.split];
     return splits.map((split) => rowsOf({ ...slice, split }, lengths.get(split) ?? 0, expression));
   });
+  if (ranges.some(({ from, to }) => to > from)) return ranges;
+  const rows = [...lengths].map(([split, length]) => `${split} has ${length} rows`).join(", ");
+  throw refused(expression, "no rows are left", `${rows}: begin before the end.`);
 }

@@ -13,7 +13,7 @@ export async function cacheFaults(cacheDir: string): Promise<string[]> {
       const hash = name.length === 64 ? sha256(bytes) : storedFile(bytes, false).etag;
       if (hash !== name) faults.push(`${repo}: blob ${name} hashes to ${hash}`);
     }
-    const snapshots = await readdir(join(folder, "snapshots"), { recursive: true }).catch(() => []);
+    const snapshots = await readdir(join(folder, "snapshots"), { recursive: true }).catch((): string[] => []);
     for (const name of snapshots) {
       const path = join(folder, "snapshots", name);
       if (!(await lstat(path)).isSymbolicLink()) continue;

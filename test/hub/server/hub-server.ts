@@ -114,7 +114,7 @@ export class HubServer {
     else this.answerHub(asked, url, request, response, body, fault);
   }
 
-  private refuse(response: ServerResponse, { status, code, message }: Refusal): unknown {
+  private refuse(response: ServerResponse, { status, code, message }: Refusal): undefined {
     response.writeHead(status, {
       "Content-Type": "application/json",
       ...(code !== undefined && { "X-Error-Code": code }),
@@ -123,7 +123,7 @@ export class HubServer {
     response.end(JSON.stringify({ error: message }));
   }
 
-  private json(response: ServerResponse, value: unknown, headers: Headers = {}): unknown {
+  private json(response: ServerResponse, value: unknown, headers: Headers = {}): undefined {
     response.writeHead(200, { "Content-Type": "application/json", ...headers }).end(JSON.stringify(value));
   }
 
@@ -153,7 +153,7 @@ export class HubServer {
     response: ServerResponse,
     body: Uint8Array,
     fault: Fault | undefined,
-  ): unknown {
+  ): undefined {
     const { method, path } = asked;
     if (path === "/api/whoami-v2") {
       const user = this.userOf(request);
@@ -212,7 +212,7 @@ export class HubServer {
     response: ServerResponse,
     body: Uint8Array,
     method: string,
-  ): unknown {
+  ): undefined {
     const newName = this.renamed.get(id);
     if (newName !== undefined) {
       response.writeHead(307, { Location: url.pathname.replace(id, newName) }).end();
@@ -250,7 +250,7 @@ export class HubServer {
     });
   }
 
-  private tree(commit: Commit, folder: string, url: URL, response: ServerResponse): unknown {
+  private tree(commit: Commit, folder: string, url: URL, response: ServerResponse): undefined {
     const start = Number(url.searchParams.get("cursor") ?? 0);
     const all = [...commit.files].filter(([path]) => folder === "" || path.startsWith(`${folder}/`));
     const page = all.slice(start, start + this.pageSize).map(([path, { bytes, lfs, etag }]) => ({
@@ -274,7 +274,7 @@ export class HubServer {
     request: IncomingMessage,
     response: ServerResponse,
     fault: Fault | undefined,
-  ): unknown {
+  ): undefined {
     const newName = this.renamed.get(id);
     if (newName !== undefined) {
       response.writeHead(307, { Location: (request.url ?? "").replace(id, newName) }).end();
@@ -319,7 +319,7 @@ export class HubServer {
     response: ServerResponse,
     headers: Headers,
     fault: Fault | undefined,
-  ): unknown {
+  ): undefined {
     const range = fault?.kind === "ignore-range" ? null : /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
     const { bytes } = file;
     const common = { ...headers, "Accept-Ranges": "bytes", "Content-Type": "application/octet-stream" };
@@ -344,7 +344,7 @@ export class HubServer {
     response: ServerResponse,
     body: Uint8Array,
     fault: Fault | undefined,
-  ): unknown {
+  ): undefined {
     // A signed URL must not be asked with the Hub's token, which would be told to a stranger.
     if (request.headers.authorization !== undefined) {
       return this.refuse(response, { status: 400, message: "Only one auth mechanism allowed" });
@@ -373,7 +373,7 @@ export class HubServer {
     this.refuse(response, { status: 404, message: "no such object" });
   }
 
-  private create(request: IncomingMessage, response: ServerResponse, body: Uint8Array): unknown {
+  private create(request: IncomingMessage, response: ServerResponse, body: Uint8Array): undefined {
     const user = this.userOf(request);
     const {
       name,
@@ -408,7 +408,7 @@ export class HubServer {
     this.json(response, { url: `${this.url}/${id}`, id, name: id });
   }
 
-  private preupload(response: ServerResponse, body: Uint8Array): unknown {
+  private preupload(response: ServerResponse, body: Uint8Array): undefined {
     const { files } = decode(body) as { files: { path: string; size: number }[] };
     this.json(response, {
       files: files.map(({ path, size }) => ({
@@ -419,7 +419,7 @@ export class HubServer {
     });
   }
 
-  private lfsBatch(response: ServerResponse, body: Uint8Array): unknown {
+  private lfsBatch(response: ServerResponse, body: Uint8Array): undefined {
     const { objects } = decode(body) as { objects: { oid: string; size: number }[] };
     this.json(response, {
       transfer: "basic",
@@ -431,13 +431,13 @@ export class HubServer {
     });
   }
 
-  private branch(repository: Repository, name: string, response: ServerResponse): unknown {
+  private branch(repository: Repository, name: string, response: ServerResponse): undefined {
     if (repository.refs.has(name)) return this.refuse(response, { status: 409, message: "Reference already exists" });
     repository.refs.set(name, repository.refs.get("main") as string);
     this.json(response, {});
   }
 
-  private commit(repository: Repository, branch: string, response: ServerResponse, body: Uint8Array): unknown {
+  private commit(repository: Repository, branch: string, response: ServerResponse, body: Uint8Array): undefined {
     if (!repository.refs.has(branch)) {
       return this.refuse(response, { status: 404, code: "RevisionNotFound", message: `Invalid rev id: ${branch}` });
     }
