@@ -4,7 +4,7 @@ import { type Features, featuresOfNote, type Feature, value } from "./features.j
 import type { Row, RowSource } from "./source.js";
 
 /** Bytes of a part that is read at once, and parts that are kept. */
-const CHUNK_BYTES = 8 * 2 ** 20;
+const CHUNK_BYTES = 4 * 2 ** 20;
 const KEPT_CHUNKS = 4;
 
 function featuresOf(file: ParquetFile): Features {

@@ -327,7 +327,10 @@ export class HubServer {
       response.writeHead(200, { ...common, "Content-Length": String(bytes.length) }).end();
       return;
     }
-    if (!range) return send(response, 200, common, bytes, fault);
+    if (!range) {
+      send(response, 200, common, bytes, fault);
+      return;
+    }
     const start = Number(range[1]);
     const end = Math.min(range[2] ? Number(range[2]) + 1 : bytes.length, bytes.length);
     if (start >= bytes.length) {
