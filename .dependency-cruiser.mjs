@@ -13,10 +13,12 @@ const base = [
   "checked",
   "problem-type",
 ];
-const files = [...base, "platform", "safetensors", "hub"];
+const files = [...base, "platform", "safetensors", "pickle", "hub"];
 const engine = [...base, "graph", "autodiff", "onnx", "optim"];
 // Models and what stands on them write graphs; only compile/ and precision/ know how ONNX is written.
-const models = [...new Set([...files, "graph", "autodiff", "optim", "options", "runtime", "nn", "compile"])];
+const models = [
+  ...new Set([...files, "graph", "autodiff", "optim", "options", "runtime", "nn", "compile", "linear-algebra"]),
+];
 const precision = [...models, "onnx", "models"];
 // Training knows modules and their parameters through models alone.
 const training = [...models.filter((room) => room !== "nn"), "models", "peft", "data", "precision"];
@@ -36,11 +38,13 @@ const allowed = {
   options: base,
   platform: base,
   safetensors: [...base, "platform"],
-  hub: [...base, "platform", "safetensors"],
+  pickle: [...base, "platform", "safetensors"],
+  hub: [...base, "platform", "safetensors", "pickle"],
   graph: base,
   autodiff: [...base, "graph"],
   onnx: [...base, "graph"],
   optim: base,
+  "linear-algebra": [...base, "graph"],
   runtime: [...engine, "platform"],
   nn: [...base, "graph"],
   compile: [...engine, "runtime", "nn"],
@@ -50,11 +54,16 @@ const allowed = {
   data: files,
   training,
   generation: training,
-  analysis: training,
+  figures: [],
+  nlg: base,
+  // It plays the graphs of training steps through, as they are lowered.
+  analysis: [...training, "onnx", "figures"],
   tasks: [...training, "training"],
+  pipelines: [...runs, "generation"],
   runs,
-  cli: [...runs, "runs", "generation", "analysis", "index"],
-  index: [...runs, "runs", "generation", "analysis"],
+  cli: [...runs, "runs", "generation", "pipelines", "analysis", "nlg", "index"],
+  index: [...runs, "runs", "generation", "pipelines", "analysis", "nlg"],
+  method: [...base, "graph", "nn", "options", "peft"],
 };
 
 const roomPattern = (rooms) => `^src/(${rooms.join("|")})(/|\\.ts$)`;

@@ -3,7 +3,12 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   // The package refers to itself by name in tests, exactly as a user's program does.
-  resolve: { alias: { "graft-peft": fileURLToPath(new URL("./dist/index.js", import.meta.url)) } },
+  resolve: {
+    alias: {
+      "graft-peft/method": fileURLToPath(new URL("./dist/node/method.js", import.meta.url)),
+      "graft-peft": fileURLToPath(new URL("./dist/node/index.js", import.meta.url)),
+    },
+  },
   test: {
     include: ["test/**/*.test.ts"],
     pool: "forks",

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
+  AutoModelForCausalLM,
   AutoModelForImageClassification,
   AutoModelForSequenceClassification,
   type ModelInputs,
@@ -10,9 +11,17 @@ import {
 import { openSafetensors, readTensor } from "#graft/safetensors/read";
 import { withoutDropout } from "./folders.js";
 
+/** The class that loads each job's model. */
+const classes = {
+  "vit-tiny": AutoModelForImageClassification,
+  minilm: AutoModelForSequenceClassification,
+  stories260k: AutoModelForCausalLM,
+  "gpt2-char": AutoModelForCausalLM,
+} as const;
+
 /** What reference/train_curve.py --export writes beside the batches. */
 export interface Curve {
-  readonly job: "vit-tiny" | "minilm";
+  readonly job: keyof typeof classes;
   readonly modelFolder: string;
   readonly numLabels: number;
   readonly steps: number;
@@ -53,9 +62,9 @@ export async function curveBatch(folder: string, step: number): Promise<ModelInp
 
 /** The job's model with the first adapter, every dropout at 0. */
 export async function curveModel(folder: string, { job, modelFolder, numLabels }: Curve): Promise<PeftModel> {
-  const auto = job === "vit-tiny" ? AutoModelForImageClassification : AutoModelForSequenceClassification;
+  const auto = classes[job];
   const base = await auto.fromPretrained(await withoutDropout(modelFolder, join(folder, "model-no-dropout")), {
-    numLabels,
+    ...(auto !== AutoModelForCausalLM && { numLabels }),
     ignoreMismatchedSizes: true,
     threads: 2,
     onReport: () => {},

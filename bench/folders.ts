@@ -45,10 +45,20 @@ export async function jobFolders(job: StepJobName, cache: string): Promise<JobFo
   return { folder, model: await withoutDropout(weights, join(folder, "model-no-dropout")) };
 }
 
+const noDropout = {
+  hidden_dropout_prob: 0,
+  attention_probs_dropout_prob: 0,
+  classifier_dropout: null,
+  resid_pdrop: 0,
+  embd_pdrop: 0,
+  attn_pdrop: 0,
+  attention_dropout: 0,
+};
+
 /** A model folder beside another: its weights by a link, every dropout at 0. */
 export async function withoutDropout(source: string, target: string): Promise<string> {
   const config = JSON.parse(await readFile(join(source, "config.json"), "utf8")) as Record<string, unknown>;
-  const changed = { ...config, hidden_dropout_prob: 0, attention_probs_dropout_prob: 0, classifier_dropout: null };
+  const changed = { ...config, ...noDropout };
   await mkdir(target, { recursive: true });
   await writeFile(join(target, "config.json"), JSON.stringify(changed));
   const link = join(target, "model.safetensors");

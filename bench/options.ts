@@ -2,7 +2,7 @@ import type { BackendName } from "#graft/runtime/index";
 
 /** The flags of `npm run bench`. */
 export interface BenchOptions {
-  /** curve, gradient-error: what reference/train_curve.py --export wrote; "" elsewhere. */
+  /** curve, gradient-error: what reference/train_curve.py --export wrote; methods: where runs are kept; "" elsewhere. */
   readonly folder: string;
   /** curve: files with the losses of other runs. */
   readonly peers: readonly string[];
@@ -15,6 +15,8 @@ export interface BenchOptions {
   readonly rounds: number;
   /** Step benchmarks: what computes on Graft's sides. PyTorch's compute on the CPU. */
   readonly backend: BackendName;
+  /** Step benchmarks: rows that Graft runs at once. */
+  readonly microBatch?: number | "auto";
   /** Step benchmarks: where the time of Graft's steps goes, instead of the sides' timings. */
   readonly profile?: boolean;
   readonly seeds: readonly number[];
@@ -24,4 +26,6 @@ export interface BenchOptions {
   readonly randomBatches?: boolean;
   readonly decodeOnce?: boolean;
   readonly maxSteps?: number;
+  /** methods: names of the methods that run; all where left out. */
+  readonly only?: readonly string[];
 }

@@ -58,9 +58,9 @@ function summary(results: readonly SideResult[]): SideSummary {
 }
 
 function runStepSide(side: SideName, job: StepJobName, folders: JobFolders, options: BenchOptions) {
-  const { threads, steps, backend } = options;
+  const { threads, steps, backend, microBatch } = options;
   const [runtime, precision] = side.split("-");
-  if (runtime === "graft") return runSide("step", { job, ...folders, precision, threads, steps, backend });
+  if (runtime === "graft") return runSide("step", { job, ...folders, precision, threads, steps, backend, microBatch });
   const flags = { job, folder: folders.folder, precision, threads, steps, "warm-up": WARM_UP };
   const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
   return runReference("bench_step.py", args) as Promise<ChildResult>;

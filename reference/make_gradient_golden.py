@@ -1,6 +1,6 @@
 """Writes test/golden/gradients/<model>.safetensors: PyTorch's gradients of every parameter of the tiny models with a loss.
 
-    python reference/make_gradient_golden.py --out test/golden/gradients
+    python reference/make_gradient_golden.py --out test/golden/gradients [NAME ...]
 
 Inputs and labels are those of test/golden/models/<model>/io.safetensors; no dropout. Names are those of the checkpoint.
 padding.safetensors holds what padding tokens get that attention sees (no mask): nothing, in tables with a padding_idx.
@@ -25,6 +25,13 @@ LABELLED = [
     "roberta_tokencls",
     "gpt2_lm",
     "llama_lm",
+    "distilbert_seqcls",
+    "distilbert_tokencls",
+    "deberta_seqcls",
+    "deberta_tokencls",
+    "deberta_conv",
+    "deberta_p2c",
+    "deberta_both",
 ]
 INPUTS = ["input_ids", "attention_mask", "token_type_ids", "pixel_values", "labels"]
 
@@ -55,15 +62,17 @@ def padding_gradients() -> dict[str, torch.Tensor]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="write these files alone")
     parser.add_argument("--models", type=Path, default=Path("test/golden/models"))
     parser.add_argument("--out", type=Path, default=Path("test/golden/gradients"))
     arguments = parser.parse_args()
     silence_transformers()
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for name in LABELLED:
+    for name in arguments.names or LABELLED:
         save_file(gradients(name, arguments.models), arguments.out / f"{name}.safetensors")
-    save_file(padding_gradients(), arguments.out / "padding.safetensors")
+    if not arguments.names:
+        save_file(padding_gradients(), arguments.out / "padding.safetensors")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import torch
 from make_peft_golden import file_name, trainable_line
 from method_golden import Adapted, base_model, fresh_folder, made_by, noise_for, write_json, write_numbers
 from peft import IA3Config, LoraConfig, PeftConfig, PeftModel, PromptTuningConfig, get_peft_model
+from peft.utils.other import ModulesToSaveWrapper
 from quiet import silence_transformers
 from safetensors.torch import load_file
 from tiny_models import Tensors
@@ -104,10 +105,12 @@ def disabled_logits(model: PeftModel, batch: Tensors) -> torch.Tensor:
     if not model.peft_config["default"].is_prompt_learning:
         with model.disable_adapter():
             return model(**batch).logits
-    head = model.base_model.classifier
-    head.enable_adapters(False)
+    heads = [module for module in model.base_model.modules() if isinstance(module, ModulesToSaveWrapper)]
+    for head in heads:
+        head.enable_adapters(False)
     logits = model.base_model(**batch).logits
-    head.enable_adapters(True)
+    for head in heads:
+        head.enable_adapters(True)
     return logits
 
 

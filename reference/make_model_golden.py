@@ -1,18 +1,19 @@
 """Writes test/golden/models/<name>/: tiny models as transformers saves them, with inputs and outputs.
 
-    python reference/make_model_golden.py --out test/golden/models
+    python reference/make_model_golden.py --out test/golden/models [NAME ...]
 
 Each folder holds config.json, the weights and io.safetensors (see reference/README.md). All outputs are of eval mode.
 """
 
 import argparse
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 from quiet import silence_transformers
 from safetensors.torch import load_file, save_file
-from tiny_models import DECODERS, MODELS, Tensors, batch_for, build, labels_for_batch
+from tiny_models import DECODERS, ENCODERS, MODELS, Tensors, batch_for, build, labels_for_batch
 from transformers import AutoModel, AutoModelForSequenceClassification, PreTrainedModel
 
 
@@ -95,11 +96,15 @@ def check(folder: Path, auto_class: type) -> None:
     torch.testing.assert_close(output[key], io[key], rtol=0, atol=1e-6)
 
 
-def write_all(out: Path, seed: int) -> None:
-    for name in MODELS:
+def write_models(names: Iterable[str], out: Path, seed: int) -> None:
+    for name in names:
         model = build(name, seed)
         save_model(model, out / name, make_io(model, seed))
         check(out / name, type(model))
+
+
+def write_copies(out: Path, seed: int) -> None:
+    """Models of the table in other files: sharded, with older or newer names."""
     bert, vit = build("bert_seqcls", seed), build("vit_imgcls", seed)
     bert_io, vit_io = make_io(bert, seed), make_io(vit, seed)
     save_model(bert, out / "bert_sharded", bert_io, max_shard_size="40KB")
@@ -114,12 +119,15 @@ def write_all(out: Path, seed: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="write these folders alone")
     parser.add_argument("--out", type=Path, default=Path("test/golden/models"))
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     silence_transformers()
     torch.set_num_threads(1)
-    write_all(arguments.out, arguments.seed)
+    write_models(arguments.names or MODELS | ENCODERS, arguments.out, arguments.seed)
+    if not arguments.names:
+        write_copies(arguments.out, arguments.seed)
 
 
 if __name__ == "__main__":

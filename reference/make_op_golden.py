@@ -118,6 +118,7 @@ OPS = {
     "softmax": lambda x, axis: x.softmax(axis),
     "logSoftmax": lambda x, axis: x.log_softmax(axis),
     "layerNorm": layer_norm,
+    "rmsNorm": lambda x, gamma, epsilon: F.rms_norm(x, gamma.shape, gamma, epsilon),
     "dropout": lambda x, mask, keepProbability: x * mask / keepProbability,
     "conv": lambda x, weight, bias, strides: F.conv2d(x, weight, bias, strides),
     "crossEntropy": cross_entropy,

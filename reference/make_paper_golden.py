@@ -31,7 +31,7 @@ from method_golden import (
 )
 from peft_cases import BASES as FAMILY_BASES
 from peft_cases import TASKS as FAMILY_TASKS
-from plain_methods import Trained, houlsby, layers_of, lin, prelayer, preembed, top_layers
+from plain_methods import Trained, head_parameters, houlsby, layers_of, lin, prelayer, preembed, top_layers
 from quiet import silence_transformers
 from safetensors.torch import load_file
 from tiny_models import Tensors
@@ -125,15 +125,16 @@ def every_parameter(model: PreTrainedModel) -> Trained:
 
 PLACES = {"num_prefix_tokens": 3, "num_infix_tokens": 2}
 ENCODERS = ("bert", "roberta", "vit")
+NEW = ("distilbert", "deberta")
 METHODS = {
-    "preembed": Method(partial(preembed, prefix=3, infix=2), PLACES | {"peft_type": "PREEMBED"}, ("bert", "roberta", "gpt2", "bert_tokencls", "roberta_tokencls")),
+    "preembed": Method(partial(preembed, prefix=3, infix=2), PLACES | {"peft_type": "PREEMBED"}, ("bert", "roberta", "gpt2", "bert_tokencls", "roberta_tokencls", *NEW)),
     "preembed_infix": Method(
         partial(preembed, prefix=0, infix=2), {"peft_type": "PREEMBED", "num_prefix_tokens": 0, "num_infix_tokens": 2}, ("bert", "roberta")
     ),
     "preembed_prefix": Method(
         partial(preembed, prefix=3, infix=0), {"peft_type": "PREEMBED", "num_prefix_tokens": 3, "num_infix_tokens": 0}, ("vit", "bert_tokencls")
     ),
-    "prelayer": Method(partial(prelayer, prefix=3, infix=2), PLACES | {"peft_type": "PRELAYER"}, ("bert", "roberta", "gpt2", "bert_tokencls")),
+    "prelayer": Method(partial(prelayer, prefix=3, infix=2), PLACES | {"peft_type": "PRELAYER"}, ("bert", "roberta", "gpt2", "bert_tokencls", *NEW)),
     "prelayer_infix": Method(
         partial(prelayer, prefix=0, infix=2), {"peft_type": "PRELAYER", "num_prefix_tokens": 0, "num_infix_tokens": 2}, ("bert",)
     ),
@@ -143,12 +144,12 @@ METHODS = {
     "houlsby": Method(
         partial(houlsby, factor=FACTOR, activation="swish"),
         {"peft_type": "HOULSBY", "reduction_factor": FACTOR, "non_linearity": "swish"},
-        ("bert", "roberta", "vit", "gpt2", "llama"),
+        ("bert", "roberta", "vit", "gpt2", "llama", *NEW),
     ),
     "lin": Method(
         partial(lin, factor=FACTOR),
         {"peft_type": "LIN", "reduction_factor": FACTOR, "non_linearity": "relu", "layer_norm_eps": 1e-5},
-        ("bert", "roberta", "vit", "gpt2", "llama"),
+        ("bert", "roberta", "vit", "gpt2", "llama", *NEW),
     ),
     "adapterdrop": Method(
         partial(drop_fixed, count=1),
@@ -164,7 +165,7 @@ METHODS = {
     ),
     "ft": Method(every_parameter, {"peft_type": "FT"}, ("bert", "gpt2"), whole=True),
     "ft_top2": Method(partial(top_layers, count=2), {"peft_type": "FT_TOP2", "num_layers": 2}, ("bert",), whole=True),
-    "ft_top1": Method(partial(top_layers, count=1), {"peft_type": "FT_TOP2", "num_layers": 1}, ("roberta", "vit", "gpt2"), whole=True),
+    "ft_top1": Method(partial(top_layers, count=1), {"peft_type": "FT_TOP2", "num_layers": 1}, ("roberta", "vit", "gpt2", *NEW), whole=True),
 }
 
 
@@ -181,7 +182,7 @@ def head_of(model: PreTrainedModel, family: str) -> Trained:
     """A classifier's head; a decoder's, tied or not, stays."""
     if TASKS[family] == "CAUSAL_LM":
         return {}
-    return {f"classifier.{name}": p for name, p in model.get_submodule("classifier").named_parameters()}
+    return head_parameters(model)
 
 
 def adapt(method: Method, family: str, models: Path, seed: int) -> Adapted:

@@ -1,6 +1,6 @@
 """Writes test/golden/peft/<name>/: LoRA adapters saved by PEFT for the tiny models, with outputs and gradients.
 
-    python reference/make_peft_golden.py --out test/golden/peft --models test/golden/models
+    python reference/make_peft_golden.py --out test/golden/peft --models test/golden/models [NAME ...]
 
 Run it from the repository's root: the adapter configs then name their base model by a path that holds everywhere.
 Each folder holds adapter_config.json, adapter_model.safetensors, io.safetensors and meta.json (see reference/README.md).
@@ -18,7 +18,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from quiet import silence_transformers
 from safetensors.torch import load_file, save_file
-from tiny_models import MODELS, Tensors, batch_for, build, labels_for
+from tiny_models import Tensors, batch_for, build, labels_for, place
 from vit_names import to_v4
 
 
@@ -32,6 +32,7 @@ class Variant:
 
 
 TEXT = {"task_type": "SEQ_CLS", "target_modules": ["query", "value"]}
+DISTIL = {"task_type": "SEQ_CLS", "target_modules": ["q_lin", "v_lin"]}
 IMAGE = {"modules_to_save": ["classifier"], "target_modules": ["q_proj", "v_proj"]}
 
 VARIANTS = [
@@ -48,6 +49,10 @@ VARIANTS = [
     Variant("roberta_default", "roberta_seqcls", TEXT),
     Variant("roberta_bias_all", "roberta_seqcls", TEXT | {"bias": "all"}),
     Variant("roberta_all_linear", "roberta_seqcls", TEXT | {"target_modules": "all-linear"}),
+    Variant("distilbert_default", "distilbert_seqcls", DISTIL),
+    Variant("deberta_default", "deberta_seqcls", {"task_type": "SEQ_CLS"}),
+    Variant("deberta_all_linear", "deberta_seqcls", {"task_type": "SEQ_CLS", "target_modules": "all-linear"}),
+    Variant("deberta_positions", "deberta_p2c", {"task_type": "SEQ_CLS", "target_modules": ["pos_query_proj", "key_proj"]}),
     Variant("vit_default", "vit_imgcls", IMAGE),
     Variant("vit_rslora", "vit_imgcls", IMAGE | {"use_rslora": True}),
     Variant("vit_bias_all", "vit_imgcls", IMAGE | {"bias": "all"}),
@@ -71,7 +76,7 @@ def adapt(variant: Variant, models: Path, seed: int) -> PeftModel:
     model.name_or_path = (models / variant.base).as_posix()
     config = LoraConfig(r=4, lora_alpha=8, lora_dropout=0.1, init_lora_weights=False, **variant.config)
     peft_model = get_peft_model(model, config).eval()
-    generator = torch.Generator().manual_seed(seed + 1000 + list(MODELS).index(variant.base))
+    generator = torch.Generator().manual_seed(seed + 1000 + place(variant.base))
     with torch.no_grad():
         for name, parameter in peft_model.named_parameters():
             if parameter.requires_grad:
@@ -192,6 +197,7 @@ def check_names(models: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="write these folders alone")
     parser.add_argument("--out", type=Path, default=Path("test/golden/peft"))
     parser.add_argument("--models", type=Path, default=Path("test/golden/models"))
     parser.add_argument("--seed", type=int, default=0)
@@ -200,9 +206,11 @@ def main() -> None:
     torch.set_num_threads(1)
     check_names(arguments.models)
     for variant in VARIANTS:
-        write_variant(variant, arguments.out, arguments.models, arguments.seed)
-    for name in V4_TARGETS:
-        write_v4_copy(name, arguments.out)
+        if not arguments.names or variant.name in arguments.names:
+            write_variant(variant, arguments.out, arguments.models, arguments.seed)
+    for name in arguments.names or V4_TARGETS:
+        if name in V4_TARGETS:
+            write_v4_copy(name, arguments.out)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Writes test/golden/methods/<name>/ of the methods that PEFT does not have: BitFit and Pfeiffer's bottleneck adapter.
 
-    python reference/make_plain_golden.py --out test/golden/methods --models test/golden/models
+    python reference/make_plain_golden.py --out test/golden/methods --models test/golden/models [NAME ...]
 
 Plain PyTorch from the definitions; the layout is that of make_method_golden.py. Parameters are counted as PEFT counts:
 the head counts twice in all parameters (its original and its trained copy), biases trained in place count once.
@@ -24,6 +24,7 @@ from method_golden import (
     write_json,
     write_numbers,
 )
+from plain_methods import LAYERS, head_parameters
 from quiet import silence_transformers
 from tiny_models import Tensors
 from torch import nn
@@ -76,6 +77,20 @@ class PfeifferPreNormLayer(nn.Module):
         return self.up(torch.relu(self.down(h))) + out + residual
 
 
+class PfeifferWholeFeedForward(nn.Module):
+    """DistilBERT's feed-forward, dropout included, with a bottleneck; the layer adds what entered and normalises."""
+
+    def __init__(self, feed_forward: nn.Module, norm: nn.Module, down: nn.Linear, up: nn.Linear) -> None:
+        super().__init__()
+        self.feed_forward, self.down, self.up = feed_forward, down, up
+        self.norm = [norm]
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        out = self.feed_forward(hidden_states)
+        h = self.norm[0](out + hidden_states)
+        return self.up(torch.relu(self.down(h))) + out
+
+
 def bottleneck(hidden: int) -> tuple[nn.Linear, nn.Linear]:
     return nn.Linear(hidden, hidden // REDUCTION_FACTOR), nn.Linear(hidden // REDUCTION_FACTOR, hidden)
 
@@ -83,7 +98,7 @@ def bottleneck(hidden: int) -> tuple[nn.Linear, nn.Linear]:
 def add_bottlenecks(model: PreTrainedModel) -> tuple[dict[str, nn.Parameter], list[str]]:
     """One bottleneck in every layer."""
     is_vit = model.config.model_type == "vit"
-    prefix = "vit.layers" if is_vit else f"{model.base_model_prefix}.encoder.layer"
+    prefix = LAYERS[model.config.model_type]
     layers = model.get_submodule(prefix)
     trained: dict[str, nn.Parameter] = {}
     paths = [f"{prefix}.{index}" for index in range(len(layers))]
@@ -91,6 +106,8 @@ def add_bottlenecks(model: PreTrainedModel) -> tuple[dict[str, nn.Parameter], li
         down, up = bottleneck(model.config.hidden_size)
         if is_vit:
             layers[index] = PfeifferPreNormLayer(layers[index], down, up)
+        elif model.config.model_type == "distilbert":
+            layers[index].ffn = PfeifferWholeFeedForward(layers[index].ffn, layers[index].output_layer_norm, down, up)
         else:
             layers[index].output = PfeifferFeedForward(layers[index].output, down, up)
         for name, linear in (("adapter_down", down), ("adapter_up", up)):
@@ -100,7 +117,8 @@ def add_bottlenecks(model: PreTrainedModel) -> tuple[dict[str, nn.Parameter], li
 
 def train_biases(model: PreTrainedModel) -> tuple[dict[str, nn.Parameter], list[str]]:
     """Every bias vector of the base model, norms and embeddings included, but the head's: it is trained whole."""
-    biases = {n: p for n, p in model.named_parameters() if n.endswith(".bias") and not n.startswith(HEAD)}
+    head = head_parameters(model)
+    biases = {n: p for n, p in model.named_parameters() if n.endswith(".bias") and n not in head}
     return biases, [name.removesuffix(".bias") for name in biases]
 
 
@@ -113,6 +131,7 @@ METHODS = {
     ),
 }
 BASES = {"bert": "bert_seqcls", "roberta": "roberta_seqcls", "vit": "vit_imgcls"}
+BASES |= {"distilbert": "distilbert_seqcls", "deberta": "deberta_seqcls"}
 
 
 def randomise(trained: dict[str, nn.Parameter], generator: torch.Generator) -> None:
@@ -128,7 +147,7 @@ def adapt(method: Method, base_name: str, models: Path, seed: int) -> tuple[Adap
     model = copy.deepcopy(plain)
     model.requires_grad_(False)
     trained, paths = method.adapt(model)
-    trained |= {f"{HEAD}.{name}": parameter for name, parameter in model.get_submodule(HEAD).named_parameters()}
+    trained |= head_parameters(model)
     for parameter in trained.values():
         parameter.requires_grad_(True)
     randomise(trained, noise_for(base_name, seed))
@@ -162,7 +181,7 @@ def write_golden(name: str, method: Method, base_name: str, out: Path, models: P
     own = {id(p) for p in adapted.forward.parameters()}
     assert all(id(p) in own for p in adapted.trained.values())
     trainable = sum(p.numel() for p in adapted.trained.values())
-    head = sum(p.numel() for p in adapted.base.get_submodule(HEAD).parameters())
+    head = sum(p.numel() for p in head_parameters(adapted.base).values())
     total = head + sum(p.numel() for p in adapted.forward.parameters())
     meta = {
         "base": base_name,
@@ -181,6 +200,7 @@ def write_golden(name: str, method: Method, base_name: str, out: Path, models: P
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*")
     parser.add_argument("--out", type=Path, default=Path("test/golden/methods"))
     parser.add_argument("--models", type=Path, default=Path("test/golden/models"))
     parser.add_argument("--seed", type=int, default=0)
@@ -190,7 +210,8 @@ def main() -> None:
     for method_name, method in METHODS.items():
         for family, base_name in BASES.items():
             name = f"{family}_{method_name}"
-            write_golden(name, method, base_name, arguments.out, arguments.models, arguments.seed)
+            if not arguments.names or name in arguments.names:
+                write_golden(name, method, base_name, arguments.out, arguments.models, arguments.seed)
 
 
 if __name__ == "__main__":

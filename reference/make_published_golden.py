@@ -17,15 +17,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from peft import PeftModel, get_peft_model_state_dict
+from peft import LoraConfig, PeftModel, get_peft_model_state_dict
 from quiet import silence_transformers
 from safetensors.torch import load_file, save_file
-from transformers import PreTrainedModel, RobertaConfig, RobertaForSequenceClassification, ViTConfig
-from transformers import ViTForImageClassification
+from transformers import DistilBertConfig, DistilBertForSequenceClassification, PreTrainedModel, RobertaConfig
+from transformers import RobertaForSequenceClassification, ViTConfig, ViTForImageClassification
 from vit_names import V5_TO_V4, to_v4
 
+DISTILBERT = "distilbert-sst2_lora_r8"
 ROBERTA = "roberta-base_lora_mrpc_peft0.18dev"
 VIT = "vit-base_lora_food101"
+LORALIB = "loralib_roberta-base_mnli/roberta_base_lora_mnli.bin"
+# As loralib's own script for MNLI has it.
+LORALIB_ALPHA = 16
 SMALL_SIZE = 14
 
 
@@ -36,7 +40,7 @@ def numbers(name: str, shape: tuple[int, ...]) -> torch.Tensor:
         hashed *= np.uint32(factor)
     hashed ^= hashed >> np.uint32(16)
     values = (hashed.astype(np.float64) / 2**32 - 0.5) * 0.1
-    is_norm = name.endswith("weight") and ("LayerNorm" in name or "layernorm" in name)
+    is_norm = name.endswith("weight") and any(norm in name for norm in ("LayerNorm", "layernorm", "layer_norm"))
     return torch.from_numpy((values + is_norm).astype(np.float32).reshape(shape))
 
 
@@ -61,6 +65,19 @@ def with_v5_names(adapter: Path, folder: Path) -> Path:
     config = json.loads((adapter / "adapter_config.json").read_text())
     config["target_modules"] = ["q_proj", "v_proj"]
     (folder / "adapter_config.json").write_text(json.dumps(config))
+    return folder
+
+
+def from_loralib(checkpoint: Path, folder: Path) -> Path:
+    """The checkpoint as a folder of PEFT's: names end with .weight there, and the config knows rank and alpha."""
+    tensors = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    rank = next(tensor.shape[0] for name, tensor in tensors.items() if name.endswith("lora_A"))
+    suffix = {True: ".weight", False: ""}
+    named = {f"base_model.model.{name}{suffix['.lora_' in name]}": tensor for name, tensor in tensors.items()}
+    LoraConfig(
+        r=rank, lora_alpha=LORALIB_ALPHA, target_modules=["query", "value"], modules_to_save=["classifier"]
+    ).save_pretrained(folder)
+    save_file(named, folder / "adapter_model.safetensors")
     return folder
 
 
@@ -90,6 +107,11 @@ def main() -> None:
     roberta = RobertaForSequenceClassification(config)
     save_file(golden(roberta, arguments.adapters / ROBERTA, text, text), arguments.out / "roberta.safetensors")
 
+    mnli = RobertaForSequenceClassification(RobertaConfig(**config.to_diff_dict() | {"num_labels": 3}))
+    with tempfile.TemporaryDirectory() as folder:
+        adapter = from_loralib(arguments.adapters / LORALIB, Path(folder))
+        save_file(golden(mnli, adapter, text, text), arguments.out / "loralib.safetensors")
+
     labels = len(json.loads((arguments.adapters / VIT / "id2label.json").read_text()))
     vit = ViTForImageClassification(ViTConfig(intermediate_size=64, num_labels=labels))
     small = torch.randn(1, 3, SMALL_SIZE, SMALL_SIZE, generator=generator)
@@ -98,6 +120,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         adapter = with_v5_names(arguments.adapters / VIT, Path(folder) / "adapter")
         save_file(golden(vit, adapter, {"small_pixels": small}, inputs), arguments.out / "vit.safetensors")
+
+    config = DistilBertConfig(vocab_size=100, hidden_dim=64, max_position_embeddings=40)
+    text = {"input_ids": text["input_ids"].where(text["attention_mask"] == 1, 0), "attention_mask": text["attention_mask"]}
+    distilbert = DistilBertForSequenceClassification(config)
+    save_file(golden(distilbert, arguments.adapters / DISTILBERT, text, text), arguments.out / "distilbert.safetensors")
 
 
 if __name__ == "__main__":

@@ -222,15 +222,20 @@ def answers(tokenizer):
     }
 
 
-golden = {"texts": SOME, "pairs": PAIRS, "words": WORDS, "folders": {}}
-for name, files in FOLDERS.items():
-    with tempfile.TemporaryDirectory() as folder:
-        write(folder, files)
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(folder)
-            golden["folders"][name] = {"files": files, "answers": answers(tokenizer)}
-        except Exception as error:
-            print("left out:", name, type(error).__name__, str(error)[:90])
-path = OUT / "tokenizers-classes.json.gz"
-path.write_bytes(gzip.compress(json.dumps(golden, ensure_ascii=False, separators=(",", ":")).encode(), 9, mtime=0))
-print(path.stat().st_size, "bytes;", len(golden["folders"]), "folders")
+def main():
+    golden = {"texts": SOME, "pairs": PAIRS, "words": WORDS, "folders": {}}
+    for name, files in FOLDERS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            write(folder, files)
+            try:
+                tokenizer = AutoTokenizer.from_pretrained(folder)
+                golden["folders"][name] = {"files": files, "answers": answers(tokenizer)}
+            except Exception as error:
+                print("left out:", name, type(error).__name__, str(error)[:90])
+    path = OUT / "tokenizers-classes.json.gz"
+    path.write_bytes(gzip.compress(json.dumps(golden, ensure_ascii=False, separators=(",", ":")).encode(), 9, mtime=0))
+    print(path.stat().st_size, "bytes;", len(golden["folders"]), "folders")
+
+
+if __name__ == "__main__":
+    main()

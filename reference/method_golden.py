@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from tiny_models import MODELS, Tensors, batch_for, build, labels_for_batch
+from tiny_models import Tensors, batch_for, build, labels_for_batch, place
 from torch.nn import Module, Parameter
 from transformers import PreTrainedModel
 
@@ -43,7 +43,7 @@ def base_model(name: str, models: Path, seed: int = 0) -> PreTrainedModel:
 
 
 def noise_for(base: str, seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed + 1000 + list(MODELS).index(base))
+    return torch.Generator().manual_seed(seed + 1000 + place(base))
 
 
 def labelled_batch(base: PreTrainedModel, seed: int) -> Tensors:

@@ -295,7 +295,19 @@ def constants() -> list[Case]:
     return [Case("stopGradient", "factor", {"x": normal(2, 3)}, {}, ("x",))]
 
 
-GROUPS = (matrix_products, binary, elementwise, reductions, shapes, indexing, softmaxes, networks, losses, comparisons, adjoints, hard_points, rewritten, orders, constants)
+def root_mean_squares() -> list[Case]:
+    def norm(name: str, x: torch.Tensor, epsilon: float) -> Case:
+        return Case("rmsNorm", name, {"x": x, "gamma": 1 + 0.3 * normal(x.shape[-1])}, {"epsilon": epsilon}, ("x", "gamma"))
+
+    return [
+        norm("sequence", normal(2, 3, 8), 1e-5),
+        norm("rows", normal(4, 6), 1e-6),
+        norm("largeEpsilon", 0.1 * normal(4, 6), 0.1),
+        norm("heads", 5 * normal(2, 2, 3, 4), 1e-6),
+    ]
+
+
+GROUPS = (matrix_products, binary, elementwise, reductions, shapes, indexing, softmaxes, networks, losses, comparisons, adjoints, hard_points, rewritten, orders, constants, root_mean_squares)
 
 
 def all_cases() -> list[Case]:

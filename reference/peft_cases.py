@@ -35,8 +35,11 @@ BASES = {
     "vit": "vit_imgcls",
     "gpt2": "gpt2_lm",
     "llama": "llama_lm",
+    "distilbert": "distilbert_seqcls",
+    "deberta": "deberta_seqcls",
 }
 TASKS = {"bert": "SEQ_CLS", "roberta": "SEQ_CLS", "vit": None, "gpt2": "CAUSAL_LM", "llama": "CAUSAL_LM"}
+TASKS |= {"distilbert": "SEQ_CLS", "deberta": "SEQ_CLS"}
 
 # Matrices that a method multiplies: they become N(0, 0.2), whatever they were; all else is moved by N(0, 0.2).
 FACTORS = (".lora_A.", ".lora_B.", ".lora_embedding_", ".hada_", ".lokr_", "prompt_encoder.")
@@ -108,7 +111,7 @@ def merged(model: PeftModel, batch: Tensors) -> Tensors:
 
 def outputs(case: Case, model: PeftModel, batch: Tensors) -> Tensors:
     """Logits with the adapter, without it, and merged where the method merges."""
-    is_classifier_prompt = model.peft_config["default"].is_prompt_learning and case.family in ("bert", "roberta")
+    is_classifier_prompt = model.peft_config["default"].is_prompt_learning and TASKS[case.family] == "SEQ_CLS"
     found = {"logits": model(**batch).logits}
     if is_classifier_prompt:
         found["disabled_logits"] = disabled_logits(model, batch)

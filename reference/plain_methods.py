@@ -21,8 +21,11 @@ LAYERS = {
     "vit": "vit.layers",
     "gpt2": "transformer.h",
     "llama": "model.layers",
+    "distilbert": "distilbert.transformer.layer",
+    "deberta-v2": "deberta.encoder.layer",
 }
 EMBEDDINGS = {"bert": "bert.embeddings", "roberta": "roberta.embeddings", "vit": "vit.embeddings", "gpt2": "transformer"}
+EMBEDDINGS |= {"distilbert": "distilbert.embeddings", "deberta-v2": "deberta.embeddings"}
 # What a layer's attention and feed-forward give, before residual (and norm).
 SUBLAYERS = {
     "bert": ("attention.output.dropout", "output.dropout"),
@@ -30,6 +33,8 @@ SUBLAYERS = {
     "vit": ("attention", "mlp"),
     "gpt2": ("attn.resid_dropout", "mlp.dropout"),
     "llama": ("self_attn.o_proj", "mlp"),
+    "distilbert": ("attention", "ffn"),
+    "deberta-v2": ("attention.output.dropout", "output.dropout"),
 }
 ACTIVATIONS = {"relu": torch.relu, "swish": nn.functional.silu}
 
@@ -41,6 +46,11 @@ def kind(model: PreTrainedModel) -> str:
 def layers_of(model: PreTrainedModel) -> dict[str, nn.Module]:
     prefix = LAYERS[kind(model)]
     return {f"{prefix}.{index}": layer for index, layer in enumerate(model.get_submodule(prefix))}
+
+
+def head_parameters(model: PreTrainedModel) -> Trained:
+    """Of a classifier what PEFT saves whole under the name "classifier": DistilBERT's pre_classifier ends so, too."""
+    return {name: p for name, p in model.named_parameters() if name.split(".")[0].endswith("classifier")}
 
 
 def named(path: str, name: str, module: nn.Module) -> Trained:

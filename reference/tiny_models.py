@@ -10,6 +10,14 @@ from transformers import (
     BertForSequenceClassification,
     BertForTokenClassification,
     BertModel,
+    DebertaV2Config,
+    DebertaV2ForSequenceClassification,
+    DebertaV2ForTokenClassification,
+    DebertaV2Model,
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
+    DistilBertForTokenClassification,
+    DistilBertModel,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
@@ -56,6 +64,31 @@ def llama_config(**overrides) -> LlamaConfig:
     return LlamaConfig(**{**SIZES, **TEXT, **SPECIAL, "num_key_value_heads": 2, "rms_norm_eps": 1e-5, **overrides})
 
 
+def distilbert_config(**overrides) -> DistilBertConfig:
+    sizes = {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 48}
+    dropout = {"dropout": 0.0, "attention_dropout": 0.0, "seq_classif_dropout": 0.0}
+    return DistilBertConfig(**{**sizes, **TEXT, **LABELS, **dropout, **overrides})
+
+
+# As DeBERTa-v3: both kinds of relative attention, shared projections, log buckets (from a distance of 3), no absolute positions.
+DEBERTA_V3 = {
+    "relative_attention": True,
+    "pos_att_type": ["p2c", "c2p"],
+    "share_att_key": True,
+    "position_buckets": 6,
+    "max_relative_positions": -1,
+    "norm_rel_ebd": "layer_norm",
+    "position_biased_input": False,
+    "type_vocab_size": 0,
+}
+CONV = {"conv_kernel_size": 3, "conv_act": "gelu"}
+OWN_PROJECTIONS = {"relative_attention": True, "share_att_key": False}
+
+
+def deberta_config(**overrides) -> DebertaV2Config:
+    return DebertaV2Config(**{**SIZES, **TEXT, **LABELS, "max_position_embeddings": 24, **overrides})
+
+
 # The place in this table is part of a model's seed: new ones come last.
 MODELS = {
     "bert_seqcls": lambda: BertForSequenceClassification(bert_config()),
@@ -73,7 +106,32 @@ MODELS = {
     "gpt2_lm": lambda: GPT2LMHeadModel(gpt2_config()),
     "llama_lm": lambda: LlamaForCausalLM(llama_config()),
 }
+# A table of their own, so that models of other kinds can be added to the other one; new ones come last here, too.
+ENCODERS = {
+    "distilbert_seqcls": lambda: DistilBertForSequenceClassification(distilbert_config()),
+    "distilbert_base": lambda: DistilBertModel(distilbert_config(activation="relu")),
+    "distilbert_tokencls": lambda: DistilBertForTokenClassification(distilbert_config(**TAG_LABELS)),
+    "deberta_seqcls": lambda: DebertaV2ForSequenceClassification(deberta_config(**DEBERTA_V3)),
+    "deberta_base": lambda: DebertaV2Model(deberta_config(**DEBERTA_V3, **CONV, embedding_size=20)),
+    "deberta_tokencls": lambda: DebertaV2ForTokenClassification(
+        deberta_config(**OWN_PROJECTIONS, **TAG_LABELS, pos_att_type="c2p", max_relative_positions=5, type_vocab_size=2)
+    ),
+    "deberta_conv": lambda: DebertaV2ForSequenceClassification(
+        deberta_config(**DEBERTA_V3, **CONV, pooler_hidden_act="tanh", cls_dropout=0.0)
+    ),
+    "deberta_p2c": lambda: DebertaV2ForSequenceClassification(
+        deberta_config(**OWN_PROJECTIONS, pos_att_type=["p2c"], position_buckets=8, max_relative_positions=12)
+    ),
+    "deberta_both": lambda: DebertaV2ForTokenClassification(
+        deberta_config(**OWN_PROJECTIONS, **TAG_LABELS, **CONV, pos_att_type=["c2p", "p2c"], embedding_size=20)
+    ),
+}
 DECODERS = ("gpt2", "llama")
+
+
+def place(name: str) -> int:
+    """A model's part of the seeds."""
+    return list(MODELS).index(name) if name in MODELS else 100 + list(ENCODERS).index(name)
 
 
 def randomise(model: PreTrainedModel, generator: torch.Generator) -> None:
@@ -91,8 +149,8 @@ def randomise(model: PreTrainedModel, generator: torch.Generator) -> None:
 def build(name: str, seed: int = 0) -> PreTrainedModel:
     """The tiny model of that name, in eval mode, with weights that depend on its name and the seed alone."""
     torch.manual_seed(seed)
-    model = MODELS[name]()
-    randomise(model, torch.Generator().manual_seed(seed + list(MODELS).index(name)))
+    model = (MODELS | ENCODERS)[name]()
+    randomise(model, torch.Generator().manual_seed(seed + place(name)))
     return model.eval()
 
 
@@ -104,11 +162,29 @@ def text_batch(model: PreTrainedModel, generator: torch.Generator, rows: int = 3
     for row in range(rows):
         attention_mask[row, length - 2 * row :] = 0
     input_ids[attention_mask == 0] = config.pad_token_id
+    types = getattr(config, "type_vocab_size", 0)
+    if types == 0:
+        return {"input_ids": input_ids, "attention_mask": attention_mask}
     token_type_ids = torch.zeros_like(input_ids)
-    if config.type_vocab_size > 1:
+    if types > 1:
         token_type_ids[:, length // 2 :] = 1
         token_type_ids *= attention_mask
     return {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
+
+
+def both_sides_batch(model: PreTrainedModel, generator: torch.Generator, length: int = 16) -> Tensors:
+    """Random token ids: the first row is full, the second is padded on the right, the third on the left, the fourth on both sides."""
+    config = model.config
+    input_ids = torch.randint(4, config.vocab_size, (4, length), generator=generator)
+    attention_mask = torch.zeros(4, length, dtype=torch.int64)
+    for row, (first, last) in enumerate([(0, length), (0, length - 3), (4, length), (2, length - 5)]):
+        attention_mask[row, first:last] = 1
+    input_ids[attention_mask == 0] = config.pad_token_id
+    if config.type_vocab_size == 0:
+        return {"input_ids": input_ids, "attention_mask": attention_mask}
+    token_type_ids = torch.zeros_like(input_ids)
+    token_type_ids[:, length // 2 :] = 1
+    return {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids * attention_mask}
 
 
 def decoder_batch(model: PreTrainedModel, generator: torch.Generator, rows: int = 4, length: int = 7) -> Tensors:
@@ -129,7 +205,8 @@ def image_batch(model: PreTrainedModel, generator: torch.Generator, rows: int = 
 def batch_for(model: PreTrainedModel, seed: int) -> Tensors:
     """One batch of inputs for the model, without labels."""
     kind = model.config.model_type
-    make = image_batch if kind == "vit" else decoder_batch if kind in DECODERS else text_batch
+    makers = {"vit": image_batch, "deberta-v2": both_sides_batch} | dict.fromkeys(DECODERS, decoder_batch)
+    make = makers.get(kind, text_batch)
     return make(model, torch.Generator().manual_seed(seed))
 
 

@@ -4,6 +4,8 @@ Export the batches and the initial adapter once (120 MB for vit-tiny; keep the f
 
     python reference/train_curve.py --export --job vit-tiny --folder /tmp/curve/vit-tiny
     python reference/train_curve.py --export --job minilm --folder /tmp/curve/minilm
+    python reference/train_curve.py --export --job stories260k --folder /tmp/curve/stories260k
+    python reference/train_curve.py --export --job gpt2-char --folder /tmp/curve/gpt2-char
 
 Then train from them, with any number of threads:
 
@@ -14,6 +16,8 @@ The folder's layout is in reference/README.md.
 
 import argparse
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -31,6 +35,16 @@ from jobs import (
     text_model,
     vit_processor,
     vit_tiny_folder,
+)
+from language_jobs import (
+    GPT2_NO_DROPOUT,
+    SHAKESPEARE_LORA,
+    STORIES_LORA,
+    language_model,
+    shakespeare_batches,
+    shakespeare_folder,
+    stories_batches,
+    stories_folder,
 )
 from peft import LoraConfig, PeftModel, get_peft_model
 from quiet import silence_transformers
@@ -71,28 +85,47 @@ def text_batches(assets: Path, seed: int) -> list[Tensors]:
     return batches
 
 
-def curve_model(job: str, folder: Path):
-    """The base model without any dropout; what its head holds does not matter, the adapter brings its own."""
-    if job == "vit-tiny":
-        return image_model(folder, 10, **NO_DROPOUT)
-    return text_model(folder, 2, classifier_dropout=0.0, **NO_DROPOUT)
+@dataclass(frozen=True)
+class Job:
+    """The base model without any dropout (what a classifier's head holds does not matter, the adapter brings its own)."""
+
+    folder: Callable[[Path], Path]
+    batches: Callable[[Path, int], list[Tensors]]
+    model: Callable[[Path], torch.nn.Module]
+    lora: dict
+
+
+JOBS = {
+    "vit-tiny": Job(vit_tiny_folder, image_batches, lambda folder: image_model(folder, 10, **NO_DROPOUT), FOOD101_LORA),
+    "minilm": Job(
+        minilm_folder, text_batches, lambda folder: text_model(folder, 2, classifier_dropout=0.0, **NO_DROPOUT), SST2_LORA
+    ),
+    "stories260k": Job(
+        stories_folder, lambda assets, seed: stories_batches(assets, batch_rows(500, 8, seed)), language_model, STORIES_LORA
+    ),
+    "gpt2-char": Job(
+        shakespeare_folder,
+        lambda assets, seed: shakespeare_batches(assets, batch_rows(5000, 8, seed)),
+        lambda folder: language_model(folder, **GPT2_NO_DROPOUT),
+        SHAKESPEARE_LORA,
+    ),
+}
 
 
 def export(job: str, folder: Path, assets: Path, seed: int) -> None:
     """Writes batches.safetensors, adapter/ and curve.json."""
-    is_image = job == "vit-tiny"
-    base = vit_tiny_folder(assets) if is_image else minilm_folder(assets)
-    batches = (image_batches if is_image else text_batches)(assets, seed)
+    base = JOBS[job].folder(assets)
+    batches = JOBS[job].batches(assets, seed)
     folder.mkdir(parents=True, exist_ok=True)
     named = {f"step_{step:02}.{name}": tensor for step, batch in enumerate(batches) for name, tensor in batch.items()}
     save_file(named, folder / "batches.safetensors")
     torch.manual_seed(seed)
-    adapted = get_peft_model(curve_model(job, base), LoraConfig(**(FOOD101_LORA if is_image else SST2_LORA)))
+    adapted = get_peft_model(JOBS[job].model(base), LoraConfig(**JOBS[job].lora))
     adapted.save_pretrained(folder / "adapter")
     settings = {
         "job": job,
         "modelFolder": str(base),
-        "numLabels": adapted.config.num_labels,
+        "numLabels": getattr(adapted.config, "num_labels", 0),
         "steps": STEPS,
         "learningRate": LEARNING_RATE,
         "maxGradNorm": MAX_GRAD_NORM,
@@ -111,7 +144,7 @@ def read_batch(file, step: int) -> Tensors:
 
 def train(folder: Path, settings: dict) -> tuple[list[float], list[float]]:
     """Loss and global gradient norm (before clipping) of each step."""
-    base = curve_model(settings["job"], Path(settings["modelFolder"]))
+    base = JOBS[settings["job"]].model(Path(settings["modelFolder"]))
     model = PeftModel.from_pretrained(base, folder / "adapter", is_trainable=True).train()
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=settings["learningRate"], weight_decay=0.0)
@@ -131,7 +164,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--export", action="store_true", help="write the folder instead of training from it")
-    parser.add_argument("--job", choices=["vit-tiny", "minilm"], help="which job to export")
+    parser.add_argument("--job", choices=list(JOBS), help="which job to export")
     parser.add_argument("--assets", type=Path, default=DEFAULT_ASSETS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)

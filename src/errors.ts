@@ -11,6 +11,7 @@ export type GraftErrorCode =
   | "invalid-csv"
   | "invalid-safetensors"
   | "pickle-refused"
+  | "invalid-pickle"
   | "lfs-pointer"
   | "invalid-image"
   | "invalid-tokenizer"

@@ -138,14 +138,16 @@ export class CounterRng {
  *
  * A training step needs millions of these, so 32 elements are decided together: bit j of the k-th random word is binary
  * digit k of element j's uniform draw, compared with digit k of the probability from the front. After some six words all
- * 32 comparisons are decided. Element i depends on the key and on i alone, never on the length of `out`.
+ * 32 comparisons are decided. Element i depends on the key and on `first` + i alone, never on the length of `out`: a
+ * mask may be made in parts.
  *
  * @param out written whole.
  * @param keepProbability in [0, 1]; 1 keeps all, 0 drops all.
  * @param key names the mask: (seed, optimiser step, micro-step, site).
+ * @param first place in the mask of `out`'s first element. Default 0.
  * @throws GraftError `invalid-argument` for a probability outside [0, 1].
  */
-export function fillDropoutMask(out: Uint8Array, keepProbability: number, key: readonly number[]): void {
+export function fillDropoutMask(out: Uint8Array, keepProbability: number, key: readonly number[], first = 0): void {
   if (!(keepProbability >= 0 && keepProbability <= 1)) {
     throw new GraftError(
       "invalid-argument",
@@ -159,12 +161,24 @@ export function fillDropoutMask(out: Uint8Array, keepProbability: number, key: r
     return;
   }
   const folded = foldKey(key);
-  const blocks = out.byteOffset % 4 === 0 ? out.length >>> 5 : 0;
-  if (blocks > 0) fillBlocks(new Uint32Array(out.buffer, out.byteOffset, blocks * 8), 0, threshold | 0, folded);
-  const block = new Uint32Array(8);
-  for (let start = blocks * 32; start < out.length; start += 32) {
-    fillBlocks(block, start >>> 5, threshold | 0, folded);
-    out.set(new Uint8Array(block.buffer, 0, Math.min(32, out.length - start)), start);
+  const single = new Uint32Array(8);
+  const bytes = new Uint8Array(single.buffer);
+  /** Elements before the first whole block, and behind the last. */
+  const fillPart = (start: number, length: number): void => {
+    const place = first + start;
+    fillBlocks(single, Math.floor(place / 32), threshold | 0, folded);
+    out.set(bytes.subarray(place % 32, (place % 32) + length), start);
+  };
+  const head = Math.min((32 - (first % 32)) % 32, out.length);
+  if (head > 0) fillPart(0, head);
+  const isAligned = (out.byteOffset + head) % 4 === 0;
+  const blocks = isAligned ? (out.length - head) >>> 5 : 0;
+  if (blocks > 0) {
+    const whole = new Uint32Array(out.buffer, out.byteOffset + head, blocks * 8);
+    fillBlocks(whole, Math.floor((first + head) / 32), threshold | 0, folded);
+  }
+  for (let start = head + blocks * 32; start < out.length; start += 32) {
+    fillPart(start, Math.min(32, out.length - start));
   }
 }
 

@@ -30,6 +30,8 @@ export interface GraftSideOptions {
   readonly storageDtype?: "float32" | "auto";
   /** Where ONNX Runtime's profiles go; undefined: no profile. */
   readonly profileFolder?: string;
+  /** Rows that are run at once; whole batches by default. */
+  readonly microBatch?: number | "auto";
   /** int8: the choice of an earlier process, taken again. */
   readonly knownPrecision?: FrozenPrecisionReport;
 }
@@ -63,12 +65,13 @@ export function loadBase({
 /** AdamW without decay, as on the Python side. `onReport` is told what came of int8, unless it is known. */
 export function openSession(
   model: PeftModel,
-  { precision, knownPrecision }: GraftSideOptions,
+  { precision, knownPrecision, microBatch }: GraftSideOptions,
   onReport: (report: FrozenPrecisionReport) => void = () => {},
 ): TrainingSession {
   return createTrainingSession(model, {
     optimizer: "adamw",
     weightDecay: 0,
+    ...(microBatch !== undefined && { microBatchSize: microBatch }),
     frozenPrecision: precision === "int8" ? new Int8Precision({ report: knownPrecision, onReport }) : "f32",
   });
 }

@@ -2,7 +2,8 @@ import { Command, Option } from "commander";
 import { platform } from "#platform";
 import { resolveProblemType } from "../models/index.js";
 import { computeMetricsOf, plainMetrics } from "../runs/data/metrics.js";
-import { dataOptions } from "../runs/data/options.js";
+import { dataOptions, languageOptions } from "../runs/data/options.js";
+import { requireProblemType } from "../runs/data/problem-type.js";
 import type { Run } from "../runs/definition/run.js";
 import { requireFiniteLoss } from "../runs/models/finite.js";
 import { openOptions, openSource } from "../runs/models/open.js";
@@ -10,7 +11,7 @@ import { resolveSource } from "../runs/models/source.js";
 import { tasks } from "../tasks/index.js";
 import { Trainer, TrainingArguments } from "../training/index.js";
 import { addRunFlags, countFlag, readRun } from "./run-file/flags.js";
-import { sourceHelp, sourceKeys, tableKeys } from "./run-file/source-flags.js";
+import { languageKeys, sourceHelp, sourceKeys, tableKeys } from "./run-file/source-flags.js";
 import { withExamples } from "./shell/examples.js";
 import { formatCount, formatDuration, formatNumber } from "./shell/format.js";
 import { note, print, printJson, warn } from "./shell/print.js";
@@ -32,16 +33,22 @@ async function evaluate(folder: string, data: string, run: Run, flags: EvalFlags
   try {
     const task = tasks[source.task];
     const problemType = resolveProblemType(model.config);
+    requireProblemType(source.task, problemType);
     const { label2id } = model.config;
-    const rows = await task.read(data, dataOptions(run.data, { limit, problemType, label2id, onInfo: note }));
+    const labelsAre = run.labels ? undefined : source.settings?.labelsAre;
+    const reading = { limit, problemType, label2id, labelsAre, onInfo: note };
+    const rows = await task.read(data, dataOptions(run.data, reading));
     const maxLength = run.data.maxLength ?? source.settings?.maxLength;
     const transforms = run.data.transforms ?? source.settings?.transforms;
     const processing = await task.processing({
       folder: source.processing,
       network: model.network,
       maxLength,
+      padToken: run.data.padToken,
       transforms,
       problemType,
+      language: { ...source.settings?.language, ...languageOptions(run.data) },
+      onInfo: note,
     });
     const trainer = new Trainer({
       model: peft ?? model,
@@ -85,7 +92,10 @@ export function evalCommand(): Command {
   const command = new Command("eval")
     .description("Loss and metrics of a model, or of an adapter on its base model, on labelled data.")
     .argument("<folder>", "adapter folder, or model folder")
-    .argument("<data>", "CSV, TSV, JSON-lines or CoNLL-like file, or folder with one folder of pictures for each class")
+    .argument(
+      "<data>",
+      "CSV, TSV, JSON-lines or CoNLL-like file, or text to learn, or folder with one folder of pictures for each class",
+    )
     .addOption(new Option("--limit <rows>", "use the first rows only"))
     .addOption(new Option("--batch-size <rows>", "rows in a batch").default("32"))
     .addOption(new Option("--json", "print the result as one JSON object"))
@@ -95,7 +105,7 @@ export function evalCommand(): Command {
     });
   addRunFlags(command, {
     sections: ["", "data"],
-    only: new Set([...sourceKeys, "metrics", ...tableKeys, "transforms"]),
+    only: new Set([...sourceKeys, "metrics", ...tableKeys, ...languageKeys, "transforms"]),
     otherHelp: sourceHelp,
   });
   return withExamples(command, [

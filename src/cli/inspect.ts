@@ -5,15 +5,17 @@ import { GraftError } from "../errors.js";
 import { isOfHub, resolveFiles } from "../hub/index.js";
 import { type FrozenPrecisionReport, readPrecisionReport } from "../precision/index.js";
 import type { Run } from "../runs/definition/run.js";
-import { type ModelSummary, requireExisting, summarizeAdapter, summarizeModel } from "../runs/inspect/model.js";
-import { checkpointState, type TensorLine, tensorsOfFile, tensorsOfFolder } from "../runs/inspect/weights.js";
+import { describeAdapter, holdsAdapter } from "../runs/inspect/adapter.js";
+import type { LayerNorm } from "../runs/inspect/adapter-norms.js";
+import { type ModelSummary, requireExisting, summarizeModel } from "../runs/inspect/model.js";
+import { checkpointState, linesOf, type TensorLine, tensorsOfFile, tensorsOfFolder } from "../runs/inspect/weights.js";
 import { readSettings } from "../runs/models/settings.js";
-import { isAdapterFolder, requireModel } from "../runs/models/source.js";
+import { requireModel } from "../runs/models/source.js";
 import { addRunFlags, readRun } from "./run-file/flags.js";
 import { addMethodLines } from "./run-file/method-lines.js";
 import { withExamples } from "./shell/examples.js";
-import { formatCount } from "./shell/format.js";
-import { tensorTable, totals } from "./shell/inspection.js";
+import { formatBytes, formatCount } from "./shell/format.js";
+import { normTable, tensorTable, totals } from "./shell/inspection.js";
 import { precisionSummary, precisionTable } from "./shell/precision-table.js";
 import { print, printJson, warn } from "./shell/print.js";
 import { renderPairs } from "./shell/table.js";
@@ -34,6 +36,8 @@ interface Inspection {
   readonly tensors: readonly TensorLine[] | undefined;
   /** What became of `frozen_precision: int8`, where the run asked for it. */
   readonly precision?: FrozenPrecisionReport | undefined;
+  /** An adapter's norms. */
+  readonly layers?: readonly LayerNorm[];
 }
 
 const shownValue = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""));
@@ -50,45 +54,66 @@ const labelList = (labels: readonly string[]): string =>
     10,
   )}`;
 
-function modelFacts({ className, modelType, sizes, labels, parameters, adapter }: ModelSummary): [string, string][] {
+function modelFacts({
+  className,
+  modelType,
+  sizes,
+  labels,
+  parameters,
+  checkpointBytes,
+  adapter,
+}: ModelSummary): [string, string][] {
   return [
     ["model", `${className} (${modelType})`],
     ...Object.entries(sizes).map(([name, size]): [string, string] => [snakeCase(name), shownValue(size)]),
     ...(labels.length > 0 ? [["labels", labelList(labels)] as [string, string]] : []),
     ["parameters", formatCount(parameters)],
+    [
+      "checkpoint",
+      `${formatBytes(checkpointBytes.float32)} in float32, ${formatBytes(checkpointBytes.float16)} in float16`,
+    ],
     ...(adapter
       ? ([
           [`${adapter.type} on`, `${adapter.targets.length} layers: ${list(adapter.targets, 4)}`],
           ["counted once", formatCount(adapter.allCountedOnce)],
           ["PEFT says", adapter.line],
+          ["trained", `${formatBytes(adapter.trainedBytes)}; ${formatBytes(adapter.trainingBytes)} with AdamW's state`],
         ] as [string, string][])
       : []),
   ];
 }
 
 async function inspectFile(path: string): Promise<Inspection> {
-  if (!/\.(safetensors|safetensors\.index\.json)$/.test(path)) {
+  if (!/\.(safetensors|bin|pt|pth|index\.json)$/.test(path)) {
     throw new GraftError(
       "unsupported",
-      `${path} is neither a folder nor a safetensors file`,
-      "Name a model folder, an adapter folder, a checkpoint, a .safetensors file or a .safetensors.index.json.",
+      `${path} is neither a folder nor a file of tensors`,
+      "Name a model folder, an adapter folder, a checkpoint, a file of tensors (.safetensors; .bin and .pt of torch) or an index of shards.",
     );
   }
   const { tensors, metadata } = await tensorsOfFile(path);
   const facts = Object.entries(metadata).map(([key, value]): [string, string] => [`metadata ${key}`, value]);
-  return { facts: [["file", path], ...facts], json: { kind: "safetensors", metadata }, tensors };
+  return {
+    facts: [["file", path], ...facts],
+    json: { kind: /\.safetensors(\.index\.json)?$/.test(path) ? "safetensors" : "pickle", metadata },
+    tensors,
+  };
 }
 
 async function inspectAdapter(path: string): Promise<Inspection> {
-  const config = await summarizeAdapter(path, { onWarning: warn });
+  const { format, config, ranks, verdict, file, layers } = await describeAdapter(path);
   const settings = await readSettings(path);
   const state = await checkpointState(path);
-  const tensors = await tensorsOfFolder(await resolveFiles(path, "adapter"));
+  const tensors = file && linesOf(file);
   const labels = Object.values(settings?.labels?.id2label ?? {});
   const precision = await readPrecisionReport(path);
+  const rankText = Object.entries(ranks).map(([rank, count]) => `${rank} (${count})`);
   const facts: [string, string][] = [
     [state ? "checkpoint" : "adapter", path],
+    ["format", format],
     ...Object.entries(config).map(([key, value]): [string, string] => [key, shownValue(value)]),
+    ...(rankText.length > 0 ? [["ranks", rankText.join(", ")] as [string, string]] : []),
+    ["Graft runs it", verdict.why],
     ...(labels.length > 0 ? [["labels", labelList(labels)] as [string, string]] : []),
     ...Object.entries(state ?? {})
       .filter(([, value]) => value !== null)
@@ -96,8 +121,19 @@ async function inspectAdapter(path: string): Promise<Inspection> {
     ...(precision ? [["frozen products", precisionSummary(precision)] as [string, string]] : []),
   ];
   const frozenPrecision = precision && { frozenPrecision: precision };
-  const json = { kind: state ? "checkpoint" : "adapter", config, labels, ...(state && { state }), ...frozenPrecision };
-  return { facts, json, tensors, precision };
+  const kind = state ? "checkpoint" : "adapter";
+  const json = {
+    kind,
+    format,
+    config,
+    ranks,
+    runs: verdict,
+    labels,
+    layers,
+    ...(state && { state }),
+    ...frozenPrecision,
+  };
+  return { facts, json, tensors, precision, layers };
 }
 
 async function inspectModel(path: string, run: Run, isTuned: boolean): Promise<Inspection> {
@@ -111,7 +147,7 @@ async function inspect(path: string, flags: InspectFlags): Promise<void> {
   const run = await readRun(undefined, flags as Record<string, unknown>, [""]);
   const isTuned = run.method !== undefined;
   await requireExisting(path);
-  const isAdapter = await isAdapterFolder(path);
+  const isAdapter = await holdsAdapter(path);
   const isFolder = (await platform.isDirectory(path)) || (await isOfHub(path));
   if (isTuned && (isAdapter || !isFolder)) {
     throw new GraftError(
@@ -125,7 +161,7 @@ async function inspect(path: string, flags: InspectFlags): Promise<void> {
     : isAdapter
       ? await inspectAdapter(path)
       : await inspectModel(path, run, isTuned);
-  const { tensors, precision } = found;
+  const { tensors, precision, layers = [] } = found;
   if (flags.json) {
     printJson({ path, ...found.json, ...(tensors && { totals: totals(tensors), tensors }) });
     return;
@@ -133,6 +169,7 @@ async function inspect(path: string, flags: InspectFlags): Promise<void> {
   print(renderPairs(found.facts));
   const decisions = precision && precisionTable(precision, flags.all ? precision.products.length : SHOWN_PRODUCTS);
   if (decisions !== undefined) print(`\n${decisions}`);
+  if (layers.length > 0) print(`\n${normTable(layers)}`);
   if (tensors) print(`\n${tensorTable(tensors, flags.all ? tensors.length : SHOWN_TENSORS)}`);
 }
 

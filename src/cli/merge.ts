@@ -1,8 +1,9 @@
 import { Command, Option } from "commander";
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
-import { copyCompanions, outputPath } from "../hub/index.js";
-import { requireFiniteWeights } from "../runs/models/finite.js";
+import { copyCompanions } from "../hub/index.js";
+import type { PeftModel } from "../peft/index.js";
+import { type MergeAction, type MergeReport, mergeActions, writeMerged } from "../runs/merge/stream.js";
 import { openAdapter, openOptions } from "../runs/models/open.js";
 import { checkOutputFolder } from "../runs/models/output-folder.js";
 import { resolveSource } from "../runs/models/source.js";
@@ -28,22 +29,24 @@ async function merge(adapter: string, output: string, flags: MergeFlags): Promis
       "Name the adapter's folder, and its base with --model.",
     );
   }
-  const peft = await openAdapter(source, { ...openOptions(run), onWarning: warn });
+  const { engine, ...options } = openOptions(run);
+  // What no adapter changes stays in its dtype, where it lies.
+  const peft = await openAdapter(source, { ...options, engine: { ...engine, storageDtype: "auto" }, onWarning: warn });
   try {
-    const merged = await peft.mergeAndUnload();
-    await requireFiniteWeights(merged.network, `${adapter} on ${source.base}`);
+    let report: MergeReport | undefined;
     await platform.writeFolderAtomic(output, async (folder) => {
-      await merged.savePretrained(folder);
-      await copyCompanions(source.base, folder);
+      report = await writeMerged(peft as PeftModel, source.base, folder, adapter);
       await copyCompanions(source.processing, folder);
     });
-    const parameters = merged.numParameters();
-    const bytes = await platform.fileSize(outputPath(output, "model.safetensors"));
-    if (flags.json) printJson({ output, base: source.base, adapter, parameters, bytes });
-    else
+    const { tensors = [], files = [], parameters = 0, bytes = 0 } = report ?? {};
+    if (flags.json) printJson({ output, base: source.base, adapter, parameters, bytes, files, tensors });
+    else {
+      const count = (action: MergeAction): number => tensors.filter((one) => one.action === action).length;
+      const actions = mergeActions.flatMap((action) => (count(action) > 0 ? [`${count(action)} ${action}`] : []));
       print(
-        `merged ${adapter} into ${source.base}: ${output} (${formatCount(parameters)} parameters, ${formatBytes(bytes)})`,
+        `merged ${adapter} into ${source.base}: ${output} (${formatCount(parameters)} parameters, ${formatBytes(bytes)}; tensors: ${actions.join(", ")})`,
       );
+    }
   } finally {
     await peft.dispose();
   }

@@ -71,6 +71,7 @@ async function predict(folder: string, given: readonly string[], run: Run, flags
       folder: source.processing,
       network: model.network,
       maxLength: run.data.maxLength ?? source.settings?.maxLength,
+      padToken: run.data.padToken,
     });
     const dataset = processing.dataset(examples, "evaluate");
     const predictions: Prediction[] = [];

@@ -1,13 +1,21 @@
 import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { messageOf } from "../errors.js";
+import { analyzeCommand } from "./analyze.js";
+import { convertCommand } from "./convert.js";
+import { estimateCommand } from "./estimate.js";
 import { evalCommand } from "./eval.js";
 import { exportCommand } from "./export.js";
+import { generateCommand } from "./generate.js";
 import { inspectCommand } from "./inspect.js";
+import { inspectDataCommand } from "./inspect-data.js";
 import { mergeCommand } from "./merge.js";
 import { loginCommand, logoutCommand, whoAmICommand } from "./login.js";
+import { paramsCommand } from "./params.js";
 import { predictCommand } from "./predict.js";
 import { pushCommand } from "./push.js";
+import { scoreCommand } from "./score.js";
 import { downloadProgress } from "./shell/download-progress.js";
 import { exitCodes, InterruptedError, reportError } from "./shell/errors.js";
 import { UsageError } from "./spelling/usage-error.js";
@@ -18,9 +26,16 @@ const verbs: readonly (() => Command)[] = [
   trainCommand,
   evalCommand,
   predictCommand,
+  generateCommand,
   mergeCommand,
   exportCommand,
   inspectCommand,
+  inspectDataCommand,
+  analyzeCommand,
+  paramsCommand,
+  estimateCommand,
+  scoreCommand,
+  convertCommand,
   pushCommand,
   loginCommand,
   logoutCommand,
@@ -36,8 +51,8 @@ graft <verb> --help shows every option of a verb, with examples.
 Models and adapters are Hugging Face folders on this computer, or names on the Hugging Face Hub ("org/name").`;
 
 async function packageVersion(): Promise<string> {
-  const text = await readFile(new URL("../../package.json", import.meta.url), "utf8");
-  return String((JSON.parse(text) as { version: unknown }).version);
+  const file = createRequire(import.meta.url).resolve("graft-peft/package.json");
+  return String((JSON.parse(await readFile(file, "utf8")) as { version: unknown }).version);
 }
 
 function isHelp(error: CommanderError): boolean {
@@ -84,7 +99,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
       .replace(/^error: /, "")
       .replaceAll("\n", " ");
     const verb = program.commands.find((command) => command.name() === argv[0])?.name();
-    const isText = error.code === "commander.unknownOption" && verb === "predict";
+    const isText = error.code === "commander.unknownOption" && (verb === "predict" || verb === "generate");
     const dashes = isText ? 'A text that begins with "-" stands behind "--": graft predict <folder> -- "-text". ' : "";
     return reportError(new UsageError(message, `${dashes}See graft ${verb ? `${verb} ` : ""}--help.`), json);
   } finally {

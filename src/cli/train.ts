@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { GraftError } from "../errors.js";
 import { tuners } from "../peft/index.js";
 import { type CompleteRun, executeRun, type PreparedRun, prepareRun, type Run } from "../runs/index.js";
+import { tasks } from "../tasks/index.js";
 import { addRunFlags, plainSections, readRun } from "./run-file/flags.js";
 import { addMethodLines, methodsHelp } from "./run-file/method-lines.js";
 import { InterruptedError } from "./shell/errors.js";
@@ -37,7 +38,7 @@ function complete(run: Run): CompleteRun {
 function announce({ run, model, settings, train, evaluation, test }: PreparedRun): void {
   const rows = (data: typeof test) => (data ? `${data.examples.length} rows of ${data.path}` : "none");
   note(
-    `model  ${run.model} (${model.network.className}), ${settings.labels ? `${settings.labels.numLabels} labels` : "regression"}`,
+    `model  ${run.model} (${model.network.className}), ${settings.labels ? `${settings.labels.numLabels} labels` : tasks[settings.task].learns === "tokens" ? settings.task : "regression"}`,
   );
   note(`data   train ${rows(train)}; eval ${rows(evaluation)}; test ${rows(test)}`);
 }

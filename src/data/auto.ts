@@ -3,8 +3,9 @@ import { GraftError } from "../errors.js";
 import type { HubOptions } from "../hub/index.js";
 import { shown } from "../json.js";
 import { ImageProcessor } from "./images/processor.js";
+import type { EncodeOptions, TextOrPair, TokenizerOptions } from "./tokenizing/options.js";
 import type { PaddedBatch } from "./tokenizing/padding.js";
-import { type EncodeOptions, type TextOrPair, Tokenizer, type TokenizerOptions } from "./tokenizing/tokenizer.js";
+import { Tokenizer } from "./tokenizing/tokenizer.js";
 
 /** Options of a call of a tokenizer. */
 export interface TokenizerCallOptions extends EncodeOptions {

@@ -6,6 +6,8 @@ export {
   type TokenizerCallOptions,
   type TokenizerInput,
 } from "./auto.js";
+export type { ChatMessage } from "./chat/messages.js";
+export type { ChatTemplateOptions } from "./chat/render-chat.js";
 export {
   collectRows,
   type Dataset,
@@ -45,6 +47,24 @@ export {
   type Transform,
   toTensor,
 } from "./images/transforms.js";
+export {
+  DataCollatorForLanguageModeling,
+  type LanguageCollatorOptions,
+  type LanguageRowInput,
+} from "./language/collate.js";
+export { type LanguageDatasetOptions, languageDataset, type TokenizedLanguageDataset } from "./language/dataset.js";
+export { type EncodedExample, type EncodeLanguageOptions, encodeLanguageExample } from "./language/encode.js";
+export type { LanguageExample } from "./language/examples.js";
+export { type LanguageRow, type TooLong, tooLongChoices } from "./language/fit.js";
+export { packRows } from "./language/pack.js";
+export {
+  type LanguageDataset,
+  type LanguageFormat,
+  languageDatasetFrom,
+  languageFormats,
+  type ReadLanguageOptions,
+  readLanguageDataset,
+} from "./language/read.js";
 export type { Batch, BatchTensors, RowProblemType } from "./loading/batch.js";
 export { type DataLoader, type DataLoaderOptions, dataLoader } from "./loading/data-loader.js";
 export { collateImages, type ImageDatasetOptions, imageDataset, type PreparedImage } from "./loading/images.js";
@@ -65,7 +85,7 @@ export { type Feature, type Features, int2str } from "./datasets/features.js";
 export { type DatasetSplits, type LoadDatasetOptions, loadDataset } from "./datasets/load-dataset.js";
 export type { Row } from "./datasets/source.js";
 export { type BatchTransform, type RowBatch, TableDataset } from "./datasets/table-dataset.js";
-export { readClasses } from "./readers/class-labels.js";
+export { type LabelsAre, readClasses } from "./readers/class-labels.js";
 export type { DelimitedOptions } from "./readers/delimited.js";
 export { type ImageDataset, listImages, type ReadImageFolderOptions, readImageFolder } from "./readers/image-folder.js";
 export { type Label2Id, labelNames } from "./readers/labels.js";
@@ -88,14 +108,14 @@ export {
   type TokenFormat,
   tokenFormats,
 } from "./readers/token-dataset.js";
+export type { ApplyChatTemplateOptions, ChatEncoding } from "./tokenizing/chat-encoding.js";
+export type {
+  DecodeOptions,
+  EncodeOptions,
+  TextOrPair,
+  TokenizerOptions,
+  WordEncoding,
+} from "./tokenizing/options.js";
 export type { Encoding, PaddedBatch, PaddingOptions, TextInputName } from "./tokenizing/padding.js";
-export {
-  type DecodeOptions,
-  type EncodeOptions,
-  type SpecialTokenTexts,
-  type TextOrPair,
-  Tokenizer,
-  type TokenizerOptions,
-  type WordEncoding,
-} from "./tokenizing/tokenizer.js";
+export { type SpecialTokenTexts, Tokenizer } from "./tokenizing/tokenizer.js";
 export type { TruncationSide, TruncationStrategy } from "./tokenizing/truncation.js";

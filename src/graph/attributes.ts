@@ -90,6 +90,8 @@ export interface OpAttributes {
   logSoftmax: AxisAttributes;
   /** Over the last axis, of inputs (x, scale, bias); outputs y, mean and 1 / standard deviation. */
   layerNorm: { readonly epsilon: number };
+  /** x / sqrt(mean(x^2) + epsilon) * scale over the last axis, and the inverse root. */
+  rmsNorm: { readonly epsilon: number };
 
   /** x * mask / keepProbability with a uint8 mask of zeros and ones. */
   dropout: { readonly keepProbability: number };

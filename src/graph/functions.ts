@@ -128,6 +128,10 @@ export const logSoftmax = (x: Tensor, axis: number): Tensor =>
 export const layerNorm = (x: Tensor, scale: Tensor, bias: Tensor, epsilon: number): Tensor =>
   single("layerNorm", [x, scale, bias], { epsilon });
 
+/** x / sqrt(mean(x^2) + epsilon) * scale over the last axis. */
+export const rmsNorm = (x: Tensor, scale: Tensor, epsilon: number): Tensor =>
+  single("rmsNorm", [x, scale], { epsilon });
+
 /** x * mask / keepProbability; `mask` is uint8 zeros and ones of x's shape. */
 export const dropout = (x: Tensor, mask: Tensor, keepProbability: number): Tensor =>
   single("dropout", [x, mask], { keepProbability });

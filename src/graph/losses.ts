@@ -23,8 +23,8 @@ import { scalar, type Tensor } from "./tensor.js";
 export interface CrossEntropyOptions {
   /** Rows with this label count neither in the sum nor in the mean. Default -100. */
   readonly ignoreIndex?: number;
-  /** Weight of the uniform distribution in the target. Default 0. */
-  readonly labelSmoothing?: number;
+  /** Weight of the uniform distribution in the target: a number, or a scalar of the graph. Default 0. */
+  readonly labelSmoothing?: number | Tensor;
 }
 
 /**
@@ -46,7 +46,7 @@ export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntro
     labelSmoothing === 0
       ? picked
       : add(
-          mul(picked, 1 - labelSmoothing),
+          mul(picked, sub(1, labelSmoothing)),
           mul(div(reduceSum(logProbabilities, [-1]), dimension(classes ?? 1)), labelSmoothing),
         );
   return div(neg(reduceSum(mul(smoothed, counts))), maximum(reduceSum(counts), 1));

@@ -3,12 +3,22 @@ import type { ModelFileName } from "./file-names.js";
 import { outputPath } from "./output.js";
 import { resolveFiles } from "./resolve.js";
 
-/** Files of a model that tokenizers and image processors are made from: those that transformers' Trainer saves too. */
+/** Files of a model that tokenizers and image processors are made from, and how it generates: those that transformers' Trainer saves too. */
 export const companionFiles = [
   "tokenizer.json",
   "tokenizer_config.json",
   "special_tokens_map.json",
+  "added_tokens.json",
+  "vocab.txt",
+  "vocab.json",
+  "merges.txt",
+  "tokenizer.model",
+  "spm.model",
+  "spiece.model",
+  "sentencepiece.bpe.model",
+  "chat_template.jinja",
   "preprocessor_config.json",
+  "generation_config.json",
 ] as const satisfies readonly ModelFileName[];
 
 /** Copies the tokenizer's and the image processor's files. A folder copied onto itself stays as it is. */

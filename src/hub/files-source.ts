@@ -15,7 +15,8 @@ export interface FilesSource {
   path(name: string, purpose: string): Promise<string>;
   /** Brings several files at once, where they are not here yet; those that are not there are passed over. */
   fetch(names: readonly string[]): Promise<void>;
-  list(): Promise<string[]>;
+  /** Names of the files; or of those in a folder inside, empty where there is none. */
+  list(folder?: string): Promise<string[]>;
   /** Parts of a file that is not here yet, without bringing it; undefined for one that is here. */
   ranges(name: string): Promise<ByteRanges | undefined>;
   /** What a relative reference in one of the files means when it counts from here. */
@@ -52,9 +53,11 @@ export class FolderSource implements FilesSource {
 
   async ranges(): Promise<undefined> {}
 
-  async list(): Promise<string[]> {
+  async list(folder?: string): Promise<string[]> {
+    const path = folder === undefined ? this.folder : this.place(folder);
     try {
-      return (await platform.listDirectory(this.folder)).map((entry) => entry.name).sort();
+      if (folder !== undefined && !(await platform.isDirectory(path))) return [];
+      return (await platform.listDirectory(path)).map((entry) => entry.name).sort();
     } catch (error) {
       if (platform.name === "web") return [];
       throw error;

@@ -6,6 +6,12 @@ export const LARGEST_POINTER = 1024;
 /** How every pointer begins. */
 export const POINTER_START = "version https://git-lfs.github.com/spec/";
 
+/** Whether a file's bytes are such a pointer. */
+export function isPointer(bytes: Uint8Array): boolean {
+  if (bytes.length > LARGEST_POINTER) return false;
+  return new TextDecoder().decode(bytes.subarray(0, POINTER_START.length)) === POINTER_START;
+}
+
 /** The error for a file that stands for another one, which Git has not fetched. */
 export function pointerRefused(path: string): GraftError {
   return new GraftError(

@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { type JsonObject, parseJsonObject } from "../json.js";
-import type { ModelFileName, ShardName } from "./file-names.js";
+import type { chatTemplateFolder, ListedName, ModelFileName } from "./file-names.js";
 import type { ByteRanges } from "../safetensors/read.js";
 import type { FilesSource } from "./files-source.js";
 import { LARGEST_POINTER, POINTER_START, pointerRefused } from "./lfs-pointer.js";
@@ -20,7 +20,7 @@ export class ModelFiles {
   }
 
   /** Whether there is such a file. */
-  has(name: ModelFileName | ShardName): Promise<boolean> {
+  has(name: ModelFileName | ListedName): Promise<boolean> {
     return this.source.has(name);
   }
 
@@ -30,7 +30,7 @@ export class ModelFiles {
   }
 
   /** Where the file is or would be, for messages: not for reading. */
-  place(name: ModelFileName | ShardName): string {
+  place(name: ModelFileName | ListedName): string {
     return this.source.place(name);
   }
 
@@ -39,14 +39,14 @@ export class ModelFiles {
    * @param purpose what it is needed for, for the message
    * @throws GraftError `file-not-found`, `lfs-pointer`, and of the Hub `hub-access`, `hub-unreachable`, `disk-full`
    */
-  async path(name: ModelFileName | ShardName, purpose: string): Promise<string> {
+  async path(name: ModelFileName | ListedName, purpose: string): Promise<string> {
     const path = await this.source.path(name, purpose);
     await refusePointer(path);
     return path;
   }
 
   /** Brings several files of the Hub at once, before they are asked for. */
-  fetch(names: readonly (ModelFileName | ShardName)[]): Promise<void> {
+  fetch(names: readonly (ModelFileName | ListedName)[]): Promise<void> {
     return this.source.fetch(names);
   }
 
@@ -54,7 +54,7 @@ export class ModelFiles {
    * A file's text, without the byte order mark that some editors put before it.
    * @throws GraftError as `path`, and `file-access` for bytes that are no UTF-8
    */
-  async text(name: ModelFileName, purpose: string): Promise<string> {
+  async text(name: ModelFileName | ListedName, purpose: string): Promise<string> {
     const text = await platform.readText(await this.path(name, purpose));
     return text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text;
   }
@@ -64,13 +64,16 @@ export class ModelFiles {
     return parseJsonObject(await this.text(name, purpose), `${this.place(name)} (${purpose})`);
   }
 
-  /** The names of all files, sorted; empty where the world cannot list them (the browser's URLs). */
-  list(): Promise<string[]> {
-    return this.source.list();
+  /**
+   * The names of all files, sorted; empty where the world cannot list them (the browser's URLs).
+   * @param folder lists what is in that folder inside; empty where there is none
+   */
+  list(folder?: typeof chatTemplateFolder): Promise<string[]> {
+    return this.source.list(folder);
   }
 
   /** Parts of a file of the Hub that is not in the cache, without bringing it; undefined for one that is here. */
-  ranges(name: ModelFileName | ShardName): Promise<ByteRanges | undefined> {
+  ranges(name: ModelFileName | ListedName): Promise<ByteRanges | undefined> {
     return this.source.ranges(name);
   }
 

@@ -13,7 +13,7 @@ export type FilesKind = "model" | "adapter" | "tokenizer" | "processor";
 interface KindOfFiles {
   /** The file without which it is none. */
   readonly main: ModelFileName;
-  /** Where the weights may lie; a pickle in their place is refused. */
+  /** Where the weights may lie; a pickle of another name in their place is refused. */
   readonly weights: readonly ModelFileName[];
   /** What to do where the main file is missing. */
   readonly hint: string;
@@ -22,12 +22,12 @@ interface KindOfFiles {
 const kinds: { readonly [K in FilesKind]: KindOfFiles } = {
   model: {
     main: "config.json",
-    weights: ["model.safetensors", "model.safetensors.index.json"],
+    weights: ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"],
     hint: "Name the folder that holds config.json.",
   },
   adapter: {
     main: "adapter_config.json",
-    weights: ["adapter_model.safetensors"],
+    weights: ["adapter_model.safetensors", "adapter_model.bin"],
     hint: "Name the folder that holds adapter_config.json.",
   },
   tokenizer: {
@@ -130,9 +130,9 @@ async function checkKind(files: ModelFiles, kind: FilesKind): Promise<void> {
 function pickleRefused(path: string, pickle: string): GraftError {
   return new GraftError(
     "pickle-refused",
-    `${path} holds its weights as ${pickle} only: a Python pickle, which runs whatever code it contains when it is loaded`,
-    "Convert it once in Python where you trust its source (from_pretrained, then save_pretrained, which writes " +
-      "safetensors), or take the safetensors version of the repository.",
+    `${path} holds its weights as ${pickle} only, which is none of the names that are looked for`,
+    "Where it is a state dict that torch.save wrote, rename it to pytorch_model.bin (an adapter's to adapter_model.bin); " +
+      "else take the safetensors version of the repository.",
   );
 }
 

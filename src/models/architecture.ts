@@ -6,6 +6,13 @@ import { type LabelOptions, labelMaps } from "./labels.js";
 import type { NameScheme } from "./module-names.js";
 import type { Network } from "./network.js";
 
+interface HeadRow {
+  readonly autoClass: string;
+  readonly suffix: string;
+  /** How classes of the oldest models end ("GPT2LMHeadModel"). */
+  readonly oldSuffix?: string;
+}
+
 /**
  * What sits on top of a model, one row for each head (its labels and loss are in `heads/`): the class that loads such
  * models, and how the classes of transformers end that build them ("Bert" + "ForSequenceClassification").
@@ -18,14 +25,17 @@ export const heads = {
   },
   imageClassification: { autoClass: "AutoModelForImageClassification", suffix: "ForImageClassification" },
   tokenClassification: { autoClass: "AutoModelForTokenClassification", suffix: "ForTokenClassification" },
-} as const satisfies Readonly<Record<string, { readonly autoClass: string; readonly suffix: string }>>;
+  causalLM: { autoClass: "AutoModelForCausalLM", suffix: "ForCausalLM", oldSuffix: "LMHeadModel" },
+} as const satisfies Readonly<Record<string, HeadRow>>;
 
 export type HeadName = keyof typeof heads;
 export const headNames = Object.keys(heads) as HeadName[];
 
 /** The head that a class of transformers has ("BertForTokenClassification"); undefined for one that is not built. */
 export function headOfClass(className: string): HeadName | undefined {
-  return headNames.find((head) => className.endsWith(heads[head].suffix));
+  const rows: readonly (readonly [HeadName, HeadRow])[] = headNames.map((head) => [head, heads[head]]);
+  const ends = ([, { oldSuffix }]: (typeof rows)[number]) => oldSuffix !== undefined && className.endsWith(oldSuffix);
+  return (rows.find(ends) ?? rows.find(([, { suffix }]) => className.endsWith(suffix)))?.[0];
 }
 
 /** How a model type is built. */
@@ -97,7 +107,7 @@ export function architecture<C extends ModelConfig>(
         );
       }
       const config = configOf(raw, what, options);
-      if (head !== "base") checkLabels(config, what);
+      if (head !== "base" && head !== "causalLM") checkLabels(config, what);
       const network = new NetworkClass(config);
       network.names = names;
       network.assignNames();

@@ -11,6 +11,30 @@ import {
   parseBertConfig,
 } from "./architectures/bert.js";
 import {
+  DebertaV2ForSequenceClassification,
+  DebertaV2ForTokenClassification,
+  DebertaV2Model,
+} from "./architectures/deberta.js";
+import { parseDebertaConfig } from "./architectures/deberta-config.js";
+import {
+  DistilBertForSequenceClassification,
+  DistilBertForTokenClassification,
+  DistilBertModel,
+  parseDistilBertConfig,
+} from "./architectures/distilbert.js";
+import {
+  Gpt2ForSequenceClassification,
+  Gpt2ForTokenClassification,
+  Gpt2LMHeadModel,
+  Gpt2Model,
+  gpt2Names,
+  parseGpt2Config,
+} from "./architectures/gpt2.js";
+import { llamaNames, llamaNetworks } from "./architectures/llama.js";
+import { parseLlamaConfig } from "./architectures/llama-config.js";
+import { parseMistralConfig } from "./architectures/mistral.js";
+import { parseQwen2Config, parseQwen3Config } from "./architectures/qwen.js";
+import {
   parseRobertaConfig,
   RobertaForSequenceClassification,
   RobertaForTokenClassification,
@@ -22,13 +46,25 @@ import { initializeAll, loadWeights, type WeightOptions } from "./loading.js";
 import { formatLoadingReport, type LoadingReport } from "./loading-report.js";
 import {
   type BaseModelOutputs,
+  type CausalLMOutputs,
   type ClassifierOutputs,
   type ModelOutputs,
   PreTrainedModel,
 } from "./pretrained-model.js";
 
 /** Values of config.json's `model_type` that Graft builds. */
-export const modelTypes = ["bert", "roberta", "vit"] as const;
+export const modelTypes = [
+  "bert",
+  "roberta",
+  "distilbert",
+  "deberta-v2",
+  "vit",
+  "gpt2",
+  "llama",
+  "mistral",
+  "qwen2",
+  "qwen3",
+] as const;
 export type ModelType = (typeof modelTypes)[number];
 
 /** Every model type, with its networks by head. */
@@ -43,10 +79,30 @@ export const architectures: { readonly [K in ModelType]: Architecture } = {
     sequenceClassification: RobertaForSequenceClassification,
     tokenClassification: RobertaForTokenClassification,
   }),
+  distilbert: architecture("distilbert", parseDistilBertConfig, bertNames, {
+    base: DistilBertModel,
+    sequenceClassification: DistilBertForSequenceClassification,
+    tokenClassification: DistilBertForTokenClassification,
+  }),
+  "deberta-v2": architecture("deberta", parseDebertaConfig, bertNames, {
+    base: DebertaV2Model,
+    sequenceClassification: DebertaV2ForSequenceClassification,
+    tokenClassification: DebertaV2ForTokenClassification,
+  }),
   vit: architecture("vit", parseVitConfig, vitNames, {
     base: VitModel,
     imageClassification: VitForImageClassification,
   }),
+  gpt2: architecture("transformer", parseGpt2Config, gpt2Names, {
+    base: Gpt2Model,
+    causalLM: Gpt2LMHeadModel,
+    sequenceClassification: Gpt2ForSequenceClassification,
+    tokenClassification: Gpt2ForTokenClassification,
+  }),
+  llama: architecture("model", parseLlamaConfig, llamaNames, llamaNetworks("Llama")),
+  mistral: architecture("model", parseMistralConfig, llamaNames, llamaNetworks("Mistral")),
+  qwen2: architecture("model", parseQwen2Config, llamaNames, llamaNetworks("Qwen2")),
+  qwen3: architecture("model", parseQwen3Config, llamaNames, llamaNetworks("Qwen3")),
 };
 
 /** Options of `fromConfig`. */
@@ -150,10 +206,14 @@ export const AutoModelForImageClassification = new AutoClass<ClassifierOutputs>(
 /** Classifiers of the tokens of a text: `logits` [batch, sequence, numLabels]. */
 export const AutoModelForTokenClassification = new AutoClass<ClassifierOutputs>("tokenClassification");
 
+/** Language models, which say what token comes next: `logits` [batch, sequence, vocabSize]. */
+export const AutoModelForCausalLM = new AutoClass<CausalLMOutputs>("causalLM");
+
 /** The classes by head. */
 export const autoClasses: { readonly [H in HeadName]: AutoClass<ModelOutputs> } = {
   base: AutoModel,
   sequenceClassification: AutoModelForSequenceClassification,
   imageClassification: AutoModelForImageClassification,
   tokenClassification: AutoModelForTokenClassification,
+  causalLM: AutoModelForCausalLM,
 };

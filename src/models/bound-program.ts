@@ -10,7 +10,7 @@ export class BoundProgram {
 
   /** As `Program.run`. */
   run(...[inputs, options]: Parameters<Program["run"]>): ReturnType<Program["run"]> {
-    return this.program.run(inputs, { ...options, bind: this.bind });
+    return this.program.run(inputs, { ...options, bind: { ...this.bind, ...options?.bind } });
   }
 
   /** As `Program.accumulate`. */

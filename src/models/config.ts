@@ -127,13 +127,16 @@ export function unsupportedConfig(what: string, fault: string): GraftError {
 }
 
 /** Keys of config.json that transformers 5 reads as floats alone: 1 is refused, 1.0 is not. */
-export const floatKeys: readonly string[] = ["initializer_range", "layer_norm_eps"];
+export const floatKeys: readonly string[] = ["initializer_range", "layer_norm_eps", "layer_norm_epsilon"];
 
 /** A config file's content with the labels, problem type and class that a model has now. */
 export function configToWrite(config: ModelConfig, className: string): Record<string, unknown> {
   const { id2label, label2id, problemType, raw } = config;
   const { num_labels: _, torch_dtype: __, ...kept } = raw;
-  const hasLabels = raw.id2label !== undefined || raw.num_labels !== undefined || className.includes("For");
+  const hasLabels =
+    raw.id2label !== undefined ||
+    raw.num_labels !== undefined ||
+    (className.includes("For") && !className.endsWith("ForCausalLM"));
   return {
     ...kept,
     architectures: [className],

@@ -2,11 +2,13 @@ import { platform } from "#platform";
 import { snakeCase } from "../case.js";
 import { encodeExport } from "../compile/index.js";
 import { GraftError } from "../errors.js";
-import { cast, initializer, input, type Tensor } from "../graph/index.js";
+import { addDims, cast, type Dim, initializer, input, reshape, type Tensor } from "../graph/index.js";
 import { copyCompanions, outputPath, writeJson } from "../hub/index.js";
-import { elementsOf, type Parameter, Trace } from "../nn/index.js";
+import { elementsOf, type Parameter, Past, Trace } from "../nn/index.js";
 import { bytesOf } from "../tensor-data.js";
+import type { CausalLM } from "./architectures/decoder.js";
 import { configToWrite, floatKeys } from "./config.js";
+import { causalLMOf } from "./decoding.js";
 import type { Network } from "./network.js";
 import { type Port, portsOf } from "./ports.js";
 import type { PreTrainedModel } from "./pretrained-model.js";
@@ -30,8 +32,8 @@ function checkSize(network: Network): void {
   );
 }
 
-/** An input that can only be 0 (token types of RoBERTa) says nothing: exported models do without it. */
-const isMeaningful = ({ below }: Port): boolean => below?.limit !== 1;
+/** An input that is not read, or that can only be 0 (token types of RoBERTa), says nothing: exported models do without it. */
+const isMeaningful = ({ below, isIgnored }: Port): boolean => !isIgnored && below?.limit !== 1;
 
 /** What becomes of the tensors of adapters that act in the network. */
 export interface ExportedAdapters {
@@ -50,13 +52,47 @@ class ExportTrace extends Trace {
   }
 
   protected override fed(parameter: Parameter): Tensor {
-    return input(this.named.get(parameter) as string, "float32", parameter.symbolicShape);
+    const name = this.named.get(parameter) as string;
+    // ONNX Runtime's files of adapters hold no tensor without axes.
+    if (parameter.shape.length === 0) return reshape(input(name, "float32", [1]), []);
+    return input(name, "float32", parameter.symbolicShape);
   }
 
   protected override fixed(parameter: Parameter): Tensor {
     const { name, shape } = parameter;
     return initializer(name, { dtype: "float32", shape }, elementsOf(parameter));
   }
+}
+
+/**
+ * A language model's graph as transformers.js generates with it: keys and values of earlier tokens come in and go out
+ * longer, and the mask is of all tokens.
+ */
+function traceDecoder(network: CausalLM, named: ReadonlyMap<Parameter, string>) {
+  if (network.virtualTokens > 0) {
+    throw new GraftError(
+      "unsupported",
+      "the model holds an adapter with virtual tokens, which a graph that continues texts cannot hold",
+      "Generate with Graft, or export a model with another kind of adapter.",
+    );
+  }
+  const trace = new ExportTrace(named);
+  const { windows, numKeyValueHeads, headDim } = network.config;
+  const whole = (name: string, length: Dim) => cast(trace.input(name, "int64", ["batch", length]), "int32");
+  const inputs = {
+    inputIds: whole("input_ids", "sequence"),
+    attentionMask: whole("attention_mask", addDims("past", "sequence")),
+    positionIds: whole("position_ids", "sequence"),
+  };
+  const shape = ["batch", numKeyValueHeads, "past", headDim];
+  const earlier = (layer: number, kind: string) => trace.input(`past_key_values.${layer}.${kind}`, "float32", shape);
+  const past = new Past(windows.map((_, layer) => ({ keys: earlier(layer, "key"), values: earlier(layer, "value") })));
+  const { logits } = network.forward(trace, inputs, past);
+  const present = past.present.flatMap(({ keys, values }, layer) => [
+    [`present.${layer}.key`, keys],
+    [`present.${layer}.value`, values],
+  ]);
+  return { trace, outputs: { logits: logits as Tensor, ...Object.fromEntries(present) } as Record<string, Tensor> };
 }
 
 /** The evaluation graph with inputs of transformers.js' types: whole numbers come as int64. */
@@ -86,7 +122,9 @@ function checkPlain({ parameters }: Trace): void {
 async function encodeNetwork(network: Network, adapters: ExportedAdapters | undefined): Promise<Uint8Array> {
   checkSize(network);
   for (const parameter of network.parametersInForce()) if (parameter.isUnsettled) await parameter.settle();
-  const { trace, outputs } = traceExport(network, adapters?.inputs ?? new Map());
+  const named = adapters?.inputs ?? new Map<Parameter, string>();
+  const causalLM = causalLMOf(network);
+  const { trace, outputs } = causalLM ? traceDecoder(causalLM, named) : traceExport(network, named);
   if (adapters === undefined) checkPlain(trace);
   const weights = new Map<Parameter, Uint8Array>();
   for (const parameter of trace.parameters.keys()) {

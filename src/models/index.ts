@@ -5,6 +5,7 @@ export {
   AutoClass,
   AutoConfig,
   AutoModel,
+  AutoModelForCausalLM,
   AutoModelForImageClassification,
   AutoModelForSequenceClassification,
   AutoModelForTokenClassification,
@@ -16,19 +17,23 @@ export {
   modelTypes,
 } from "./auto.js";
 export { BoundProgram } from "./bound-program.js";
-export { configToWrite, type ModelConfig } from "./config.js";
+export { matchNames } from "./checkpoint-names.js";
+export { configToWrite, floatKeys, type ModelConfig } from "./config.js";
+export { causalLMOf, type Decoding, decodingOf } from "./decoding.js";
 export { type ExportedAdapters, exportModel } from "./export.js";
 export { resolveProblemType } from "./heads/classification.js";
 export type { GivenLabels, Head, LabelRule } from "./heads/head.js";
 export type { ModelInputs, NestedNumbers } from "./inputs.js";
 export type { LabelMaps, LabelOptions } from "./labels.js";
 export { formatLoadingReport, type LoadingReport, listSome, type MismatchedKey } from "./loading-report.js";
+export { type LossOptions, lossInputs } from "./loss-inputs.js";
 export { type ModulePaths, type NameScheme, type NameVersion, oneSpelling, twoSpellings } from "./module-names.js";
 export { type Guest, Network } from "./network.js";
 export { type NetworkInputs, type NetworkOutputs, type Port, type Ports, portsOf } from "./ports.js";
 export { type InputPorts, type PreparedInputs, prepareInputs } from "./prepare-inputs.js";
 export {
   type BaseModelOutputs,
+  type CausalLMOutputs,
   type ClassifierOutputs,
   type ForwardOptions,
   type ModelOutputs,

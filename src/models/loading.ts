@@ -74,7 +74,7 @@ async function load(parameter: Parameter, entry: SafetensorsEntry, storageDtype:
     );
   }
   const storage = storageDtype === "auto" && isStorage(dtype) ? dtype : "float32";
-  const isMapped = platform.name === "node" && dtype === storage && entry.byteLength > 0;
+  const isMapped = platform.name === "node" && dtype === storage && entry.byteLength > 0 && !entry.gather;
   const isAligned = offset % (storage === "float32" ? 4 : 2) === 0;
   if (isMapped && isAligned) parameter.source = fileSource(entry);
   else {

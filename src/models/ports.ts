@@ -9,10 +9,16 @@ export interface Port {
   /** Sizes, and named dimensions such as "batch" and "sequence". */
   readonly shape: readonly Dim[];
   readonly required?: boolean;
+  /** Taken for the callers' sake, and never read. */
+  readonly isIgnored?: boolean;
   /** Elements lie in 0 <= element < below. */
   readonly below?: { readonly limit: number; readonly why: string };
   /** Largest value of the dimension "sequence". */
   readonly longest?: { readonly limit: number; readonly why: string };
+  /** Largest value of the dimension "batch". */
+  readonly rows?: { readonly limit: number; readonly why: string; readonly hint: string };
+  /** Where a port takes any length of "sequence": what rows are cut to unless the caller says otherwise. */
+  readonly usualLength?: number;
 }
 
 /** Ports by their name in TypeScript, in the order in which programs have them. */

@@ -64,6 +64,11 @@ function checkLength({ name, port }: Prepared, { values }: Bindings, virtualToke
   );
 }
 
+function checkRows({ name, port: { rows } }: Prepared, { values: { batch = 0 } }: Bindings): void {
+  if (!rows || batch <= rows.limit) return;
+  throw invalidInput(name, `${batch} rows, but the model takes at most ${rows.limit} (${rows.why})`, rows.hint);
+}
+
 /** The place of an element in words: "row 17" of the data set, "row 17, token 3" where a row holds several. */
 function placeOf(rows: readonly number[], { shape, data }: TensorData, index: number): string {
   const perRow = data.length / (shape[0] ?? 1);
@@ -153,6 +158,7 @@ export function prepareInputs(network: Network, inputs: ModelInputs, rows?: read
   for (const input of prepared) {
     checkShape(input, bindings);
     checkLength(input, bindings, network.virtualTokens);
+    checkRows(input, bindings);
     checkRange(input, rows);
   }
   for (const input of prepared) checkExpressions(input, bindings);

@@ -17,7 +17,7 @@ type Floats = TensorData<"float32">;
 export interface ModelOutputs {
   /** Mean loss of the batch, where labels were given. */
   readonly loss?: number;
-  /** [batch, numLabels]; of a token classifier [batch, sequence, numLabels] */
+  /** [batch, numLabels]; of a token classifier [batch, sequence, numLabels]; of a language model [batch, sequence, vocabSize] */
   readonly logits?: Floats;
   /** [batch, sequence, hiddenSize] */
   readonly lastHiddenState?: Floats;
@@ -27,6 +27,11 @@ export interface ModelOutputs {
 
 /** Outputs of a classifier. */
 export interface ClassifierOutputs extends ModelOutputs {
+  readonly logits: Floats;
+}
+
+/** Outputs of a language model: of each token, what comes after it. */
+export interface CausalLMOutputs extends ModelOutputs {
   readonly logits: Floats;
 }
 

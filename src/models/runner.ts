@@ -1,7 +1,14 @@
-import { defineProgram, type FrozenProducts, float32Products } from "../compile/index.js";
+import { defineProgram, type FrozenProducts, float32Products, type ProgramRequest } from "../compile/index.js";
 import type { Tensor } from "../graph/index.js";
 import { type Mode, type Parameter, Trace } from "../nn/index.js";
-import { type EngineScope, LazyScope, type Program, type ScopeOptions } from "../runtime/index.js";
+import {
+  type EngineScope,
+  LazyScope,
+  type Program,
+  type ProgramDefinition,
+  type Purpose,
+  type ScopeOptions,
+} from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
 import { Turn } from "../turn.js";
 import { BoundProgram } from "./bound-program.js";
@@ -13,6 +20,18 @@ import { type CachedProgram, disposePrograms, ProgramCache } from "./program-cac
 import { signatureOf } from "./signature.js";
 import { StepPrograms } from "./step-programs.js";
 import { traceNetwork } from "./trace-network.js";
+
+/** A graph over a network that keeps state in the engine between its runs. */
+export interface StatefulGraph {
+  /** Tells graphs of one network apart. */
+  readonly name: string;
+  readonly purpose: Purpose;
+  /** Writes it. Outputs that `state` names stay in the engine; inputs that their slots name are fed from there. */
+  write(trace: Trace): {
+    readonly outputs: Readonly<Record<string, Tensor>>;
+    readonly state: NonNullable<ProgramDefinition["state"]>;
+  };
+}
 
 const purposes = { train: "training", eval: "prediction" } as const satisfies Readonly<Record<Mode, string>>;
 
@@ -29,6 +48,7 @@ const purposes = { train: "training", eval: "prediction" } as const satisfies Re
 export class Runner {
   private readonly scope: LazyScope;
   private readonly programs = new ProgramCache();
+  private readonly stateful = new ProgramCache();
   private readonly residents: NetworkResidents;
   private readonly turn = new Turn();
   /** What runs between an update and the clearing of its gradients. */
@@ -116,6 +136,21 @@ export class Runner {
     return await answer;
   }
 
+  /**
+   * The program of a graph with state (a step of generation), with the network as it is now; resident tensors are up to
+   * date after it. The residents of its state are the caller's.
+   */
+  async statefulProgram({ name, purpose, write }: StatefulGraph): Promise<BoundProgram> {
+    for (const parameter of this.unsettled()) await parameter.settle();
+    const key = `${name}|${signatureOf(this.network, "eval", (one) => this.isFed(one))}`;
+    const { program, outdated } = this.stateful.use("eval", key, () => {
+      const trace = new Trace("eval", !this.isTraining);
+      const { outputs, state } = write(trace);
+      return this.define("eval", trace, outputs, float32Products, { purpose, state });
+    });
+    return this.whenReady(program, outdated, (bound) => bound);
+  }
+
   /** The trainable parameters that live in the engine; none before the first training program. */
   trainedParameters(): Parameter[] {
     if (!this.isTraining) return [];
@@ -142,7 +177,7 @@ export class Runner {
 
   /** Frees all programs; the next call makes those that it needs. Trained values stay in the engine. */
   releasePrograms(): Promise<void> {
-    const programs = this.programs.clear();
+    const programs = [...this.programs.clear(), ...this.stateful.clear()];
     return this.turn.take(() => disposePrograms(programs));
   }
 
@@ -155,6 +190,7 @@ export class Runner {
     await this.syncFromEngine().catch(() => {});
     const disposed = this.scope.dispose();
     this.programs.clear();
+    this.stateful.clear();
     this.afterSteps.clear();
     this.residents.clear();
     this.isTraining = false;
@@ -170,13 +206,30 @@ export class Runner {
     rules: PreparedInputs["rules"],
     use: (program: BoundProgram) => T,
   ): Promise<Awaited<T>> {
-    const unsettled = [...this.network.parametersInForce()].filter((parameter) => parameter.isUnsettled);
-    for (const parameter of unsettled) await parameter.settle();
+    for (const parameter of this.unsettled()) await parameter.settle();
     const frozen = mode === "train" || this.evaluatesAsTrained ? this.frozen : float32Products;
-    const isFed = (parameter: Parameter) => parameter.residency === "slot" || (parameter.trainable && this.isTraining);
     const inputs = rules.map(([name, rule]) => `${name}:${rule.dtype}`).join();
-    const key = `${frozen.key}:${inputs}|${signatureOf(this.network, mode, isFed)}`;
+    const key = `${frozen.key}:${inputs}|${signatureOf(this.network, mode, (one) => this.isFed(one))}`;
     const { program, outdated } = this.programs.use(mode, key, () => this.compile(mode, rules, frozen));
+    return this.whenReady(program, outdated, use);
+  }
+
+  /** Whether programs read a parameter from the engine's residents. */
+  private isFed({ residency, trainable }: Parameter): boolean {
+    return residency === "slot" || (trainable && this.isTraining);
+  }
+
+  /** Parameters whose elements wait to be made; where there are none, a call takes all it needs before it waits. */
+  private unsettled(): Parameter[] {
+    return [...this.network.parametersInForce()].filter((parameter) => parameter.isUnsettled);
+  }
+
+  /** Uses a program with the network's tensors as they are now, after all calls made before. */
+  private async whenReady<T>(
+    program: CachedProgram,
+    outdated: readonly CachedProgram[],
+    use: (program: BoundProgram) => T,
+  ): Promise<Awaited<T>> {
     const state = this.residents.take(program.fedNames);
     const engine = this.engine();
     const { answer } = await this.turn.take(async () => {
@@ -195,7 +248,13 @@ export class Runner {
     return this.define(mode, trace, outputs, frozen);
   }
 
-  private define(mode: Mode, trace: Trace, outputs: Record<string, Tensor>, frozen: FrozenProducts): CachedProgram {
+  private define(
+    mode: Mode,
+    trace: Trace,
+    outputs: Readonly<Record<string, Tensor>>,
+    frozen: FrozenProducts,
+    special: Partial<Pick<ProgramRequest, "purpose" | "state">> = {},
+  ): CachedProgram {
     const sources = [...trace.parameters.keys()]
       .filter((parameter) => !trace.isFed(parameter) && parameter.adjustments.length === 0)
       .map(({ source }) => source);
@@ -209,6 +268,7 @@ export class Runner {
         backend: this.scope.backend,
         ...(mode === "train" ? { loss: "loss" } : {}),
         frozen,
+        ...special,
       });
       const engine = await starting;
       await requireUnchanged(sources);

@@ -26,6 +26,6 @@ export function traceNetwork(
   const trace = new Trace(mode, frozen);
   const inputs = rules.map(([name, { dtype, shape }]) => [name, trace.input(snakeCase(name), dtype, shape)]);
   const outputs = graphOutputs(network.forward(trace, Object.fromEntries(inputs)));
-  if (outputs.loss) outputs.loss = trace.lossTerms.reduce((sum, term) => add(sum, term), outputs.loss);
+  if (outputs.loss) outputs.loss = [...trace.lossTerms.values()].reduce((sum, term) => add(sum, term), outputs.loss);
   return { trace, outputs };
 }

@@ -8,6 +8,7 @@ import {
   mul,
   multiplyDims,
   pad,
+  reduceMax,
   reshape,
   slice,
   sub,
@@ -43,6 +44,8 @@ export class AttentionMask {
   readonly segments: Tensor | null;
   readonly prefix: number;
   private readonly written = new Map<string, Tensor | null>();
+  private readonly products = new Map<string, Tensor | null>();
+  private narrower: AttentionMask | undefined;
   private readonly longer = new Map<number, AttentionMask>();
 
   constructor(private readonly options: AttentionMaskOptions = {}) {
@@ -62,6 +65,12 @@ export class AttentionMask {
     return mask;
   }
 
+  /** This mask with a window on top; one and the same for all layers. */
+  withWindow(window: number): AttentionMask {
+    this.narrower ??= new AttentionMask({ ...this.options, window });
+    return this.narrower;
+  }
+
   /**
    * What is added to the scores, written once for one pair of counts.
    * @param keys all of them: prefix, earlier tokens and the sequence
@@ -77,12 +86,39 @@ export class AttentionMask {
     return bias;
   }
 
+  /**
+   * Which queries see anything: padding on the left sees neither itself nor what follows it, and what its softmax would
+   * weigh then means nothing.
+   * @param keys as `bias` takes them
+   * @returns float32 [batch, queries, 1]: 1 or 0; null where all see something
+   */
+  seeing(queries: Dim, keys: Dim): Tensor | null {
+    const { padding, isCausal, prefix } = this;
+    if (!padding || !isCausal || prefix > 0 || queries === 1) return null;
+    const batch = padding.shape[0] as Dim;
+    return withScope(this.options.scope ?? "", () =>
+      reshape(reduceMax(this.product(queries, keys) as Tensor, [-1]), [batch, queries, 1]),
+    );
+  }
+
   /** @param keys without the prefix */
   private write(queries: Dim, keys: Dim): Tensor | null {
-    const seen = this.seen(queries, keys);
-    const bias = seen.length > 0 ? hiding(this.withPadding(seen)) : this.padding && paddingBias(this.padding);
+    const product = this.product(queries, keys);
+    const bias = product ? hiding(product) : this.padding && paddingBias(this.padding);
     // What is added for a prefix is 0: it is seen.
     return bias && this.prefix > 0 ? pad(bias, -1, this.prefix, 0) : bias;
+  }
+
+  /** What is seen by all conditions and padding, written once for one pair of counts; null: padding is all there is. */
+  private product(queries: Dim, keys: Dim): Tensor | null {
+    const key = `${queries},${keys}`;
+    let product = this.products.get(key);
+    if (product === undefined) {
+      const seen = this.seen(queries, keys);
+      product = seen.length > 0 ? this.withPadding(seen) : null;
+      this.products.set(key, product);
+    }
+    return product;
   }
 
   /** What each query sees beside padding: float32 1 or 0, [1 or batch, 1, queries, keys] each. */
@@ -113,7 +149,8 @@ export class AttentionMask {
   }
 }
 
-const hiding = (seen: Tensor): Tensor => mul(sub(1, seen), MASKED);
+/** What is added to the scores: 0 where something is seen (1), the lowest float where not (0). */
+export const hiding = (seen: Tensor): Tensor => mul(sub(1, seen), MASKED);
 
 function paddingBias(padding: Tensor): Tensor {
   const [batch, keys] = padding.shape as [Dim, Dim];

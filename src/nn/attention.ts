@@ -1,10 +1,13 @@
 import {
   add,
+  addDims,
+  concat,
   type Dim,
   expand,
   matMul,
   multiplyDims,
   reshape,
+  slice,
   softmax,
   type Tensor,
   transpose,
@@ -58,11 +61,46 @@ export function weigh(trace: Trace, scores: Tensor, value: Tensor, dropout: numb
   return matMul(trace.dropout(softmax(scores, -1), dropout), value);
 }
 
+/** Keys and values of one part of what a query sees, and what hides some of them. */
+interface Part {
+  /** float32 [batch, groups, keys, size]; values likewise */
+  readonly keys: Tensor;
+  readonly values: Tensor;
+  /** Broadcasts to [batch, groups, heads / groups, keys]; null where all are seen. */
+  readonly bias: Tensor | null;
+}
+
+/**
+ * Attention of one query to keys that lie in two places, as if they lay in one: nothing is copied but the scores. Grouped
+ * heads are rows of one product, so that no key is repeated.
+ * @param query float32 [batch, heads, 1, size]
+ * @param alpha factor on the scores; default 1 / sqrt(size)
+ * @returns the same shape
+ */
+export function attendTwo(query: Tensor, first: Part, second: Part, alpha?: number): Tensor {
+  const [batch, heads, , size] = query.shape as [Dim, number, Dim, number];
+  const groups = first.keys.shape[1] as number;
+  const rows = reshape(query, [batch, groups, heads / groups, size]);
+  const scored = [first, second].map(({ keys, bias }) => {
+    const scaled = scores(rows, keys, alpha);
+    return bias ? add(scaled, bias) : scaled;
+  }) as [Tensor, Tensor];
+  const counts = [first.keys.shape[2] as Dim, second.keys.shape[2] as Dim] as const;
+  const weights = softmax(concat(scored, 3), 3);
+  const together = add(
+    matMul(slice(weights, 3, 0, counts[0]), first.values),
+    matMul(slice(weights, 3, counts[0], addDims(...counts)), second.values),
+  );
+  return reshape(together, query.shape);
+}
+
 export interface AttentionOptions {
   /** Added to the scaled scores; broadcasts to [batch, heads, queries, keys]. Null where every key is seen. */
   readonly bias: Tensor | null;
   /** Probability of dropping an attention weight in training. */
   readonly dropout: number;
+  /** Factor on the scores. Default 1 / sqrt(size). */
+  readonly alpha?: number | undefined;
 }
 
 /**
@@ -76,9 +114,9 @@ export function attend(
   query: Tensor,
   key: Tensor,
   value: Tensor,
-  { bias, dropout }: AttentionOptions,
+  { bias, dropout, alpha }: AttentionOptions,
 ): Tensor {
   const heads = query.shape[1] as number;
-  const scaled = scores(query, repeatHeads(key, heads));
+  const scaled = scores(query, repeatHeads(key, heads), alpha);
   return weigh(trace, bias ? add(scaled, bias) : scaled, repeatHeads(value, heads), dropout);
 }

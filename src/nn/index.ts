@@ -1,7 +1,17 @@
 export { type ActivationName, activationNames, activations } from "./activations.js";
 export { arange } from "./arange.js";
-export { type AttentionOptions, attend, joinHeads, repeatHeads, scores, splitHeads, weigh } from "./attention.js";
+export {
+  type AttentionOptions,
+  attend,
+  attendTwo,
+  joinHeads,
+  repeatHeads,
+  scores,
+  splitHeads,
+  weigh,
+} from "./attention.js";
 export { AttentionMask, type AttentionMaskOptions } from "./attention-mask.js";
+export { Cache, type CacheOptions } from "./cache.js";
 export { Conv1D } from "./conv1d.js";
 export { Embedding, type EmbeddingLike } from "./embedding.js";
 export {
@@ -27,6 +37,10 @@ export {
   type StorageDType,
 } from "./parameter.js";
 export { PatchProjection } from "./patch-projection.js";
+export { byToken, type RelativeDistances, RelativePositions, relativeRow } from "./relative-positions.js";
+export { RMSNorm } from "./rms-norm.js";
+export { type RotaryFrequencies, type Rotation, rotate, rotationOf } from "./rotary.js";
+export { SequenceConvolution } from "./sequence-convolution.js";
 export {
   type Attachment,
   type Embedded,
@@ -44,5 +58,5 @@ export {
 } from "./sites.js";
 export { type LayerPast, Past, Stream } from "./stream.js";
 export { elementsOf, type MaskSite, type Mode, Trace } from "./trace.js";
-export { type OwnTokens, ownTokens, type VirtualPlaces } from "./virtual-tokens.js";
+export { type OwnTokens, ownTokens, predictingTokens, type VirtualPlaces } from "./virtual-tokens.js";
 export { innermost, Wrapper } from "./wrapper.js";

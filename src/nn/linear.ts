@@ -7,6 +7,8 @@ export interface LinearOptions {
   readonly bias?: boolean;
   /** Of the weight; the bias starts at zero. Default PyTorch's, kaimingUniform(sqrt(5)). */
   readonly initializer?: Initializer;
+  /** Another module's parameter [outFeatures, inFeatures] that is read as the weight: an embedding table as a projection. */
+  readonly tied?: Parameter | null;
 }
 
 /** y = x W^T + b. weight: [outFeatures, inFeatures]; bias: [outFeatures] or none. */
@@ -17,10 +19,12 @@ export class Linear extends MatrixLayer {
   constructor(
     inFeatures: number,
     outFeatures: number,
-    { bias = true, initializer = kaimingUniform(Math.sqrt(5)) }: LinearOptions = {},
+    { bias = true, initializer = kaimingUniform(Math.sqrt(5)), tied = null }: LinearOptions = {},
   ) {
     super(inFeatures, outFeatures);
-    this.weight = this.parameter("weight", new Parameter([outFeatures, inFeatures], { initializer }));
+    this.weight = tied
+      ? this.tie("weight", tied)
+      : this.parameter("weight", new Parameter([outFeatures, inFeatures], { initializer }));
     this.bias = bias ? this.parameter("bias", new Parameter([outFeatures])) : null;
   }
 }

@@ -76,6 +76,8 @@ export interface Attachment<S extends SiteName> {
   readonly signature: string;
   /** How many positions it puts before the sequence's own: tokens at `embeddings`, keys at `keysValues`. Default 0. */
   readonly addedPositions?: number;
+  /** Whether it acts where a text begins alone, and not on what continues it. Default false. */
+  readonly isAtBeginning?: boolean;
   transform(trace: Trace, value: SiteValues[S]): SiteValues[S];
 }
 
@@ -111,7 +113,9 @@ export class Sites {
   /** What becomes of the value under all acting attachments, in the order in which they were attached. */
   apply<S extends SiteName>(site: S, trace: Trace, value: SiteValues[S]): SiteValues[S] {
     const entries: readonly Entry<S>[] = this.attached[site];
-    const acting = entries.filter(({ attachment }) => attachment.isActing);
+    const acting = entries.filter(
+      ({ attachment }) => attachment.isActing && !(trace.continues && attachment.isAtBeginning),
+    );
     return acting.reduce((now, { attachment }) => attachment.transform(trace, now), value);
   }
 
@@ -164,7 +168,7 @@ export function insertTokens(embedded: Embedded, places: VirtualPlaces, vectors:
     attentionMask: attentionMask && places.spread(attentionMask, 1),
     tokenTypeIds: tokenTypeIds && places.spread(tokenTypeIds, 0),
     lengthened: true,
-    own: places.move(own ?? { places: 0, length: hidden.shape[1] as Dim }),
+    own: places.move(own ?? { places: 0, length: hidden.shape[1] as Dim, before: 0 }),
   };
 }
 

@@ -23,9 +23,11 @@ export interface MaskSite {
 export class Trace {
   readonly inputs = new Map<string, Tensor>();
   readonly parameters = new Map<Parameter, Tensor>();
-  /** What is added to the loss (an adapter's regularisation). */
-  readonly lossTerms: Tensor[] = [];
+  /** What is added to the loss (an adapter's regularisation), by whose it is: once, however often a layer is called. */
+  readonly lossTerms = new Map<object, Tensor>();
   readonly masks: MaskSite[] = [];
+  /** Whether it continues a text whose earlier tokens are in a cache: what stands at the beginning is there already. */
+  continues = false;
 
   /**
    * @param frozen take trainable parameters as initialisers too (prediction before any training, export): weights stay

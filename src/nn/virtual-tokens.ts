@@ -26,6 +26,8 @@ export interface OwnTokens {
   readonly places: number | Tensor;
   /** How many tokens were given. */
   readonly length: Dim;
+  /** How many positions stand before the first of them. */
+  readonly before: number;
 }
 
 /** Slices of each row: x [batch, n, ...] at indices int32 [batch, m] is [batch, m, ...]. */
@@ -48,6 +50,18 @@ export function ownTokens(hidden: Tensor, own: OwnTokens | null): Tensor {
   const { places, length } = own;
   if (typeof places !== "number") return pickInRows(hidden, places);
   return slice(hidden, 1, places, addDims(places, length));
+}
+
+/**
+ * What predicts a text's own tokens and what they predict: own tokens, and before them the last virtual one, where there
+ * is one.
+ * @returns [batch, tokens that were given, or one more, features]
+ */
+export function predictingTokens(hidden: Tensor, own: OwnTokens | null): Tensor {
+  if (own === null || own.before === 0) return ownTokens(hidden, own);
+  const { places, length, before } = own;
+  if (typeof places === "number") return slice(hidden, 1, before - 1, addDims(places, length));
+  return concat([slice(hidden, 1, before - 1, before), pickInRows(hidden, places)], 1);
 }
 
 /** Places among the positions of a sequence for vectors that no token has. */
@@ -105,9 +119,10 @@ function fixedPlaces({ prefix, infix, leading = 0, batch, length }: VirtualPlace
     insert: (hidden, vectors) => join(hidden, leading, some(vectors)),
     replace: (hidden, vectors) => join(hidden, leading + prefix, some(vectors)),
     spread: (ids, value) => join(ids, leading, (from, to) => expand(scalar(value, "int32"), [batch, to - from])),
-    move: ({ places, length }) => ({
+    move: ({ places, length, before }) => ({
       places: typeof places === "number" ? places + prefix : add(places, prefix),
       length,
+      before: before + prefix,
     }),
   };
 }
@@ -133,10 +148,10 @@ function placesByMask({ prefix, infix, batch, length }: VirtualPlacesOptions, ma
     insert: (hidden, vectors) => put(pickInRows(hidden, token), vectors),
     replace: put,
     spread: (ids, value) => where(isVirtual, value, pickInRows(ids, token)),
-    move: ({ places, length: tokens }) => {
-      const before = typeof places === "number" ? add(reshape(arange(tokens), [1, tokens]), places) : places;
-      const moved = add(before, where(less(before, upTo), prefix, scalar(count, "int32")));
-      return { places: expand(moved, [batch, tokens]), length: tokens };
+    move: ({ places, length: tokens, before }) => {
+      const old = typeof places === "number" ? add(reshape(arange(tokens), [1, tokens]), places) : places;
+      const moved = add(old, where(less(old, upTo), prefix, scalar(count, "int32")));
+      return { places: expand(moved, [batch, tokens]), length: tokens, before: before + prefix };
     },
   };
 }

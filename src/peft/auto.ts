@@ -3,6 +3,7 @@ import {
   type AutoClass,
   autoClasses,
   type BaseModelOutputs,
+  type CausalLMOutputs,
   type ClassifierOutputs,
   type FromPretrainedOptions,
   type HeadName,
@@ -30,7 +31,7 @@ const headOfTask: { readonly [T in TaskType]: HeadName | null } = {
   TOKEN_CLS: "tokenClassification",
   FEATURE_EXTRACTION: "base",
   SEQ_2_SEQ_LM: null,
-  CAUSAL_LM: null,
+  CAUSAL_LM: "causalLM",
   QUESTION_ANS: null,
 };
 
@@ -62,7 +63,7 @@ export class AutoPeftClass<Outputs extends ModelOutputs> {
       adapter.config(() => {}),
     );
     const base = baseModel ?? (await adapter.baseModel());
-    const size = head === "base" ? undefined : await adapter.headSize();
+    const size = head === "base" || head === "causalLM" ? undefined : await adapter.headSize();
     const auto = autoClasses[head] as AutoClass<Outputs>;
     const model = await auto.fromPretrained(base, {
       ...(size !== undefined && namesNoLabels(options) && { numLabels: size }),
@@ -153,3 +154,6 @@ export const AutoPeftModelForTokenClassification = new AutoPeftClass<ClassifierO
 
 /** Adapters of models without a head: `lastHiddenState`. */
 export const AutoPeftModelForFeatureExtraction = new AutoPeftClass<BaseModelOutputs>("base");
+
+/** Adapters of language models: `logits` [batch, sequence, vocabSize]. */
+export const AutoPeftModelForCausalLM = new AutoPeftClass<CausalLMOutputs>("causalLM");

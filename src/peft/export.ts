@@ -43,7 +43,7 @@ function adapterInputs(model: PeftModel): ReadonlyMap<Parameter, string> {
  * the PeftModel itself stays as it was. With `adapters: "inputs"` the graph takes them as further inputs (float32), so
  * that one file serves any adapter of the same modules: tensors under their keys of the adapter's file without
  * "base_model.model." (`bert.encoder.layer.0.attention.self.query.lora_A.weight`, of any rank), scales as
- * `<module>.lora_scaling` (a scalar, lora_alpha / r; 0 switches the update off). transformers.js does not feed those.
+ * `<module>.lora_scaling` ([1], lora_alpha / r; 0 switches the update off). transformers.js does not feed those.
  * @param folder created where it is missing; each file is written whole or not at all
  * @throws GraftError `unsupported` above 2 GiB, `missing-tensor` for a model without weights, `invalid-argument` for
  *   a base model that holds an adapter (give the PeftModel), within disableAdapter, and for "inputs" where not one

@@ -3,6 +3,7 @@ import type { LoraConfig } from "./tuners/registry.js";
 export {
   AutoPeftClass,
   AutoPeftModel,
+  AutoPeftModelForCausalLM,
   AutoPeftModelForFeatureExtraction,
   AutoPeftModelForImageClassification,
   AutoPeftModelForSequenceClassification,
@@ -16,12 +17,14 @@ export { exportOnnx } from "./export.js";
 export { AdapterFolder } from "./folder/adapter-folder.js";
 export type { SaveOptions } from "./folder/save-adapter.js";
 export type { MergeOptions } from "./host/merging.js";
-export * as lora from "./loralib.js";
+export * as lora from "./loralib/index.js";
 export type { Patterns } from "./matching/patterns.js";
 export { PeftConfig } from "./peft-config.js";
 export { getPeftModel, type LoadAdapterOptions, PeftModel, type PeftOptions } from "./peft-model.js";
+export { peftTypes } from "./peft-types.js";
 /** What `new LoraConfig` takes. */
 export type LoraConfigOptions = NonNullable<ConstructorParameters<typeof LoraConfig>[0]>;
+export type { CombinationType } from "./combination.js";
 export {
   getPeftModelStateDict,
   type PeftStateDict,
@@ -53,3 +56,4 @@ export {
   tuners,
   VeraConfig,
 } from "./tuners/registry.js";
+export type { WeightedAdapterOptions } from "./weighted-adapter.js";

@@ -15,6 +15,7 @@ import {
   type PreparedInputs,
   type PreTrainedModel,
   type Runner,
+  readParameter,
 } from "../models/index.js";
 import type { Parameter } from "../nn/index.js";
 
@@ -30,7 +31,7 @@ import { adapterStateDict, type SaveOptions, saveAdapter } from "./folder/save-a
 import { readTrainedTensors, saveTrainedTensors } from "./folder/trained-tensors.js";
 
 import { AdaptedNetwork } from "./host/adapted-network.js";
-import { type MergeOptions, mergeActing } from "./host/merging.js";
+import { type MergeOptions, mergeActing, mergedLazily } from "./host/merging.js";
 import { BASE } from "./host/mixed-batch.js";
 import { ROW_INPUT } from "./host/row-banks.js";
 import type { NamedModule } from "./matching/named-module.js";
@@ -41,6 +42,7 @@ import type { PeftStateDict, StateDictOptions } from "./state-dict.js";
 import type { AfterStep, Beginning, FactorPair, TrainedGroup } from "./tuner.js";
 
 import { requireTuner, tuners } from "./tuners/registry.js";
+import { combineAdapters, fill, type WeightedAdapterOptions } from "./weighted-adapter.js";
 
 /** The name of an adapter that was given none. */
 const DEFAULT_ADAPTER = "default";
@@ -59,14 +61,18 @@ export interface PeftOptions {
   readonly seed?: number;
   /** Ids of the text that a prompt begins with (`promptTuningInit: "TEXT"`), as the model's tokenizer gives them. */
   readonly initTokenIds?: Iterable<number>;
+  /** false: shapes only, enough to count parameters and to estimate. Default true. */
+  readonly withWeights?: boolean;
   /** Receives remarks. Default console.warn. */
   readonly onWarning?: OnWarning;
 }
 
 /** Options of `PeftModel.fromPretrained` and `loadAdapter`. */
-export interface LoadAdapterOptions extends Omit<PeftOptions, "seed" | "initTokenIds">, HubOptions {
+export interface LoadAdapterOptions extends Omit<PeftOptions, "seed" | "initTokenIds" | "withWeights">, HubOptions {
   /** Whether training goes on; false (default): for prediction. */
   readonly isTrainable?: boolean;
+  /** Of a loralib checkpoint, which does not hold it; for other formats it is not read. */
+  readonly loraAlpha?: number;
 }
 
 /**
@@ -149,6 +155,11 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   get config(): ModelConfig {
     return this.baseModel.config;
   }
+  /** The folder that the base model was loaded from; null for one that was made. */
+  get nameOrPath(): string | null {
+    return this.baseModel.nameOrPath;
+  }
+
   /** The base model's: compiles and runs programs. @internal */
   get runner(): Runner {
     return this.baseModel.runner;
@@ -168,6 +179,10 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   /** Paths (of transformers 4) of the modules that adapters change. */
   get targetedModuleNames(): string[] {
     return [...new Set([...this.adapted.adapters.values()].flatMap(({ injection }) => injection.targets))];
+  }
+  /** Whether an adapter keeps other elements in base weights for as long as it is loaded (PiSSA's residual). */
+  get changesBaseWeights(): boolean {
+    return [...this.adapted.adapters.values()].some(({ injection }) => injection.unadjusted !== undefined);
   }
   /** The model below. It computes with the adapters while they are in it. */
   getBaseModel(): PreTrainedModel<Outputs> {
@@ -263,9 +278,9 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   addAdapter(
     adapterName: string,
     config: AdapterConfig,
-    { seed = 0, initTokenIds, onWarning = console.warn }: PeftOptions = {},
+    { seed = 0, initTokenIds, withWeights = true, onWarning = console.warn }: PeftOptions = {},
   ): void {
-    this.attach(adapterName, requireConfig(config), { seed, initTokenIds }, onWarning);
+    this.attach(adapterName, requireConfig(config), withWeights ? { seed, initTokenIds } : null, onWarning);
     this.activateFirst(adapterName);
   }
 
@@ -287,9 +302,14 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
    */
   async loadAdapter(
     folder: string | AdapterFolder,
-    { adapterName = DEFAULT_ADAPTER, isTrainable = false, onWarning = console.warn, ...files }: LoadAdapterOptions = {},
+    {
+      adapterName = DEFAULT_ADAPTER,
+      isTrainable = false,
+      onWarning = console.warn,
+      ...opening
+    }: LoadAdapterOptions = {},
   ): Promise<void> {
-    const opened = typeof folder === "string" ? await AdapterFolder.open(folder, files) : folder;
+    const opened = typeof folder === "string" ? await AdapterFolder.open(folder, opening) : folder;
     const config = opened.config(onWarning);
     const absent = absentSavedModules(this.adapted.modules(), config);
     if (absent.length > 0) {
@@ -414,15 +434,46 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   }
 
   /**
+   * Makes one adapter of several LoRA adapters, each times its weight, and adds it; `setAdapter` lets it act. What the
+   * combination lacks is told: the error of "svd", the rough ones' cross terms.
+   * @throws GraftError `invalid-argument` (names, weights, options that do not fit), `unsupported` for other methods, DoRA,
+   *   trained biases, and where more than one adapter has modules of its own
+   */
+  async addWeightedAdapter(
+    adapters: readonly string[],
+    weights: readonly number[],
+    adapterName: string,
+    options: WeightedAdapterOptions = {},
+  ): Promise<void> {
+    const { onWarning = console.warn } = options;
+    await this.runner.syncFromEngine();
+    const sources = adapters.map((name) => this.adapted.get(name));
+    const { config, factors, saved, remark } = await combineAdapters(sources, weights, options);
+    this.attach(adapterName, config, null, onWarning);
+    const { injection, copies } = this.adapted.get(adapterName);
+    for (const [at, { a, b }] of (injection.factorPairs ?? []).entries()) {
+      const combined = factors.get(injection.targets[at] as string);
+      fill(a, combined?.a ?? new Float32Array(0), 0);
+      fill(b, combined?.b ?? new Float32Array(0), 1);
+    }
+    for (const { original, copy } of copies) {
+      const source = saved?.copyOf(original);
+      if (source) copy.setData(await readParameter(source));
+    }
+    if (remark !== undefined) onWarning(`${adapterName}: ${remark}`);
+  }
+
+  /**
    * Saves adapters in PEFT's format: "default" into the folder itself, others into a folder of their name below.
    * @throws GraftError `missing-tensor` for a model without weights, `file-access`, `disk-full`, `invalid-argument`
-   *   without adapters (after `mergeAndUnload`)
+   *   without adapters (after `mergeAndUnload`); `unsupported` for a conversion of what changes no weights, `adapter-mismatch`
+   *   for the folder of another adapter
    */
-  async savePretrained(folder: string, { moduleNames = "v5", selectedAdapters }: SaveOptions = {}): Promise<void> {
+  async savePretrained(folder: string, options: SaveOptions = {}): Promise<void> {
     const names = this.adapted.requireNames();
     await this.runner.syncFromEngine();
-    for (const name of selectedAdapters ?? names) {
-      await saveAdapter(this.adapted, name, this.folderOf(name, folder), this.baseModel, moduleNames);
+    for (const name of options.selectedAdapters ?? names) {
+      await saveAdapter(this.adapted, name, this.folderOf(name, folder), this.baseModel, options);
     }
   }
 
@@ -435,6 +486,11 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   async mergeAdapter(options: MergeOptions = {}): Promise<void> {
     await this.runner.syncFromEngine();
     await mergeActing(this.adapted, (write) => this.runner.compute(write), options);
+  }
+  /** What merging would change, made parameter by parameter: for writers that never hold a model whole. @internal */
+  async mergedParameters(): Promise<ReadonlyMap<Parameter, () => Promise<TensorData<"float32">>>> {
+    await this.runner.syncFromEngine();
+    return mergedLazily(this.adapted, (write) => this.runner.compute(write));
   }
   /** Restores the weights from before `mergeAdapter`, to the bit. */
   unmergeAdapter(): void {

@@ -2,6 +2,7 @@ import type { Dim, Tensor } from "../graph/index.js";
 import type { ModelConfig, Network } from "../models/index.js";
 import type { Attachment, Module, Parameter, ParameterOptions, SiteName, Sites, Trace, Wrapper } from "../nn/index.js";
 import type { TensorData } from "../tensor-data.js";
+import type { CombineFactors } from "./combination.js";
 import type { AdapterConfig, AnyConfigClass, OnWarning } from "./config/config-class.js";
 import type { NamedModule } from "./matching/named-module.js";
 import type { TargetKind } from "./matching/select.js";
@@ -37,6 +38,8 @@ export interface Tuner<C extends AdapterConfig = AdapterConfig> {
    * @throws GraftError `unsupported` naming what cannot be mixed
    */
   mix?(host: MixHost, adapters: readonly MixedAdapter[]): void;
+  /** Makes one adapter's factors of several adapters'. Absent: adapters cannot be combined. */
+  readonly combine?: CombineFactors;
   /** A key of the adapter's file as the method's files have it. Default: "base_model.model." before the module's path. */
   fileKey?(key: string): string;
   /**
@@ -60,6 +63,8 @@ export interface Injection {
    * Default: every parameter and copy that was made with a key.
    */
   readonly saved?: () => ReadonlyMap<string, Parameter>;
+  /** Base parameters that PEFT writes into the adapter's file besides, by key; what a file holds of them is not read. */
+  readonly alongside?: ReadonlyMap<string, Parameter>;
   /** Factors of low rank among its tensors, for optimisers that treat the two of a pair differently. */
   readonly factorPairs?: readonly FactorPair[];
   /** What is odd about it but not wrong: told to whoever adds the adapter. */
@@ -68,8 +73,24 @@ export interface Injection {
   readonly learnt?: () => Readonly<Record<string, unknown>>;
   /** What it does after each update. */
   readonly afterStep?: AfterStep;
+  /**
+   * The adapter as one that leaves the base's weights as they are, where it changes them (PiSSA's residual).
+   * @param before its tensors as they were before training; undefined: as it makes them
+   */
+  readonly unadjusted?: (before?: Elements) => Promise<Unadjusted>;
   /** Multiplies its effect on the weights, 1 being as configured. Absent: it has no scale. */
   readonly setScale?: (factor: number) => void;
+}
+
+/** Elements by the parameter that they are of. */
+export type Elements = ReadonlyMap<Parameter, TensorData<"float32">>;
+
+/** What an adapter is on a base whose weights it does not change. */
+export interface Unadjusted {
+  /** Options of the config that differ. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Elements of its file in the place of those of its parameters, of other shapes. */
+  readonly elements: Elements;
 }
 
 /** Two factors whose product, times a scale, is added to a weight. */
@@ -79,6 +100,12 @@ export interface FactorPair {
   /** [features out, r] */
   readonly b: Parameter;
   readonly scaling: number;
+  /** Path (of transformers 4) of the layer. */
+  readonly path: string;
+  /** The base's weight, which the product is added to. */
+  readonly weight: Parameter;
+  /** Whether the weight is stored as [features in, features out]. */
+  readonly isTransposed: boolean;
   /** Whether the weight is an embedding table. */
   readonly isEmbedding: boolean;
 }

@@ -1,6 +1,6 @@
-import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import * as modules from "node:module";
+import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parentPort, Worker } from "node:worker_threads";
 import { GraftError } from "../errors.js";
@@ -12,11 +12,20 @@ import type { WorkerHandle, WorkerPort } from "./types.js";
  */
 const STACK_MIB = 64;
 
+/** Whether the files that a module imports by relative names are there: webpack copies the worker's without them. */
+function isWhole(path: string): boolean {
+  if (!existsSync(path)) return false;
+  // Sources have the names of what they are built to.
+  if (path.endsWith(".ts")) return true;
+  const imports = [...readFileSync(path, "utf8").matchAll(/^import\b[^"';]*["'](\.[^"']*)["']/gm)];
+  return imports.every(([, name = ""]) => existsSync(join(dirname(path), name)));
+}
+
 /** In CommonJS that a bundler wrote there is no `import.meta.url`. */
 function besideModule(beside: () => URL): URL | undefined {
   try {
     const url = beside();
-    return url.protocol !== "file:" || existsSync(fileURLToPath(url)) ? url : undefined;
+    return url.protocol !== "file:" || isWhole(fileURLToPath(url)) ? url : undefined;
   } catch {
     return undefined;
   }
@@ -27,7 +36,8 @@ function installedWorker(): URL | undefined {
   for (const from of [process.argv[1], join(process.cwd(), "package.json")]) {
     if (from === undefined) continue;
     try {
-      return pathToFileURL(createRequire(from).resolve("graft-peft/worker"));
+      // By a namespace: webpack takes calls of an imported createRequire for its own.
+      return pathToFileURL(modules.createRequire(from).resolve("graft-peft/worker"));
     } catch {
       // Not installed there.
     }

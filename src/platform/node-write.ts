@@ -98,15 +98,18 @@ async function writeFolderAtomic(givenPath: string, fill: (temporaryPath: string
   });
 }
 
-async function writeFilesInto(folder: string, last: string, fill: (temporaryPath: string) => Promise<void>) {
+async function writeFilesInto(folder: string, last: readonly string[], fill: (temporaryPath: string) => Promise<void>) {
   const temporary = siblingName(join(resolve(folder), "files"), "tmp");
   await explained("write", folder, async () => {
     try {
       await makeFolder(temporary);
       await fill(temporary);
-      await rm(join(folder, last), { force: true });
-      const others = (await readdir(temporary)).filter((name) => name !== last).sort();
-      for (const name of [...others, last]) await rename(join(temporary, name), join(folder, name));
+      const written = (await readdir(temporary)).sort();
+      const found = last.findIndex((name) => written.includes(name));
+      for (const name of last.slice(0, found + 1)) await rm(join(folder, name), { force: true });
+      const completing = written.filter((name) => name === last[found]);
+      const others = written.filter((name) => name !== last[found]);
+      for (const name of [...others, ...completing]) await rename(join(temporary, name), join(folder, name));
     } finally {
       await rm(temporary, { recursive: true, force: true });
     }

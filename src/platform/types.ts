@@ -77,9 +77,14 @@ export interface FileWriting {
   writeFolderAtomic(path: string, fill: (temporaryPath: string) => Promise<void>): Promise<void>;
   /**
    * Writes some files of a folder that holds others, too: `fill` writes them into a temporary folder, and only when all are
-   * whole does each take its place. `last`, the file that makes the folder complete, is taken away first and put in last.
+   * whole does each take its place. `last` names files one of which makes the folder complete, the one that counts before the
+   * others first: the first that is written is put in last, and it and those before it are taken away before that.
    */
-  writeFilesInto(folder: string, last: string, fill: (temporaryPath: string) => Promise<void>): Promise<void>;
+  writeFilesInto(
+    folder: string,
+    last: readonly string[],
+    fill: (temporaryPath: string) => Promise<void>,
+  ): Promise<void>;
   /**
    * Puts right what writers in a folder left behind that were killed: a folder that was being replaced goes back to its
    * place where its successor never came, and temporary files are removed. Nothing to do in the browser.

@@ -136,11 +136,13 @@ async function writeFolderAtomic(given: string, fill: (temporaryPath: string) =>
   }
 }
 
-async function writeFilesInto(given: string, _last: string, fill: (temporaryPath: string) => Promise<void>) {
+async function writeFilesInto(given: string, last: readonly string[], fill: (temporaryPath: string) => Promise<void>) {
   const folder = normalise(given);
   const temporary = join(folder, `.tmp-${++temporaryFolders}`);
   try {
     await fill(temporary);
+    const complete = last.findIndex((name) => files.has(join(temporary, name)));
+    for (const name of last.slice(0, complete)) files.delete(join(folder, name));
     for (const [name, stored] of [...files]) {
       if (isBelow(name, temporary)) files.set(folder + name.slice(temporary.length), stored);
     }

@@ -9,7 +9,7 @@ const float32Precision = (): FrozenPrecision => ({
   prepare: ({ runner }) => runner.setFrozenProducts(float32Products),
 });
 
-export type FrozenPrecisionName = "f32" | "int8";
+export type FrozenPrecisionName = "f32" | "int8" | "auto";
 
 /** Precisions by the name that run files and training arguments have for them. */
 export const frozenPrecisions: {
@@ -17,4 +17,5 @@ export const frozenPrecisions: {
 } = {
   f32: float32Precision,
   int8: (options) => new Int8Precision(options),
+  auto: (options) => new Int8Precision({ ...options, mayBeIdle: true }),
 };

@@ -106,4 +106,6 @@ export interface MaskKey {
   readonly step: number;
   /** Position within gradient accumulation. */
   readonly microStep: number;
+  /** Which row of the batch the first one is, where a batch is run in pieces. Default 0. */
+  readonly firstRow?: number;
 }

@@ -19,6 +19,10 @@ const hints: readonly (readonly [RegExp, string])[] = [
     "ONNX Runtime's .mjs and .wasm files (node_modules/onnxruntime-web/dist) could not be loaded: serve them beside the scripts, or give the URL of their folder, with its last slash, as wasmPaths.",
   ],
   [
+    /Cannot use import statement|Cannot find module|ERR_MODULE_NOT_FOUND/i,
+    'The worker\'s module could not be loaded, as where a bundler took it apart: bundle "graft-peft/worker" as a file of its own and give its URL as workerUrl.',
+  ],
+  [
     /libonnxruntime_providers|shared library|cuda/i,
     'CUDA needs the GPU libraries of onnxruntime-node and a matching driver. Use backend "cpu" otherwise.',
   ],

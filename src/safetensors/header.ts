@@ -15,6 +15,8 @@ export interface SafetensorsEntry {
   /** First byte, counted from the start of the file. */
   readonly offset: number;
   readonly byteLength: number;
+  /** Of elements that do not lie in row-major order from `offset` on (views in pickles): reads them, and puts them in order. */
+  readonly gather?: () => Promise<Uint8Array>;
 }
 
 /** What is known of a file before its header is read. */

@@ -62,7 +62,8 @@ export async function readSafetensorsHeader(bytes: ByteRanges, path = bytes.path
  * @throws GraftError `file-access` when the file has become shorter since it was opened
  */
 export async function readTensor(entry: SafetensorsEntry): Promise<TensorData> {
-  const bytes = await platform.readRange(entry.file, entry.offset, entry.byteLength);
+  const { file, offset, byteLength, gather } = entry;
+  const bytes = await (gather ? gather() : platform.readRange(file, offset, byteLength));
   return tensorData(entry.dtype, entry.shape, arrayFromBytes(entry.dtype, bytes));
 }
 

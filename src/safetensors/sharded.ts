@@ -1,7 +1,7 @@
 import { GraftError } from "../errors.js";
 import { isJsonObject, parseJson, shown } from "../json.js";
 import type { SafetensorsEntry } from "./header.js";
-import { openSafetensors, type SafetensorsFile } from "./read.js";
+import type { SafetensorsFile } from "./read.js";
 
 function indexError(path: string, fault: string): GraftError {
   return new GraftError(
@@ -17,8 +17,8 @@ function readWeightMap(index: unknown, path: string): Map<string, string> {
   if (!isJsonObject(map)) throw indexError(path, "it has no weight_map");
   const checked = new Map<string, string>();
   for (const [name, file] of Object.entries(map)) {
-    if (typeof file !== "string" || !/^[^/\\]+\.safetensors$/.test(file)) {
-      throw indexError(path, `tensor ${name} is said to be in ${shown(file)}, not a safetensors file beside it`);
+    if (typeof file !== "string" || !/^[^/\\]+\.(safetensors|bin)$/.test(file)) {
+      throw indexError(path, `tensor ${name} is said to be in ${shown(file)}, not a file of tensors beside it`);
     }
     checked.set(name, file);
   }
@@ -32,19 +32,19 @@ export function shardNames(text: string, where: string): string[] {
 }
 
 /**
- * Opens the shards that the text of a `model.safetensors.index.json` lists and joins their headers. Every shard is
+ * Opens the shards that the text of a `model.safetensors.index.json` (or `pytorch_model.bin.index.json`) lists and joins their headers. Every shard is
  * checked, and every name of the weight map must be in its shard. The index decides: tensors that it does not place in a
  * shard, which tools leave behind there, are passed over.
  * @param where names the index in messages
+ * @param open opens one shard
  * @param locate the path of a shard; undefined where there is none
- * @param open reads a shard's header; default: from its path
- * @throws GraftError as `openSafetensors`, and `invalid-json`
+ * @throws GraftError as `open`, and `invalid-json`
  */
-export async function openShardedSafetensors(
+export async function openShards(
   text: string,
   where: string,
+  open: (path: string) => Promise<SafetensorsFile>,
   locate: (shard: string) => Promise<string | undefined>,
-  open: (path: string, shard: string) => Promise<SafetensorsFile> = openSafetensors,
 ): Promise<SafetensorsFile> {
   const weightMap = readWeightMap(parseJson(text, where), where);
   const entries = new Map<string, SafetensorsEntry>();
@@ -54,7 +54,7 @@ export async function openShardedSafetensors(
   for (const shardName of [...new Set(weightMap.values())].sort()) {
     const path = await locate(shardName);
     if (path === undefined) throw indexError(where, `the shard ${shardName} does not exist`);
-    const shard = await open(path, shardName);
+    const shard = await open(path);
     files.push(...shard.files);
     metadata = { ...shard.metadata, ...metadata };
     const isPlacedHere = (name: string): boolean => weightMap.get(name) === shardName;

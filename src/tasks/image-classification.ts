@@ -20,6 +20,7 @@ import {
   toTensor,
 } from "../data/index.js";
 import { GraftError } from "../errors.js";
+import { copyCompanions } from "../hub/index.js";
 import { predictionOf } from "./probabilities.js";
 import { type DataOptions, defineTask } from "./task.js";
 import { emptyInput, requireFormat } from "./text-inputs.js";
@@ -52,16 +53,16 @@ async function imagesOf(argument: string, { onInfo }: DataOptions): Promise<stri
 export const imageClassification = defineTask<ImageExample, PreparedImage>({
   head: "imageClassification",
   reads: "pictures",
-  processingFile: "preprocessor_config.json",
+  processingFiles: ["preprocessor_config.json"],
   formats,
   problemTypes: ["single_label_classification"],
   // PEFT has no task type and no usual targets for pictures: this is its own example's choice.
   adapterDefaults: { modules_to_save: ["classifier"], target_modules: ["query", "value"] },
   columns: ["label", "probability"],
   metrics: () => ({ choices: ["accuracy", "f1", "matthews_correlation"], usual: "accuracy" }),
-  async read(path, { format, limit, label2id, onInfo }) {
+  async read(path, { format, limit, label2id, labelsAre, onInfo }) {
     requireFormat(format, formats, "pictures");
-    const options = { ...(limit !== undefined && { end: limit }), ...(label2id && { label2id }), onInfo };
+    const options = { ...(limit !== undefined && { end: limit }), ...(label2id && { label2id }), labelsAre, onInfo };
     return { path, ...(await readImageFolder(path, options)) };
   },
   async processing({ folder, transforms }) {
@@ -71,6 +72,7 @@ export const imageClassification = defineTask<ImageExample, PreparedImage>({
         imageDataset(examples, transforms === "augment" ? augmentation(processor, phase) : processor),
       collate: collateImages(),
       predict: (logits, _example, { config, topK }) => predictionOf(logits, config, topK),
+      save: (to) => copyCompanions(folder, to),
     };
   },
   async inputs(given, _pair, options) {

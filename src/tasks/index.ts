@@ -2,6 +2,7 @@ import type { HeadName } from "../models/index.js";
 import { imageClassification } from "./image-classification.js";
 import type { Task } from "./task.js";
 import { textClassification } from "./text-classification.js";
+import { textGeneration } from "./text-generation.js";
 import { tokenClassification } from "./token-classification.js";
 
 /** Every task by its name; a new one is a file and a row here. */
@@ -9,6 +10,7 @@ export const tasks = {
   "text-classification": textClassification,
   "image-classification": imageClassification,
   "token-classification": tokenClassification,
+  "text-generation": textGeneration,
 } as const satisfies Readonly<Record<string, Task>>;
 
 export type TaskName = keyof typeof tasks;
@@ -25,6 +27,7 @@ export const dataFormats = [...new Set(taskNames.flatMap((name) => tasks[name].f
 export type {
   Cell,
   DataOptions,
+  LanguageOptions,
   PredictInputs,
   Prediction,
   PredictionOptions,

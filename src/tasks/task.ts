@@ -1,4 +1,5 @@
-import type { BatchTensors, ColumnChoice, Dataset, Label2Id } from "../data/index.js";
+import type { BatchTensors, ColumnChoice, Dataset, Label2Id, LabelsAre, TooLong } from "../data/index.js";
+import type { ModelFileName } from "../hub/index.js";
 import type { HeadName, ModelConfig, Network } from "../models/index.js";
 import type { ProblemType } from "../problem-type.js";
 import type { MetricName } from "../training/index.js";
@@ -18,6 +19,8 @@ export interface DataOptions {
   readonly limit?: number;
   /** Class ids. Default: from the data. */
   readonly label2id?: Label2Id;
+  /** How names that are numbers are told from class numbers. Default: by what the data holds, names first. */
+  readonly labelsAre?: LabelsAre;
   /** Default: what the labels show. */
   readonly problemType?: ProblemType;
   /** Told what was decided about the data and might surprise. Default: nobody. */
@@ -33,6 +36,8 @@ export interface TaskData<Example = unknown> {
   readonly labels: readonly string[];
   /** What the labels are; undefined for rows without. */
   readonly problemType?: ProblemType | undefined;
+  /** How labels were read that are class names and class numbers at once; undefined where none are. */
+  readonly labelsAre?: LabelsAre | undefined;
 }
 
 /** Things to predict, and what to call each in the result. */
@@ -41,15 +46,30 @@ export interface PredictInputs<Example = unknown> {
   readonly examples: readonly Example[];
 }
 
+/** What of its texts a language model learns, and what becomes of long ones. */
+export interface LanguageOptions {
+  readonly assistantOnly?: boolean | undefined;
+  readonly completionOnly?: boolean | undefined;
+  readonly packing?: boolean | undefined;
+  readonly tooLong?: TooLong | undefined;
+  /** A chat template by its text, its name, or its file (.jinja). Default: the tokenizer's. */
+  readonly chatTemplate?: string | undefined;
+}
+
 export interface ProcessingOptions {
   /** Folder of the tokenizer or image processor. */
   readonly folder: string;
   readonly network: Network;
   /** Most tokens in a row. Default: the model's limit. */
   readonly maxLength?: number | undefined;
+  /** Pad token by its text, where the tokenizer has none. */
+  readonly padToken?: string | undefined;
   /** How pictures are prepared. Default "resize". */
   readonly transforms?: "resize" | "augment" | undefined;
   readonly problemType?: ProblemType | undefined;
+  readonly language?: LanguageOptions | undefined;
+  /** Told what was decided about rows and might surprise. Default: nobody. */
+  readonly onInfo?: ((line: string) => void) | undefined;
 }
 
 /** What a model says about one input, as JSON has it; `rows` are its lines in a table. */
@@ -75,12 +95,15 @@ export interface Processing<Example = unknown, Row = unknown> {
    * @param logits of one row of a batch: [numLabels], or [sequence, numLabels] padded with its batch
    */
   predict(logits: Float32Array, example: Example, options: PredictionOptions): Prediction;
+  /** Writes the tokenizer's or image processor's files into a folder, so that it prepares inputs as this one does. */
+  save(folder: string): Promise<void>;
 }
 
 /** Which metrics a task's evaluations can compute. */
 export interface TaskMetrics {
   readonly choices: readonly MetricName[];
-  readonly usual: MetricName;
+  /** What evaluations compute unless a run says otherwise. */
+  readonly usual: MetricName | readonly MetricName[];
 }
 
 /** One kind of work for a model: what it reads, learns and answers. A new task is a file with such a value and a row. */
@@ -89,8 +112,10 @@ export interface Task<Example = unknown, Row = unknown> {
   readonly head: HeadName;
   /** What it reads, in messages. */
   readonly reads: "texts" | "pictures";
-  /** The file of the folder that holds its tokenizer or image processor. */
-  readonly processingFile: "tokenizer.json" | "preprocessor_config.json";
+  /** Labels of rows, or the tokens of its texts themselves. Default "labels". */
+  readonly learns?: "labels" | "tokens";
+  /** Files of which one is in every folder that holds its tokenizer or image processor. */
+  readonly processingFiles: readonly ModelFileName[];
   /** Formats of its data. */
   readonly formats: readonly string[];
   /** What its labels may be; the first is the usual. */

@@ -11,7 +11,7 @@ import type { ProblemType } from "../problem-type.js";
 import { predictionOf } from "./probabilities.js";
 import { type DataOptions, defineTask, type TaskMetrics } from "./task.js";
 import { isInputFile, linesOf, requireFormat, requireNoFolder } from "./text-inputs.js";
-import { textProcessing } from "./tokenizer.js";
+import { textProcessing, tokenizerSources } from "./tokenizer.js";
 
 const formats = ["csv", "tsv", "jsonl", "json", "parquet"] as const satisfies readonly TableFormat[];
 const isTable = (path: string): boolean => /\.(csv|tsv|tab|jsonl|ndjson)$/i.test(path);
@@ -46,7 +46,7 @@ async function textsOf(argument: string, pair: string | undefined, options: Data
 export const textClassification = defineTask<TextExample, TokenizedExample>({
   head: "sequenceClassification",
   reads: "texts",
-  processingFile: "tokenizer.json",
+  processingFiles: tokenizerSources,
   formats,
   problemTypes: ["single_label_classification", "regression", "multi_label_classification"],
   adapterDefaults: { task_type: "SEQ_CLS" },
@@ -58,12 +58,13 @@ export const textClassification = defineTask<TextExample, TokenizedExample>({
     return { path, ...(await readTextDataset(path, reading)) };
   },
   async processing(options) {
-    const { tokenizer, cut } = await textProcessing(options);
+    const { tokenizer, cut, save } = await textProcessing(options);
     const { problemType = "single_label_classification" } = options;
     return {
       dataset: (examples) => tokenizeDataset(examples, tokenizer, cut),
       collate: DataCollatorWithPadding(tokenizer, { problemType }),
       predict: (logits, _example, { config, topK }) => predictionOf(logits, config, topK),
+      save,
     };
   },
   async inputs(given, pair, options) {

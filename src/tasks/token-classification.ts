@@ -15,7 +15,7 @@ import { argMax, entitiesOf } from "../training/index.js";
 import { labelOf, softmax } from "./probabilities.js";
 import { type DataOptions, defineTask, type Prediction } from "./task.js";
 import { isInputFile, linesOf, requireFormat, requireNoFolder } from "./text-inputs.js";
-import { textProcessing } from "./tokenizer.js";
+import { textProcessing, tokenizerSources } from "./tokenizer.js";
 
 const isTagged = (path: string): boolean => /\.(conll|conllu|iob|iob2|bio|bioes|tsv|jsonl|ndjson)$/i.test(path);
 
@@ -31,7 +31,7 @@ function oneColumn(choice: ColumnChoice | undefined, option: string): string | n
   );
 }
 
-function readerOptions({ format, limit, label2id, onInfo, ...columns }: DataOptions): ReadTokenOptions {
+function readerOptions({ format, limit, label2id, labelsAre, onInfo, ...columns }: DataOptions): ReadTokenOptions {
   requireFormat(format, tokenFormats, "sentences of tagged words");
   const textColumn = oneColumn(columns.textColumn, "textColumn");
   const labelColumn = oneColumn(columns.labelColumn, "labelColumn");
@@ -39,6 +39,7 @@ function readerOptions({ format, limit, label2id, onInfo, ...columns }: DataOpti
     ...(format !== undefined && { format: format as TokenFormat }),
     ...(limit !== undefined && { end: limit }),
     ...(label2id && { label2id }),
+    labelsAre,
     ...(onInfo && { onInfo }),
     ...(textColumn !== undefined && { textColumn }),
     ...(labelColumn !== undefined && { labelColumn }),
@@ -111,7 +112,7 @@ function predictionOf(words: readonly TaggedWord[]): Prediction {
 export const tokenClassification = defineTask<TokenExample, TokenizedWords>({
   head: "tokenClassification",
   reads: "texts",
-  processingFile: "tokenizer.json",
+  processingFiles: tokenizerSources,
   formats: tokenFormats,
   problemTypes: ["single_label_classification"],
   adapterDefaults: { task_type: "TOKEN_CLS" },
@@ -123,7 +124,7 @@ export const tokenClassification = defineTask<TokenExample, TokenizedWords>({
     return { path, ...(await readTokenDataset(path, reading)) };
   },
   async processing(options) {
-    const { tokenizer, cut } = await textProcessing(options);
+    const { tokenizer, cut, save } = await textProcessing(options);
     return {
       dataset: (examples) => tokenizeWords(examples, tokenizer, cut),
       collate: DataCollatorForTokenClassification(tokenizer),
@@ -131,6 +132,7 @@ export const tokenClassification = defineTask<TokenExample, TokenizedWords>({
         const [row] = tokenizeWords([{ words: example.words }], tokenizer, cut).rows;
         return predictionOf(tagWords(logits, row!, example, config, tokenizer.paddingSide));
       },
+      save,
     };
   },
   async inputs(given, _pair, options) {

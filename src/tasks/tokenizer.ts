@@ -1,21 +1,42 @@
-import { Tokenizer } from "../data/index.js";
+import { Tokenizer, type TokenizerOptions } from "../data/index.js";
+import type { ModelFileName } from "../hub/index.js";
 import type { Network } from "../models/index.js";
 import type { ProcessingOptions } from "./task.js";
 
+/** Files of which one is in every folder that holds a tokenizer. */
+export const tokenizerSources = [
+  "tokenizer.json",
+  "vocab.txt",
+  "vocab.json",
+  "tokenizer.model",
+  "spm.model",
+  "spiece.model",
+  "sentencepiece.bpe.model",
+] as const satisfies readonly ModelFileName[];
+
 /** The folder's tokenizer, giving what the network reads. */
-async function tokenizerOf(folder: string, network: Network): Promise<Tokenizer> {
-  const tokenizer = await Tokenizer.fromFolder(folder);
-  const modelInputNames = tokenizer.modelInputNames.filter((name) => network.inputs[name] !== undefined);
-  return modelInputNames.length === tokenizer.modelInputNames.length
-    ? tokenizer
-    : Tokenizer.fromFolder(folder, { modelInputNames });
+async function readBy(network: Network, own: Tokenizer, folder: string, options: TokenizerOptions): Promise<Tokenizer> {
+  const modelInputNames = own.modelInputNames.filter((name) => network.inputs[name] !== undefined);
+  return modelInputNames.length === own.modelInputNames.length
+    ? own
+    : Tokenizer.fromFolder(folder, { ...options, modelInputNames });
 }
 
-/** A model's tokenizer, and where it cuts rows: at `maxLength`, or where the model and its tokenizer end. */
-export async function textProcessing({ folder, network, maxLength }: ProcessingOptions) {
-  const tokenizer = await tokenizerOf(folder, network);
-  const positions = network.inputs.inputIds?.longest?.limit ?? Number.POSITIVE_INFINITY;
+/**
+ * A model's tokenizer, and where it cuts rows: at `maxLength`, or where the model and its tokenizer end. `save` writes
+ * it as another folder needs it: with the pad token that was named, and the class that the model's config names.
+ */
+export async function textProcessing({ folder, network, maxLength, padToken }: ProcessingOptions) {
+  const options = padToken === undefined ? {} : { padToken };
+  const own = await Tokenizer.fromFolder(folder, options);
+  const tokenizer = await readBy(network, own, folder, options);
+  const { inputIds } = network.inputs;
+  const positions = inputIds?.longest?.limit ?? inputIds?.usualLength ?? Number.POSITIVE_INFINITY;
   const limit = positions - network.virtualTokens;
   const most = maxLength ?? Math.min(tokenizer.modelMaxLength ?? Number.POSITIVE_INFINITY, limit);
-  return { tokenizer, cut: Number.isFinite(most) ? { maxLength: most } : {} };
+  return {
+    tokenizer,
+    cut: Number.isFinite(most) ? { maxLength: most } : {},
+    save: (to: string) => own.savePretrained(to),
+  };
 }

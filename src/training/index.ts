@@ -41,6 +41,14 @@ export {
   seqeval,
   type TagSequences,
 } from "./metrics/index.js";
+export {
+  type BatchCut,
+  MeasuredCut,
+  type MeasuredCutOptions,
+  type MicroBatchReport,
+  microBatchFile,
+  type PieceMeasurement,
+} from "./micro-batches/index.js";
 export type { TrainableModel } from "./model.js";
 export type { DataCollator, DatasetLike } from "./run/batches.js";
 export type { EvalPrediction } from "./run/evaluation-loop.js";

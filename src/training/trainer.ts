@@ -185,7 +185,8 @@ export class Trainer<Row> {
   async predict(data: DatasetLike<Row>, options: EvaluateOptions = {}): Promise<PredictionOutput> {
     const { output, metrics } = await this.loop(data, "predict", { metricKeyPrefix: "test", ...options });
     await this.handler.call("onPredict", this, { metrics });
-    return { predictions: output.predictions, labelIds: output.labelIds, metrics };
+    const { predictions, labelIds, loss } = output;
+    return { predictions, labelIds, loss, metrics };
   }
 
   /** Saves the model (an adapter: in PEFT's format) and the processing class. Default folder: outputDir. */
@@ -260,6 +261,7 @@ export class Trainer<Row> {
       collate,
       batchSize,
       seed: args.seed,
+      labelSmoothingFactor: args.labelSmoothingFactor,
       phase,
       signal,
       onProgress: (progress) => handler.call("onProgress", this, { progress: { ...progress, epoch: state.epoch } }),

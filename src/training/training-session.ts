@@ -1,13 +1,16 @@
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
 import type { BoundProgram, ModelInputs, PreparedInputs } from "../models/index.js";
+import { lossInputs } from "../models/index.js";
 import type { OptimizerName, OptimizerSettings } from "../optim/index.js";
 import { type FrozenPrecision, type FrozenPrecisionName, frozenPrecisions } from "../precision/index.js";
 import type { EngineScope, OptimizerHandle, OptimizerOptions, OptimizerState } from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
 import { Turn } from "../turn.js";
+import { type BatchCut, fixedCut, MeasuredCut, pieceOf, requireRows, sizeOf } from "./micro-batches/index.js";
 import type { TrainableModel } from "./model.js";
 import { stepWithMethods } from "./run/after-step.js";
+import { itemsOf } from "./run/batches.js";
 import { freezeFirstFactors, type LoraPlus, optimizedParameters, requireFactors } from "./run/optimized-parameters.js";
 
 /** An optimiser with settings of its own; those left out are PyTorch's defaults. */
@@ -29,6 +32,19 @@ export interface TrainingSessionOptions {
    * tells what was decided and follows earlier decisions. Default "f32".
    */
   readonly frozenPrecision?: FrozenPrecisionName | FrozenPrecision;
+  /**
+   * Rows that are run at once: a batch is done in pieces, with the same dropout, loss and gradients to rounding, and less
+   * memory. "auto" finds the size on the first batch; `new MeasuredCut(...)` tells it. Default: whole batches.
+   */
+  readonly microBatchSize?: number | "auto" | BatchCut;
+  /** Of language models: the share of the uniform distribution over the vocabulary in what is learnt. Default 0. */
+  readonly labelSmoothingFactor?: number;
+}
+
+function cutOf(size: TrainingSessionOptions["microBatchSize"]): BatchCut {
+  if (typeof size === "object") return size;
+  if (size === "auto") return new MeasuredCut();
+  return fixedCut(size === undefined ? Number.POSITIVE_INFINITY : requireRows(size));
 }
 
 function choiceOf({ optimizer = "adamw" }: TrainingSessionOptions): OptimizerChoice {
@@ -73,6 +89,7 @@ export class TrainingSession {
   private microStep = 0;
   private isDisposed = false;
   private readonly turn = new Turn();
+  private readonly cut: BatchCut;
   /** Takes back what the optimiser froze. */
   private readonly thaw: () => void = () => {};
 
@@ -81,6 +98,7 @@ export class TrainingSession {
     private readonly model: TrainableModel,
     private readonly options: TrainingSessionOptions,
   ) {
+    this.cut = cutOf(options.microBatchSize);
     if (choiceOf(options).name === "lorafa") this.thaw = freezeFirstFactors(model);
   }
 
@@ -115,18 +133,41 @@ export class TrainingSession {
     return this.inOrder(() => this.pass(inputs, options));
   }
 
-  private async pass(prepared: PreparedInputs, options: ForwardBackwardOptions): Promise<ForwardBackwardResult> {
-    const { feeds, rules } = prepared;
+  private async pass(given: PreparedInputs, { weight = 1 }: ForwardBackwardOptions): Promise<ForwardBackwardResult> {
+    const prepared = this.withLoss(given);
     const start = platform.now();
-    await this.choosePrecision(prepared);
-    const program = await this.model.runner.trainingProgram(rules);
+    await this.choosePrecision(given);
+    const program = await this.model.runner.trainingProgram(prepared.rules);
     const compileMs = program.program === this.program?.program ? 0 : platform.now() - start;
     this.program = program;
     this.optimizer ??= await this.createOptimizer(await this.model.runner.engine());
     const masks = { seed: this.options.seed ?? 42, step: this.updates, microStep: this.microStep };
-    const { loss, timing } = await program.accumulate(feeds, { masks, weight: options.weight ?? 1 });
+    const size = sizeOf(given);
+    const items = itemsOf(this.model, given.feeds.labels);
+    let loss = 0;
+    let engineMs = 0;
+    for (let first = 0, rows = 0; first < size.rows; first += rows) {
+      rows = this.cut.next(size.rows - first, size);
+      const isWhole = rows === size.rows;
+      const piece = isWhole ? prepared : this.withLoss(pieceOf(given, first, rows));
+      const share = isWhole ? 1 : itemsOf(this.model, piece.feeds.labels) / items;
+      // Ignored rows alone have no mean.
+      if (share === 0) continue;
+      const result = await program.accumulate(piece.feeds, {
+        masks: { ...masks, firstRow: first },
+        weight: weight * share,
+      });
+      loss += share * result.loss;
+      engineMs += result.timing.engineMs;
+      await this.cut.done(rows, size, result.timing.engineMs / 1000);
+    }
     this.microStep++;
-    return { loss, engineMs: timing.engineMs, compileMs };
+    return { loss, engineMs, compileMs };
+  }
+
+  /** With what the loss needs besides the batch. */
+  private withLoss(inputs: PreparedInputs): PreparedInputs {
+    return lossInputs(this.model.network, inputs, this.options);
   }
 
   /** Copies of the gradients added up since the last update, by parameter name. */

@@ -74,7 +74,7 @@ const cases: readonly Refused[] = [
     says: ["cut/model.safetensors"],
   },
   { name: "a truncated file in inspect", args: ["inspect", "cut"], code: "invalid-safetensors", says: ["cut"] },
-  { name: "pickles", args: train("--model", "pickled"), code: "pickle-refused", says: ["pytorch_model.bin"] },
+  { name: "pickles", args: train("--model", "pickled"), code: "invalid-pickle", says: ["pytorch_model.bin"] },
   { name: "malformed JSON", args: train("--model", "nojson"), code: "invalid-json", says: ["config.json", "line 1"] },
   {
     name: "malformed JSON lines",
@@ -227,7 +227,7 @@ const cases: readonly Refused[] = [
     name: "merging over a folder with other files",
     args: ["merge", "good", "pictures", "--overwrite"],
     code: "invalid-argument",
-    says: ["pictures holds what neither merge nor export wrote: blue, red"],
+    says: ["pictures holds what the command did not write: blue, red"],
   },
   {
     name: "exporting over the current directory",

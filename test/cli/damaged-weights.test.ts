@@ -209,7 +209,7 @@ describe("a full disk", () => {
         );
         expect(status).toBe(1);
         expect(await readdir(small)).toEqual(["out"]);
-        expect(await readdir(join(small, "out"))).toEqual(["events.jsonl"]);
+        expect(await readdir(join(small, "out"))).toEqual(["events.jsonl", "frozen_precision.json"]);
       }
     }));
 
@@ -234,6 +234,6 @@ describe("a full disk", () => {
       const { status, stderr } = await graft(folder, args);
       expect(stderr).toContain("error [disk-full]: cannot write ");
       expect(status).toBe(1);
-      expect(await readdir(join(small, "out"))).toEqual(["events.jsonl"]);
+      expect(await readdir(join(small, "out"))).toEqual(["events.jsonl", "frozen_precision.json"]);
     }));
 });

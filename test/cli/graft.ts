@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 
-const binary = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const binary = fileURLToPath(new URL("../../dist/node/cli/main.js", import.meta.url));
 const golden = fileURLToPath(new URL("../golden/models/", import.meta.url));
 
 /** What a run of the binary left behind. */

@@ -226,9 +226,24 @@ describe("messages in the user's spelling", () => {
     );
   });
 
-  it("keep values as a run file writes them", () => {
-    expect(userSpelling('e.g. targetModules: ["query"]. Keep warmupSteps: it is new.', undefined, [])).toBe(
-      'e.g. target_modules: ["query"]. Keep --warmup-steps: it is new.',
+  it("write values as the command line takes them, or as the run file does", () => {
+    const message =
+      'e.g. targetModules: ["query", "value"]. Keep warmupSteps: it is new. allowMissing: true, dataloaderDropLast: false, maxSteps: 8.';
+    expect(userSpelling(message, undefined, [])).toBe(
+      "e.g. --target-modules query,value. Keep --warmup-steps: it is new. --allow-missing, --no-dataloader-drop-last, --max-steps 8.",
+    );
+    expect(userSpelling(message, undefined, ["train", "run.yaml"])).toBe(
+      'e.g. target_modules: ["query", "value"]. Keep warmup_steps: it is new. allow_missing: true, dataloader_drop_last: false, max_steps: 8.',
+    );
+  });
+
+  it("know options whose names are ordinary words by their marks", () => {
+    const message = "Rename one, or set `header` to false; name the classes (`label2id`); `loss` stays.";
+    expect(userSpelling(message, undefined, [])).toBe(
+      "Rename one, or give --no-header; name the classes (--labels); `loss` stays.",
+    );
+    expect(userSpelling(message, undefined, ["train", "run.yaml"])).toBe(
+      "Rename one, or set header to false; name the classes (labels); `loss` stays.",
     );
   });
 

@@ -9,7 +9,7 @@ import { oneLine, renderTable } from "#graft/cli/shell/table";
 import { predictionOf as made } from "#graft/tasks/probabilities";
 import { graft, graftBinary, textModel, workFolder, writeTable } from "./graft.js";
 
-const errorsModule = new URL("../../dist/cli/shell/errors.js", import.meta.url).href;
+const errorsModule = new URL("../../dist/node/cli/shell/errors.js", import.meta.url).href;
 let folder: string;
 
 beforeAll(async () => {
@@ -216,7 +216,7 @@ describe("faults of Graft", () => {
 });
 
 describe("help", () => {
-  for (const verb of ["train", "eval", "predict", "merge", "export", "inspect"]) {
+  for (const verb of ["train", "eval", "predict", "merge", "export", "inspect", "inspect-data"]) {
     it(`graft ${verb} --help shows an example`, async () => {
       const { status, stdout } = await graft(folder, [verb, "--help"]);
       expect(status).toBe(0);

@@ -1,10 +1,18 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import type { WordEncoding } from "#graft/data/tokenizing/options";
 import type { Encoding } from "#graft/data/tokenizing/padding";
-import { Tokenizer, type WordEncoding } from "#graft/data/tokenizing/tokenizer";
-import { numbersChecksum, readGolden, type SharedParts, textChecksum, wholeFile } from "./tokenizer-golden.js";
+import { Tokenizer } from "#graft/data/tokenizing/tokenizer";
+import {
+  goldenFolder,
+  numbersChecksum,
+  readGolden,
+  type SharedParts,
+  textChecksum,
+  wholeFile,
+} from "./tokenizer-golden.js";
 
 interface Answers {
   specialTokens: Record<string, string>;
@@ -24,7 +32,10 @@ interface Golden {
   folders: Record<string, { files: Record<string, unknown>; answers: Answers }>;
 }
 
-const golden = readGolden<Golden>("tokenizers-classes.json.gz");
+const classes = readGolden<Golden>("tokenizers-classes.json.gz");
+const sentencePiece = readGolden<Golden>("tokenizers-spm.json.gz");
+expect(sentencePiece.texts).toEqual(classes.texts);
+const golden = { ...classes, folders: { ...classes.folders, ...sentencePiece.folders } };
 const parts = readGolden<SharedParts>("tokenizers-table.json.gz");
 const root = mkdtempSync(join(tmpdir(), "graft-tokenizers-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -32,6 +43,10 @@ afterAll(() => rmSync(root, { recursive: true }));
 function write(files: Record<string, unknown>): string {
   const folder = mkdtempSync(join(root, "folder-"));
   for (const [name, content] of Object.entries(files)) {
+    if (name.endsWith(".model")) {
+      copyFileSync(`${goldenFolder}spm/${(content as { model: string }).model}.model`, join(folder, name));
+      continue;
+    }
     const whole = name === "tokenizer.json" ? wholeFile(content as { model: string }, parts) : content;
     writeFileSync(join(folder, name), typeof whole === "string" ? whole : JSON.stringify(whole));
   }

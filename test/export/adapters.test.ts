@@ -52,7 +52,7 @@ async function fileOf(model: PeftModel, scale: number): Promise<Map<string, Tens
     const key = name.replace("base_model.model.", "");
     feeds.set(key, tensor);
     if (!key.endsWith("lora_A.weight")) continue;
-    const scaling = { dtype: "float32", shape: [], data: Float32Array.of(scale) } as const;
+    const scaling = { dtype: "float32", shape: [1], data: Float32Array.of(scale) } as const;
     feeds.set(key.replace("lora_A.weight", "lora_scaling"), scaling);
   }
   return feeds;

@@ -29,7 +29,13 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe("transformers.js gives PyTorch's outputs from an exported folder", () => {
-  const classifiers = { bert: TextClassifierJs, roberta: TextClassifierJs, vit: ImageClassifierJs } as const;
+  const classifiers = {
+    bert: TextClassifierJs,
+    roberta: TextClassifierJs,
+    distilbert: TextClassifierJs,
+    deberta: TextClassifierJs,
+    vit: ImageClassifierJs,
+  } as const;
 
   for (const [type, auto] of Object.entries(classifiers)) {
     const base = type === "vit" ? "vit_imgcls" : `${type}_seqcls`;
@@ -179,6 +185,6 @@ it.runIf(missing === "")(`all-MiniLM-L6-v2: feature-extraction from texts${missi
 it.runIf(python)(`the official checker accepts every exported file${withPython}`, async () => {
   const reports = await checkFolder(folder);
   expect(reports.filter(({ ok }) => !ok)).toEqual([]);
-  // Above: three files for each of three types, two of the command line, one of a large model where it is at hand.
-  expect(reports).toHaveLength(missing === "" ? 12 : 11);
+  // Above: three files for each of five types, two of the command line, one of a large model where it is at hand.
+  expect(reports).toHaveLength(missing === "" ? 18 : 17);
 });

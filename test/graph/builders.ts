@@ -160,6 +160,7 @@ export const builders: { readonly [K in OpName | Composite]: Builder } = {
         : [graph.expand(graph.scalar(1), features), graph.expand(graph.scalar(0), features)];
     return graph.layerNorm(input("x"), scale, bias, attributes.epsilon as number);
   },
+  rmsNorm: ({ input, attributes }) => graph.rmsNorm(input("x"), input("gamma"), attributes.epsilon as number),
   dropout: ({ input, attributes }) => graph.dropout(input("x"), input("mask"), attributes.keepProbability as number),
 
   crossEntropy: ({ input, attributes }) => graph.crossEntropy(input("logits"), input("labels"), attributes),

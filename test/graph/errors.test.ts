@@ -84,6 +84,7 @@ const refused: [string, () => unknown, string][] = [
     () => graph.scatterElementsAdd(f32(4), tensor("int32", 2), f32(3), 0),
     "indices and updates have other shapes",
   ],
+  ["rmsNorm of another width", () => graph.rmsNorm(f32(2, 8), f32(4), 1e-5), "should be [8]"],
   ["layerNorm of another width", () => graph.layerNorm(f32(2, 8), f32(4), f32(4), 1e-5), "should be [8]"],
   ["dropout without a mask", () => graph.dropout(f32(2), f32(2), 0.5), "the mask is float32, not uint8"],
   ["dropout by another mask", () => graph.dropout(f32(2), tensor("uint8", 3), 0.5), "the mask has another shape"],

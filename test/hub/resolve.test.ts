@@ -44,7 +44,7 @@ describe("resolveFiles", () => {
     );
   });
 
-  test("takes weights beside a pickle, and the index where there is no single file", async () => {
+  test("takes safetensors before a pickle, and the index where there is no single file", async () => {
     const path = await folderWith("sharded", "config.json", "model.safetensors.index.json", "pytorch_model.bin");
     await expect(openWeights(await resolveFiles(path, "model"))).rejects.toThrow(/index\.json.*no weight_map/);
   });
@@ -77,7 +77,7 @@ describe("resolveFiles", () => {
     });
   });
 
-  test.each(["pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "model.pt"])("refuses %s", async (pickle) => {
+  test.each(["pytorch_model-00001-of-00002.bin", "model.pt"])("refuses %s", async (pickle) => {
     const path = await folderWith(`pickle-${pickle}`, "config.json", pickle);
     await expect(resolveFiles(path, "model")).rejects.toMatchObject({
       code: "pickle-refused",
@@ -86,9 +86,13 @@ describe("resolveFiles", () => {
     });
   });
 
-  test("refuses an adapter that is a pickle", async () => {
-    const path = await folderWith("adapter-pickle", "adapter_config.json", "adapter_model.bin");
-    await expect(resolveFiles(path, "adapter")).rejects.toMatchObject({ code: "pickle-refused" });
+  test.each([
+    ["pytorch_model.bin", "{}"],
+    ["pytorch_model.bin.index.json", '{"weight_map": {"w": "pytorch_model-00001-of-00001.bin"}}'],
+  ])("reads %s where there is nothing else, and finds its faults", async (name, text) => {
+    const path = await folderWith(`reads-${name}`, "config.json", "pytorch_model-00001-of-00001.bin", name);
+    await writeFile(join(path, name), text);
+    await expect(openWeights(await resolveFiles(path, "model"))).rejects.toMatchObject({ code: "invalid-pickle" });
   });
 
   test("tells no folder, a file and an empty folder apart", async () => {

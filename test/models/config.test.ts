@@ -7,6 +7,8 @@ import { copyOf } from "./folder.js";
 const shapes = { withWeights: false };
 const bert = (fields: Record<string, unknown>) =>
   AutoModelForSequenceClassification.fromConfig({ model_type: "bert", ...fields }, shapes);
+const distilbert = (fields: Record<string, unknown>) => bert({ model_type: "distilbert", ...fields });
+const deberta = (fields: Record<string, unknown>) => bert({ model_type: "deberta-v2", ...fields });
 const vit = (fields: Record<string, unknown>) =>
   AutoModelForImageClassification.fromConfig({ model_type: "vit", ...fields }, shapes);
 
@@ -67,6 +69,24 @@ const hostile: [string, () => unknown, string, string][] = [
     () => Reflect.apply(AutoModel.fromConfig, AutoModel, [{ model_type: "bert" }, { ...shapes, problemType: "x" }]),
     "invalid-argument",
     'problemType is "x"',
+  ],
+  ["DistilBERT's heads that do not divide", () => distilbert({ n_heads: 5 }), "invalid-config", "dim 768"],
+  ["DistilBERT's width under its other name", () => distilbert({ hidden_size: 0 }), "invalid-config", "dim"],
+  ["an even convolution", () => deberta({ conv_kernel_size: 4 }), "invalid-config", "conv_kernel_size 4 is even"],
+  ["a convolution in groups", () => deberta({ conv_kernel_size: 3, conv_groups: 2 }), "unsupported", "conv_groups 2"],
+  ["scores of positions alone", () => deberta({ pos_att_type: "c2p|p2p" }), "unsupported", '"p2p"'],
+  ["a pooler of another width", () => deberta({ pooler_hidden_size: 10 }), "invalid-config", "pooler_hidden_size 10"],
+  [
+    "heads of another size",
+    () => deberta({ attention_head_size: 32 }),
+    "unsupported",
+    "attention_head_size 32, which is not 64",
+  ],
+  [
+    "more buckets than distances",
+    () => deberta({ relative_attention: true, position_buckets: 256, max_relative_positions: 100 }),
+    "invalid-config",
+    "position_buckets 256",
   ],
   [
     "RoBERTa without positions",

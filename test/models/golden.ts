@@ -19,6 +19,18 @@ export function inputsOf(io: ReadonlyMap<string, TensorData>): ModelInputs {
   return Object.fromEntries(inputNames.filter((name) => io.has(name)).map((name) => [camelCase(name), io.get(name)]));
 }
 
+/**
+ * A decoder's outputs at its tokens: zeros at padding, of which nothing is said. Whatever is not one row of numbers for
+ * each token, and outputs of other models, are given back as they are.
+ */
+export function atTokens(output: TensorData | undefined, io: ReadonlyMap<string, TensorData>): TensorData | undefined {
+  const mask = io.get("attention_mask");
+  if (!output || !mask || !io.has("position_ids") || output.shape.length !== 3) return output;
+  const features = output.shape[2] as number;
+  const data = toFloat32(output).map((value, i) => value * Number(mask.data[Math.floor(i / features)]));
+  return { dtype: "float32", shape: output.shape, data };
+}
+
 /** Largest absolute difference; infinite for other shapes. */
 export function maxDifference(actual: TensorData | undefined, expected: TensorData | undefined): number {
   if (!actual || !expected || actual.shape.join() !== expected.shape.join()) return Number.POSITIVE_INFINITY;

@@ -11,7 +11,14 @@ const goldenPath = (name: string) => fileURLToPath(new URL(`../golden/gradients/
 /** Those of which there are gradients; `registry.test.ts` sees to it that each architecture and head has some. */
 const classifiers = goldenClassifiers.filter(({ name }) => existsSync(goldenPath(name)));
 const goldenFile = (name: string) => readTensors(goldenPath(name));
-const withoutDropout = { hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 };
+const withoutDropout = {
+  hidden_dropout_prob: 0,
+  attention_probs_dropout_prob: 0,
+  classifier_dropout: 0,
+  embd_pdrop: 0,
+  attn_pdrop: 0,
+  resid_pdrop: 0,
+};
 const norm = (values: Float32Array) => Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
 
 test.each(classifiers)("$name: the gradient of every parameter is PyTorch's", async ({ name, head }) => {

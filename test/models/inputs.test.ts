@@ -14,7 +14,10 @@ const multilabel = await AutoModelForSequenceClassification.fromPretrained(golde
 const regression = await AutoModelForSequenceClassification.fromPretrained(goldenFolder("bert_regression"), silent);
 const roberta = await AutoModel.fromPretrained(goldenFolder("roberta_base"), silent);
 const vit = await AutoModelForImageClassification.fromPretrained(goldenFolder("vit_imgcls"), silent);
-afterAll(() => Promise.all([bert, multilabel, regression, roberta, vit].map((model) => model.dispose())));
+const deberta = await AutoModelForSequenceClassification.fromPretrained(goldenFolder("deberta_seqcls"), silent);
+const distilbert = await AutoModel.fromPretrained(goldenFolder("distilbert_base"), silent);
+const loaded = [bert, multilabel, regression, roberta, vit, deberta, distilbert];
+afterAll(() => Promise.all(loaded.map((model) => model.dispose())));
 
 const pixels = (...shape: number[]): TensorData<"float32"> => ({
   dtype: "float32",
@@ -43,6 +46,8 @@ const bad: [string, { prepareInputs(inputs: ModelInputs): unknown }, ModelInputs
   ["a third segment", bert, { inputIds: row(2), tokenTypeIds: [[0, 2]] }, "invalid-argument", "type_vocab_size"],
   ["no ids", bert, { attentionMask: row(2) }, "invalid-argument", "inputIds is missing"],
   ["an input unknown here", bert, wrongKey, "invalid-argument", "pixels is unknown"],
+  ["token types for DistilBERT", distilbert, { inputIds: row(2), tokenTypeIds: row(2) }, "invalid-argument", "unknown"],
+  ["a sequence too long for DistilBERT", distilbert, { inputIds: row(41) }, "invalid-argument", "at most 40"],
   ["labels without a head", roberta, { inputIds: row(2), labels: [0] }, "invalid-argument", "labels is unknown"],
   ["a label outside the map", bert, { inputIds: row(2), labels: [3] }, "invalid-label", "3; "],
   ["more labels than rows", bert, { inputIds: row(2), labels: [0, 1] }, "shape-mismatch", "labels"],
@@ -96,6 +101,13 @@ describe("a batch of a data set", () => {
 });
 
 describe("inputs in other forms", () => {
+  it("token types are passed over by DeBERTa without them; without absolute positions a sequence may have any length", async () => {
+    const inputIds = row(60);
+    const plain = await deberta({ inputIds });
+    expect(await deberta({ inputIds, tokenTypeIds: [inputIds[0]!.map((_, i) => i % 2)] })).toEqual(plain);
+    expect((await deberta({ inputIds: row(1) })).logits.shape).toEqual([1, 3]);
+  });
+
   it("an input that is undefined is not there", () => {
     const ids = [[9, 8]];
     const names = (inputs: ModelInputs) => Object.keys(bert.prepareInputs(inputs).feeds);

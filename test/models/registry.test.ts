@@ -26,7 +26,8 @@ describe.each(rows)("%s with the head %s", (type, head) => {
 
   it("is built under transformers' name, which leads back to the head", () => {
     const model = autoClassOf(head).fromConfig({ model_type: type }, { withWeights: false });
-    expect(model.network.className).toMatch(new RegExp(`^${type}${heads[head].suffix}$`, "i"));
+    const { suffix, oldSuffix = suffix }: { suffix: string; oldSuffix?: string } = heads[head];
+    expect(model.network.className).toMatch(new RegExp(`^${type.replaceAll("-", "")}(${suffix}|${oldSuffix})$`, "i"));
     expect(headOfClass(model.network.className)).toBe(head);
     expect(model.network.head === null).toBe(head === "base");
   });

@@ -16,15 +16,18 @@ async function contents(folder: string): Promise<Map<string, string>> {
 }
 
 describe("savePretrained", () => {
-  it.each(["bert_seqcls", "roberta_seqcls"])("%s: the same file to the byte, the same config", async (name) => {
-    const folder = join(await temporaryFolder(), "new", "folder");
-    const model = await AutoModelForSequenceClassification.fromPretrained(goldenFolder(name), silent);
-    await model.savePretrained(folder);
-    expect(await readdir(folder)).toEqual(["config.json", "model.safetensors"]);
-    const [saved, original] = [folder, goldenFolder(name)].map((each) => join(each, "model.safetensors"));
-    expect((await readFile(saved!)).equals(await readFile(original!))).toBe(true);
-    expect(await readConfig(folder)).toEqual(await readConfig(goldenFolder(name)));
-  });
+  it.each(["bert_seqcls", "roberta_seqcls", "distilbert_seqcls", "deberta_conv"])(
+    "%s: the same file to the byte, the same config",
+    async (name) => {
+      const folder = join(await temporaryFolder(), "new", "folder");
+      const model = await AutoModelForSequenceClassification.fromPretrained(goldenFolder(name), silent);
+      await model.savePretrained(folder);
+      expect(await readdir(folder)).toEqual(["config.json", "model.safetensors"]);
+      const [saved, original] = [folder, goldenFolder(name)].map((each) => join(each, "model.safetensors"));
+      expect((await readFile(saved!)).equals(await readFile(original!))).toBe(true);
+      expect(await readConfig(folder)).toEqual(await readConfig(goldenFolder(name)));
+    },
+  );
 
   it("shards, transformers-5 names and oldest names become one file with the usual names and the same bytes", async () => {
     for (const [name, usual, Auto] of [

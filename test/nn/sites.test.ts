@@ -194,7 +194,14 @@ describe("Sites", () => {
   });
 });
 
-const small = { num_hidden_layers: 3, hidden_size: 8, num_attention_heads: 2, intermediate_size: 8, vocab_size: 60000 };
+const small = {
+  num_hidden_layers: 3,
+  hidden_size: 8,
+  num_attention_heads: 2,
+  num_key_value_heads: 2,
+  intermediate_size: 8,
+  vocab_size: 60000,
+};
 const networks = modelTypes.flatMap((type) => architectures[type].heads.map((head) => [type, head] as const));
 
 describe.each(networks)("every site of %s, %s", (type, head) => {

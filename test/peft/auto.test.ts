@@ -11,11 +11,13 @@ import {
   getPeftModelStateDict,
   LoraConfig,
   PeftConfig,
+  PrefixTuningConfig,
+  PromptEncoderConfig,
   setPeftModelStateDict,
 } from "graft-peft";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openSafetensors, readAllTensors } from "#graft/safetensors/read";
-import { inputsOf } from "./models.js";
+import { inputsOf, loadGoldenModel } from "./models.js";
 import { goldenPath, readGolden, relativeL2 } from "./numbers.js";
 
 let scratch: string;
@@ -75,11 +77,11 @@ describe("an adapter with the base that it names", () => {
       message: expect.stringContaining("was made for AutoModelForSequenceClassification"),
       hint: expect.stringContaining("AutoPeftModelForSequenceClassification"),
     });
-    const folder = await mkdtemp(join(scratch, "causal-"));
-    await writeFile(join(folder, "adapter_config.json"), '{"peft_type": "LORA", "task_type": "CAUSAL_LM"}');
+    const folder = await mkdtemp(join(scratch, "questions-"));
+    await writeFile(join(folder, "adapter_config.json"), '{"peft_type": "LORA", "task_type": "QUESTION_ANS"}');
     await expect(AutoPeftModel.fromPretrained(folder)).rejects.toMatchObject({
       code: "invalid-config",
-      message: expect.stringContaining("is for the task CAUSAL_LM"),
+      message: expect.stringContaining("is for the task QUESTION_ANS"),
     });
   });
 });
@@ -128,6 +130,39 @@ describe("the state dict of an adapter", () => {
     await expect(getPeftModelStateDict(model, { adapterName: "none" })).rejects.toThrow(/no adapter "none"/);
     await model.dispose();
   });
+});
+
+test.each([
+  ["P_TUNING", new PromptEncoderConfig({ taskType: "SEQ_CLS", numVirtualTokens: 3 })],
+  ["PREFIX_TUNING", new PrefixTuningConfig({ taskType: "SEQ_CLS", numVirtualTokens: 3, prefixProjection: true })],
+])(
+  "%s, whose file holds a product of what is trained, takes no state dict and stays as it is",
+  async (type, config) => {
+    const base = await loadGoldenModel("bert_seqcls");
+    const model = getPeftModel(base, config);
+    const before = await getPeftModelStateDict(model);
+    const zeros = Object.entries(before).map(([key, tensor]) => [key, { ...tensor, data: tensor.data.map(() => 0) }]);
+    await expect(setPeftModelStateDict(model, Object.fromEntries(zeros))).rejects.toMatchObject({
+      code: "unsupported",
+      message: `a state dict of ${type} holds what was made of the trained tensors, not these: it cannot replace them`,
+      hint: expect.stringContaining("loadAdapter"),
+    });
+    expect(await getPeftModelStateDict(model)).toEqual(before);
+    expect(Object.keys(before)).toContain("prompt_embeddings");
+    await base.dispose();
+  },
+);
+
+test("a prompt that is trained itself takes one", async () => {
+  const base = await loadGoldenModel("bert_seqcls");
+  const model = getPeftModel(base, new PrefixTuningConfig({ taskType: "SEQ_CLS", numVirtualTokens: 3 }));
+  const before = await getPeftModelStateDict(model);
+  const moved = Object.fromEntries(
+    Object.entries(before).map(([key, tensor]) => [key, { ...tensor, data: tensor.data.map((value) => value + 1) }]),
+  );
+  await setPeftModelStateDict(model, moved);
+  expect(await getPeftModelStateDict(model)).toEqual(moved);
+  await base.dispose();
 });
 
 test("a config is read as it is, and stays so", async () => {

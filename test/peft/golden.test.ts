@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -63,7 +63,41 @@ async function reproducible(base: PreTrainedModel, folder: string): Promise<Peft
   return model;
 }
 
-const withoutDropout = { hidden_dropout_prob: 0, attention_probs_dropout_prob: 0, classifier_dropout: null };
+const withoutDropout = {
+  hidden_dropout_prob: 0,
+  attention_probs_dropout_prob: 0,
+  classifier_dropout: null,
+  embd_pdrop: 0,
+  attn_pdrop: 0,
+  resid_pdrop: 0,
+};
+
+/** A decoder's batch: a label for every token, and no segments. */
+const isDecoders = (io: ReadonlyMap<string, TensorData>): boolean =>
+  io.get("labels")?.shape.join() === io.get("attention_mask")?.shape.join() && !io.has("token_type_ids");
+
+/**
+ * A decoder's logits at the text's tokens: its goldens hold those of virtual tokens, too, and at padding numbers of which
+ * nothing is said, which count as 0. Other models' logits as they are.
+ * @param infix virtual tokens behind each text
+ */
+function atTokens(logits: TensorData | undefined, io: ReadonlyMap<string, TensorData>, infix: number) {
+  const mask = io.get("attention_mask");
+  if (!logits || !mask || !isDecoders(io)) return logits;
+  const [rows, length, classes] = logits.shape as [number, number, number];
+  const tokens = mask.shape[1] as number;
+  const before = length === tokens ? 0 : length - tokens - infix;
+  const data = new Float32Array(rows * tokens * classes);
+  for (let i = 0; i < data.length; i++) {
+    const [row, token] = [Math.floor(i / tokens / classes), Math.floor(i / classes) % tokens];
+    const isToken = Number(mask.data[row * tokens + token]) === 1;
+    data[i] = isToken ? Number(logits.data[(row * length + before + token) * classes + (i % classes)]) : 0;
+  }
+  return { dtype: "float32", shape: [rows, tokens, classes], data } as const;
+}
+
+/** Whether what an adapter adds to a table reaches a projection that is tied to it once it is merged. */
+const changesTies = (folder: string): boolean => folder === "methods/gpt2_embedding";
 
 test("every method has goldens", async () => {
   const configs = await Promise.all(
@@ -82,6 +116,7 @@ describe.each(folders)("adapter %s", (folder) => {
   // A model that is fine-tuned whole has no adapter file; taken into the base it is the base.
   const isWhole = !hasAdapterFile(folder);
   const isRefused = meta.mergeable === false && !isWhole;
+  const { num_infix_tokens: infix = 0 } = JSON.parse(readFileSync(goldenPath(`${folder}/adapter_config.json`), "utf8"));
   const mergedLogits = isWhole ? "logits" : "merged_logits";
   let base: PreTrainedModel;
   let model: PeftModel;
@@ -89,7 +124,8 @@ describe.each(folders)("adapter %s", (folder) => {
 
   const nameOf = (key: string): string => plainName(base.network.names.toV4(plainName(key)));
   const close = (found: TensorData | undefined, key: string): void => {
-    expect(relativeL2(found, io.get(key)), key).toBeLessThan(1e-5);
+    const own = (logits: TensorData | undefined) => atTokens(logits, io, infix);
+    expect(relativeL2(own(found), own(io.get(key))), key).toBeLessThan(1e-5);
   };
 
   beforeAll(async () => {
@@ -136,7 +172,7 @@ describe.each(folders)("adapter %s", (folder) => {
       await model.mergeAdapter({ safeMerge: true });
       const merged = await model(inputsFor(base, io));
       close(merged.logits, mergedLogits);
-      expect(relativeL2(merged.logits, before.logits)).toBeLessThan(1e-5);
+      if (!changesTies(folder)) expect(relativeL2(merged.logits, before.logits)).toBeLessThan(1e-5);
       model.unmergeAdapter();
     }
     expect(contents()).toEqual(old);

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test, vi } from "vitest";
 import type { Parameter } from "#graft/nn/index";
-import { Linear } from "#graft/peft/loralib";
+import { Linear } from "#graft/peft/loralib/index";
 import { Engine } from "#graft/runtime/index";
 import type { TensorData } from "#graft/tensor-data";
 import { readGolden, relativeL2 } from "./numbers.js";

@@ -63,14 +63,18 @@ export async function loadGoldenAdapter(base: PreTrainedModel, folder: string): 
 
 type Tensors = ReadonlyMap<string, TensorData>;
 
-/** Gradients of all trainable parameters, without dropout, by parameter name. */
-export async function gradientsOf(model: PeftModel, tensors: Tensors) {
+/**
+ * Gradients of all trainable parameters by parameter name: without dropout, or in training with these masks at the sites of
+ * dropout, in their order.
+ */
+export async function gradientsOf(model: PeftModel, tensors: Tensors, masks?: readonly TensorData[]) {
   const { feeds, rules } = model.prepareInputs(inputsFor(model.getBaseModel(), tensors, true));
-  const { trace, outputs } = traceNetwork(model.network, "eval", rules, false);
+  const { trace, outputs } = traceNetwork(model.network, masks ? "train" : "eval", rules, false);
   const engine = await model.runner.engine();
-  const program = await engine.compile(
-    defineProgram({ trace, outputs, loss: "loss", purpose: "training", backend: engine.backend }),
-  );
+  const definition = defineProgram({ trace, outputs, loss: "loss", purpose: "training", backend: engine.backend });
+  const program = await engine.compile({ ...definition, masks: [] });
+  if (masks && masks.length !== trace.masks.length) throw new Error(`${trace.masks.length} sites of dropout`);
+  const drawn = Object.fromEntries((masks ?? []).map((mask, site) => [`dropout.${site}`, mask]));
   const resident: Record<string, TensorData> = {};
   const bind: Record<string, string> = {};
   for (const parameter of trace.parameters.keys()) {
@@ -79,7 +83,7 @@ export async function gradientsOf(model: PeftModel, tensors: Tensors) {
     bind[parameter.inputName] = parameter.name;
   }
   await engine.setResident(resident);
-  const { loss } = await program.accumulate(feeds, { bind });
+  const { loss } = await program.accumulate({ ...feeds, ...drawn }, { bind });
   return { loss, gradients: await program.gradients(bind) };
 }
 

@@ -70,11 +70,11 @@ describe("what cannot be mixed is refused by name", () => {
 
   test.each([
     ["DoRA", new LoraConfig({ ...options, useDora: true }), /second.*DoRA/],
-    ["biases", new LoraConfig({ ...options, bias: "all" }), /second trains .*bias/],
+    ["biases", new LoraConfig({ ...options, bias: "all" }), /second is loaded: it changes .*bias/],
     ["biases beside B", new LoraConfig({ ...options, loraBias: true }), /second.*loraBias/],
     ["embeddings", new LoraConfig({ ...options, targetModules: ["word_embeddings"] }), /second.*embedding table/],
     ["token rows", new LoraConfig({ ...options, trainableTokenIndices: [1] }), /second.*trains rows/],
-    ["residuals", new LoraConfig({ ...options, initLoraWeights: "pissa" }), /second changes .*weight/],
+    ["residuals", new LoraConfig({ ...options, initLoraWeights: "pissa" }), /second is loaded: it changes .*weight/],
     ["another method", new IA3Config({ taskType: "SEQ_CLS" }), /second.*IA3/],
   ])("%s", async (_, config, message) => {
     const { base, inputs } = await load();
@@ -83,6 +83,20 @@ describe("what cannot be mixed is refused by name", () => {
     const before = (await model(inputs)).logits;
     await expect(model({ ...inputs, ...rows("first", "second", "__base__") })).rejects.toThrow(message);
     expect((await model(inputs)).logits).toEqual(before);
+  });
+
+  test.each([
+    ["residuals", new LoraConfig({ ...options, initLoraWeights: "olora" })],
+    ["biases", new LoraConfig({ ...options, bias: "lora_only" })],
+  ])("%s of an adapter that no row chooses, as long as it is loaded", async (_, config) => {
+    const { base, inputs } = await load();
+    const model = getPeftModel(base, new LoraConfig(options), { adapterName: "first" });
+    const adapterNames = ["first", "__base__", "first"];
+    const before = (await model({ ...inputs, adapterNames })).logits;
+    model.addAdapter("second", config);
+    await expect(model({ ...inputs, adapterNames })).rejects.toThrow(/second is loaded: it changes/);
+    await model.deleteAdapter("second");
+    expect((await model({ ...inputs, adapterNames })).logits).toEqual(before);
   });
 
   test("the convolution of patches", async () => {

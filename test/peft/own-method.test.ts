@@ -1,19 +1,33 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AutoModelForSequenceClassification, getPeftModel, PeftModel, registerTuner, type Tuner } from "graft-peft";
+import {
+  AutoModelForSequenceClassification,
+  createTrainingSession,
+  GraftError,
+  getPeftModel,
+  PeftModel,
+} from "graft-peft";
+import {
+  add,
+  configClass,
+  type Host,
+  type Linear,
+  linearTargets,
+  normal,
+  option,
+  type Parameter,
+  registerTuner,
+  selectTargets,
+  type Tensor,
+  type Trace,
+  type Tuner,
+  TunerLayer,
+  targetOptions,
+} from "graft-peft/method";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import * as z from "zod";
 import { trainCommand } from "#graft/cli/train";
-import { GraftError } from "#graft/errors";
-import { add, type Tensor } from "#graft/graph/index";
-import { type Linear, normal, type Parameter, type Trace } from "#graft/nn/index";
-import { option } from "#graft/options/option-table";
-import { targetOptions } from "#graft/peft/config/common-options";
-import { configClass, type Host, TunerLayer } from "#graft/peft/index";
-import { linearTargets } from "#graft/peft/matching/linear-targets";
-import { selectTargets } from "#graft/peft/matching/select";
-import { createTrainingSession } from "#graft/training/index";
 import { copyOf } from "../models/folder.js";
 import { inputsFor } from "./models.js";
 import { readGolden, relativeL2 } from "./numbers.js";

@@ -14,6 +14,7 @@ import {
   PromptTuningConfig,
 } from "#graft/peft/index";
 import { openSafetensors, readAllTensors } from "#graft/safetensors/read";
+import { createTrainingSession } from "#graft/training/index";
 import { metaOf } from "./method-goldens.js";
 import { inputsFor, loadGoldenModel } from "./models.js";
 import { goldenPath, readGolden, relativeL2 } from "./numbers.js";
@@ -188,4 +189,30 @@ test("PreLayer must place its tokens last", async () => {
   await expect(model(inputsFor(base, io))).rejects.toThrow(/adds tokens after PreLayer/);
   await model.setAdapter("default");
   expect((await model(inputsFor(base, io))).logits?.shape).toEqual([3, 3]);
+});
+
+test.each([
+  ["distilbert_seqcls", new PrefixTuningConfig({ numVirtualTokens: 3, taskType: "SEQ_CLS" })],
+  ["deberta_seqcls", new PrefixTuningConfig({ numVirtualTokens: 3, taskType: "SEQ_CLS" })],
+  ["deberta_conv", new PrefixTuningConfig({ numVirtualTokens: 3, taskType: "SEQ_CLS", prefixProjection: true })],
+  // Its embeddings are narrower than its layers.
+  ["deberta_both", new PromptTuningConfig({ numVirtualTokens: 3, taskType: "TOKEN_CLS" })],
+  ["deberta_both", new PreLayerConfig({ numPrefixTokens: 2, numInfixTokens: 1, taskType: "TOKEN_CLS" })],
+])("%s learns with virtual tokens that PEFT does not have there; switched off it is the base", async (name, config) => {
+  const base = await modelOf(name);
+  const { tensors: io } = await readGolden(`models/${name}/io.safetensors`);
+  const inputs = inputsFor(base, io, true);
+  const before = await base(inputsFor(base, io));
+  const model = getPeftModel(base, config);
+  const session = createTrainingSession(model, { optimizer: "adamw" });
+  const losses: number[] = [];
+  for (let step = 0; step < 12; step++) {
+    losses.push((await session.forwardBackward(inputs)).loss);
+    await session.optimizerStep({ learningRate: 0.01 });
+  }
+  // Dropout acts: three steps are compared with three.
+  const sum = (some: readonly number[]): number => some.reduce((all, loss) => all + loss, 0);
+  expect(sum(losses.slice(-3))).toBeLessThan(0.9 * sum(losses.slice(0, 3)));
+  const disabled = await model.disableAdapter(() => model(inputsFor(base, io)));
+  expect(relativeL2(disabled.logits, before.logits)).toBeLessThan(1e-6);
 });

@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AutoModelForImageClassification, AutoModelForSequenceClassification, PeftModel } from "graft-peft";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { PreTrainedModel } from "#graft/models/index";
+import { modelTypes, type PreTrainedModel } from "#graft/models/index";
+import { peftTypes } from "#graft/peft/index";
+import { describeAdapter } from "#graft/runs/inspect/adapter";
 import { openSafetensors, readAllTensors } from "#graft/safetensors/read";
 import type { TensorData } from "#graft/tensor-data";
 import { graft, writePictures } from "../cli/graft.js";
@@ -17,6 +19,7 @@ const missing = existsSync(assets) ? "" : " (left out: no ../shared/assets/adapt
 const TOLERANCE = 1e-5;
 
 const roberta = `${assets}roberta-base_lora_mrpc_peft0.18dev`;
+const distilbert = `${assets}distilbert-sst2_lora_r8`;
 const vit = `${assets}vit-base_lora_food101`;
 
 /** CRC-32 of a text, as zlib computes it. */
@@ -32,7 +35,7 @@ function crc32(text: string): number {
 /** The formula of reference/make_published_golden.py. */
 function numbers(name: string, count: number): Float32Array {
   const start = crc32(name);
-  const isNorm = /layernorm.*weight$/i.test(name);
+  const isNorm = /layer_?norm.*weight$/i.test(name);
   return Float32Array.from({ length: count }, (_, i) => {
     let hashed = (start + i) | 0;
     hashed = Math.imul(hashed ^ (hashed >>> 16), 0x85ebca6b);
@@ -53,10 +56,18 @@ function filled<M extends PreTrainedModel>(model: M): M {
 const sizes = { intermediate_size: 64, layer_norm_eps: 1e-12 };
 const unfilled = { withWeights: false, threads: 1 } as const;
 
-const robertaBase = () =>
+const robertaBase = (numLabels = 2) =>
   filled(
     AutoModelForSequenceClassification.fromConfig(
       { model_type: "roberta", vocab_size: 100, max_position_embeddings: 40, type_vocab_size: 1, ...sizes },
+      { numLabels, ...unfilled },
+    ),
+  );
+
+const distilbertBase = () =>
+  filled(
+    AutoModelForSequenceClassification.fromConfig(
+      { model_type: "distilbert", vocab_size: 100, max_position_embeddings: 40, hidden_dim: 64 },
       { numLabels: 2, ...unfilled },
     ),
   );
@@ -88,23 +99,44 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe.runIf(missing === "")(`published adapters, against PEFT${missing}`, () => {
-  test("RoBERTa, written by PEFT 0.18: logits beside the weights and merged", async () => {
-    const { tensors } = await readGolden("published/roberta.safetensors");
-    const model = await PeftModel.fromPretrained(robertaBase(), roberta, { onWarning: () => {} });
+  test.each([
+    ["RoBERTa, written by PEFT 0.18", "roberta", robertaBase, roberta],
+    ["DistilBERT, whose pre_classifier is saved with the classifier", "distilbert", distilbertBase, distilbert],
+  ])("%s: logits beside the weights and merged", async (_what, name, makeBase, adapter) => {
+    const { tensors } = await readGolden(`published/${name}.safetensors`);
+    const model = await PeftModel.fromPretrained(makeBase(), adapter, { onWarning: () => {} });
     const inputs = inputsFor(model.getBaseModel(), tensors);
     expect(relativeL2((await model(inputs)).logits, tensors.get("logits"))).toBeLessThan(TOLERANCE);
     await model.mergeAdapter();
     expect(relativeL2((await model(inputs)).logits, tensors.get("merged_logits"))).toBeLessThan(TOLERANCE);
     await model.unmergeAdapter();
-    const saved = join(folder, "roberta");
+    const saved = join(folder, name);
     await model.savePretrained(saved);
     await model.dispose();
     const [theirs, ours] = await Promise.all(
-      [roberta, saved].map(async (path) =>
+      [adapter, saved].map(async (path) =>
         readAllTensors(await openSafetensors(join(path, "adapter_model.safetensors"))),
       ),
     );
     expect(ours).toEqual(theirs);
+  });
+
+  test("loralib's own checkpoint for MNLI: logits beside the weights and merged", async () => {
+    const folder = `${assets}loralib_roberta-base_mnli`;
+    await expect(PeftModel.fromPretrained(robertaBase(3), folder)).rejects.toMatchObject({
+      code: "invalid-argument",
+      message: expect.stringContaining("lora_alpha"),
+    });
+    const { tensors } = await readGolden("published/loralib.safetensors");
+    const remarks: string[] = [];
+    const onWarning = (remark: string) => remarks.push(remark);
+    const model = await PeftModel.fromPretrained(robertaBase(3), folder, { loraAlpha: 16, onWarning });
+    expect(remarks.join()).toMatch(/lora_A and lora_B without \.weight, as loralib has them \(48\)/);
+    const inputs = inputsFor(model.getBaseModel(), tensors);
+    expect(relativeL2((await model(inputs)).logits, tensors.get("logits"))).toBeLessThan(TOLERANCE);
+    await model.mergeAdapter({ safeMerge: true });
+    expect(relativeL2((await model(inputs)).logits, tensors.get("merged_logits"))).toBeLessThan(TOLERANCE);
+    await model.dispose();
   });
 
   test("ViT with names of transformers 4: logits beside the weights, and merged by the command line", async () => {
@@ -134,27 +166,37 @@ describe.runIf(missing === "")(`published adapters, against PEFT${missing}`, () 
   });
 });
 
-/** What `graft inspect` says of the folders that it does not describe. */
+/** What `graft inspect` says of running the folders that it cannot run. */
 const refusals: Readonly<Record<string, RegExp>> = {
-  "loralib_roberta-base_mnli": /\[file-not-found\].*it holds roberta_base_lora_mnli\.bin/,
-  "mlx-lm_dpo_adapters": /\[invalid-config\].*has no peft_type/,
-  "roberta-base_unilora": /\[unsupported\].*peft_type UNILORA/,
+  "peft-regression_adalora_mlp": /no: its base is a MLP of test_regression/,
+  "peft-regression_ia3_mlp": /no: its base is a MLP of test_regression/,
+  "peft-regression_lora_conv2d": /no: its base is a \w+ of test_regression/,
+  "peft-regression_lora_emb_conv1d": /no: its base is a \w+ of test_regression/,
+  "peft-regression_lora_mlp": /no: its base is a MLP of test_regression/,
+  "peft-regression_lora_mlp_modules_to_save": /no: its base is a \w+ of \w+/,
+  "roberta-base_unilora": /no: UNILORA is a method of PEFT's that Graft does not build/,
+  "t5-small_lora_bin_peft0.2": /no: its base is an encoder with a decoder/,
 };
 const published = missing === "" ? readdirSync(assets).filter((name) => !/^_|\.md$/.test(name)) : [];
-const isPickled = (name: string) => existsSync(join(assets, name, "adapter_model.bin"));
+const configs = missing === "" ? readdirSync(join(assets, "_configs_only")) : [];
 
 describe.runIf(missing === "")(`graft inspect on published folders${missing}`, () => {
   test.each(published)("%s", async (name) => {
-    const { status, stdout, stderr } = await graft(folder, ["inspect", join(assets, name)]);
-    const refusal = isPickled(name) ? /\[pickle-refused\].*adapter_model\.bin/ : refusals[name];
-    expect(status).toBe(refusal === undefined ? 0 : 1);
-    if (refusal !== undefined) {
-      expect(stderr).toMatch(refusal);
-      expect(stderr).toMatch(/\nhint: .+\n$/);
-      return;
-    }
+    const { status, stdout } = await graft(folder, ["inspect", join(assets, name)]);
+    expect(status).toBe(0);
     expect(stdout).toMatch(/^adapter +/);
-    expect(stdout).toMatch(/^peft_type +LORA$/m);
+    expect(stdout).toMatch(/^Graft runs it +(yes|no)/m);
+    const isBuilt = modelTypes.some((type) => name.startsWith(type)) || !name.startsWith("gpt2");
+    expect(stdout).toMatch(refusals[name] ?? (isBuilt ? /^Graft runs it +yes/m : /no: its base is a GPT2/));
+    expect(stdout).toMatch(/^peft_type +(LORA|IA3|ADALORA|UNILORA)$/m);
     expect(stdout).toMatch(/\d+ tensors, [\d,]+ elements, /);
+  });
+
+  test("configs alone, of whatever type", async () => {
+    for (const name of configs) {
+      const { config, verdict } = await describeAdapter(join(assets, "_configs_only", name));
+      expect(peftTypes, name).toContain(config.peft_type);
+      expect(verdict.why, name).toMatch(/^no: /);
+    }
   });
 });

@@ -44,6 +44,48 @@ describe("ViT-B/16 with the settings of the walkthrough, without weights", () =>
   });
 });
 
+/** The published config of deberta-v2-xxlarge. */
+const debertaXxl = {
+  model_type: "deberta-v2",
+  hidden_size: 1536,
+  num_hidden_layers: 48,
+  num_attention_heads: 24,
+  intermediate_size: 6144,
+  vocab_size: 128100,
+  type_vocab_size: 0,
+  max_position_embeddings: 512,
+  relative_attention: true,
+  position_buckets: 256,
+  max_relative_positions: -1,
+  norm_rel_ebd: "layer_norm",
+  share_att_key: true,
+  pos_att_type: "p2c|c2p",
+  position_biased_input: false,
+  conv_kernel_size: 3,
+  conv_act: "gelu",
+  attention_head_size: 64,
+  num_labels: 3,
+};
+
+describe("DeBERTa-XXL, without weights, as transformers and PEFT count it", () => {
+  const model = () => AutoModelForSequenceClassification.fromConfig(debertaXxl, shapeOnly);
+
+  test("has 1,566,915,075 parameters, and no elements", () => {
+    const base = model();
+    expect(base.numParameters()).toBe(1_566_915_075);
+    expect([...base.network.parameters()].every(({ source }) => source.kind === "shape")).toBe(true);
+  });
+
+  test.each([
+    [8, 2_359_296, 1_569_278_982],
+    [16, 4_718_592, 1_571_638_278],
+  ])("LoRA of rank %i trains %i, as in the LoRA paper, and the head", (r, trained, all) => {
+    const head = 1536 * 3 + 3;
+    const adapted = getPeftModel(model(), new LoraConfig({ r, taskType: "SEQ_CLS" }));
+    expect(adapted.getNbTrainableParameters()).toEqual([trained + head, all]);
+  });
+});
+
 describe("targetModules", () => {
   const adapted = (model: Parameters<typeof getPeftModel>[0], options: ConstructorParameters<typeof LoraConfig>[0]) =>
     getPeftModel(model, new LoraConfig(options), { onWarning: () => {} }).targetedModuleNames;
@@ -187,13 +229,12 @@ describe.runIf(existsSync(assets))("published adapters (../shared/assets) on mod
     expect(base.numParameters({ onlyTrainable: true })).toBe(base.numParameters());
   });
 
-  test.each(["peft-regression_lora_mlp", "t5-small_lora_bin_peft0.2"])(
-    "%s: pickled weights are refused",
-    async (name) => {
-      const error = await refusal(() => PeftModel.fromPretrained(robertaBase(), `${assets}${name}`));
-      expect(error.code).toBe("pickle-refused");
-    },
-  );
+  test("pickled weights are read; those of another model are named", async () => {
+    const error = await refusal(() => PeftModel.fromPretrained(robertaBase(), `${assets}peft-regression_lora_mlp`));
+    expect(error.code).toBe("target-modules-not-found");
+    const other = await refusal(() => PeftModel.fromPretrained(robertaBase(), `${assets}t5-small_lora_bin_peft0.2`));
+    expect(other.code).toBe("target-modules-not-found");
+  });
 
   test("another method is refused by name", async () => {
     const error = await refusal(() => PeftModel.fromPretrained(robertaBase(), `${assets}roberta-base_unilora`));

@@ -5,7 +5,7 @@ import { findWorker } from "#graft/platform/node-workers";
 
 describe("the worker's module", () => {
   it("is beside the module that asks, or wherever a URL that is no file's says", () => {
-    const beside = new URL("../../dist/runtime/worker.js", import.meta.url);
+    const beside = new URL("../../dist/node/runtime/worker.js", import.meta.url);
     expect(findWorker(() => beside)).toBe(beside);
     const served = new URL("https://example.org/worker.js");
     expect(findWorker(() => served)).toBe(served);

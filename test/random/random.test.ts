@@ -143,6 +143,17 @@ describe("fillDropoutMask", () => {
     expect(shifted).toEqual(whole);
   });
 
+  it("is made in parts alike, wherever they begin", () => {
+    const whole = mask(1000, 0.8, [4]);
+    for (const first of [0, 1, 7, 32, 33, 64, 500, 999]) {
+      for (const length of [0, 1, 5, 31, 32, 40, 300]) {
+        const part = new Uint8Array(Math.min(length, 1000 - first)).fill(9);
+        fillDropoutMask(part, 0.8, [4], first);
+        expect(part).toEqual(whole.slice(first, first + part.length));
+      }
+    }
+  });
+
   it("refuses a probability outside of 0 to 1", () => {
     expect(() => mask(4, 1.5, [1])).toThrow(/1.5/);
     expect(() => mask(4, Number.NaN, [1])).toThrow(/NaN/);

@@ -234,7 +234,7 @@ describe("the worker", () => {
   });
 
   it("does not keep the process alive", async () => {
-    const module = new URL("../../dist/runtime/index.js", import.meta.url);
+    const module = new URL("../../dist/node/runtime/index.js", import.meta.url);
     const script = `const { Engine } = await import(${JSON.stringify(module.href)});
       const engine = await Engine.create(); await engine.setResident({}); console.log("ready", engine.backend);`;
     const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], {

@@ -3,8 +3,8 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readTensor } from "#graft/safetensors/read";
-import { openShardedSafetensors } from "#graft/safetensors/sharded";
+import { openSafetensors, readTensor } from "#graft/safetensors/read";
+import { openShards } from "#graft/safetensors/sharded";
 import { writeSafetensors } from "#graft/safetensors/write";
 import { tensorData } from "#graft/tensor-data";
 
@@ -12,7 +12,7 @@ let folder: string;
 let index: string;
 const scalar = (value: number) => tensorData("float32", [], new Float32Array([value]));
 const open = async () =>
-  openShardedSafetensors(await readFile(index, "utf8"), index, async (shard) => {
+  openShards(await readFile(index, "utf8"), index, openSafetensors, async (shard) => {
     const path = join(folder, shard);
     return existsSync(path) ? path : undefined;
   });

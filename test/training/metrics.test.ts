@@ -49,7 +49,12 @@ describe("metrics equal scikit-learn's", () => {
     };
     const values = { ...evaluation, predictions: { dtype: "float32" as const, shape: [3, 1], data: logits.slice(3) } };
     const labelIds = { dtype: "float32" as const, shape: [3, 2], data: Float32Array.of(1, 0, 0, 1, 0, 0) };
-    const given = { classes: evaluation, values, tags: evaluation, labelSets: { ...evaluation, labelIds } };
+    const tokens = {
+      ...evaluation,
+      predictions: { dtype: "float32" as const, shape: [3], data: logits.slice(3) },
+      loss: 1,
+    };
+    const given = { classes: evaluation, values, tags: evaluation, labelSets: { ...evaluation, labelIds }, tokens };
     for (const name of metricNames) {
       expect(Object.keys(evaluateMetrics([name], given[metrics[name].kind]))).toEqual(metrics[name].gives);
     }

@@ -196,6 +196,32 @@ describe("training", () => {
     }
   });
 
+  it("a run cut into micro-batches is the whole run to rounding; a resumed one takes the cut that was found", async () => {
+    const whole = await tinyTrainer({ options: { maxSteps: 4 } });
+    await whole.trainer.train();
+    const options: TrainingArgumentsOptions = {
+      maxSteps: 4,
+      autoMicroBatch: true,
+      saveStrategy: "steps",
+      saveSteps: 2,
+    };
+    const cut = await tinyTrainer({ options });
+    await cut.trainer.train();
+    for (const [step, loss] of losses(whole.trainer).entries()) {
+      expect(losses(cut.trainer)[step]).toBeCloseTo(loss, 5);
+    }
+    const checkpoint = join(cut.outputDir, "checkpoint-2");
+    const found = JSON.parse(await readFile(join(checkpoint, "micro_batch.json"), "utf8"));
+    expect(found.rows).toBeGreaterThan(0);
+    const resumed = await tinyTrainer({ options });
+    await resumed.trainer.train({ resumeFromCheckpoint: checkpoint });
+    expect(losses(resumed.trainer).slice(-2)).toEqual(losses(cut.trainer).slice(-2));
+    for (const path of [resumed.outputDir, join(resumed.outputDir, "checkpoint-4")]) {
+      expect(JSON.parse(await readFile(join(path, "micro_batch.json"), "utf8"))).toEqual(found);
+    }
+    for (const { model } of [whole, cut, resumed]) await model.dispose();
+  });
+
   it("weighs accumulated batches by their labelled rows; ignored rows do not count", async () => {
     const run = async (rows: TinyRow[], options: TrainingArgumentsOptions) => {
       const common = { maxSteps: 1, trainSamplingStrategy: "sequential" } as const;

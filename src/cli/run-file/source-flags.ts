@@ -18,4 +18,8 @@ export const tableKeys = [
   "labelColumn",
   "labelSeparator",
   "maxLength",
+  "padToken",
 ] as const;
+
+/** Options of the section data that say what a language model learns. */
+export const languageKeys = ["assistantOnly", "completionOnly", "packing", "tooLong", "chatTemplate"] as const;

@@ -1,6 +1,7 @@
 import { Option as Flag } from "commander";
 import { shown } from "../../json.js";
 import { type Option, type OptionKind, wordsOf } from "../../options/option-table.js";
+import { userSpelling } from "../spelling/spelling.js";
 import { UsageError } from "../spelling/usage-error.js";
 
 const isPattern = (text: string): boolean => text === "all-linear" || /[\\^$*+?()[\]{}|]/.test(text);
@@ -48,7 +49,10 @@ export function optionValue(option: Option, given: readonly string[], flag: stri
   // Of several kinds, one may be any text: a column can be called "true".
   const result = read.success || option.kind !== "mixed" ? read : option.schema.safeParse(texts[0]);
   if (result.success) return result.data;
-  throw new UsageError(`${flag} ${texts.join(" ")}: it must be ${option.expected}`, `${flag}: ${option.help}.`);
+  throw new UsageError(
+    `${flag} ${texts.join(" ")}: it must be ${userSpelling(option.expected)}`,
+    `${flag}: ${option.help}.`,
+  );
 }
 
 /** What commander calls the value of a flag: --text-column as textColumn. */

@@ -1,3 +1,4 @@
+import type { LayerNorm } from "../../runs/inspect/adapter-norms.js";
 import type { TensorLine } from "../../runs/inspect/weights.js";
 import { bytesPerElement } from "../../tensor-data.js";
 import { formatBytes, formatCount } from "./format.js";
@@ -36,4 +37,26 @@ export function tensorTable(tensors: readonly TensorLine[], most: number): strin
   const more = rest > 0 ? `... and ${formatCount(rest)} more (--all shows them)\n` : "";
   const sum = `${formatCount(all.count)} tensors, ${formatCount(all.elements)} elements, ${formatBytes(all.bytes)}`;
   return `${renderTable(columns, rows)}\n${more}${sum}`;
+}
+
+const shownNorm = (norm: number | undefined): string => (norm === undefined ? "" : norm.toPrecision(4));
+
+/** A table of an adapter's norms, a row for each layer. */
+export function normTable(layers: readonly LayerNorm[]): string {
+  const hasUpdates = layers.some(({ updateNorm }) => updateNorm !== undefined);
+  const columns = [
+    { title: "layer", align: "right" },
+    { title: "tensors", align: "right" },
+    { title: "parameters", align: "right" },
+    { title: "norm", align: "right" },
+    ...(hasUpdates ? [{ title: "norm of B A", align: "right" } as const] : []),
+  ] as const;
+  const rows = layers.map(({ layer, tensors, parameters, norm, updateNorm }) => [
+    layer === null ? "none" : String(layer),
+    formatCount(tensors),
+    formatCount(parameters),
+    shownNorm(norm),
+    ...(hasUpdates ? [shownNorm(updateNorm)] : []),
+  ]);
+  return renderTable(columns, rows);
 }

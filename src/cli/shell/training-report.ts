@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { plainMetrics } from "../../runs/data/metrics.js";
-import type { PreparedRun, RunResult } from "../../runs/index.js";
+import { methodOf, type PreparedRun, type RunResult } from "../../runs/index.js";
 import type { TrainOutput } from "../../training/index.js";
 import { formatBytes, formatCount, formatDuration, formatNumber } from "./format.js";
 import { renderPairs } from "./table.js";
@@ -10,6 +10,8 @@ type Numbers = Readonly<Record<string, number>>;
 /** What `graft train --json` prints. */
 export interface TrainingResult {
   readonly output: string;
+  /** What the output folder holds: full fine-tuning writes a model. */
+  readonly kind: "adapter" | "model";
   readonly stopReason: TrainOutput["stopReason"];
   readonly checkpoint: string | null;
   readonly steps: number;
@@ -37,6 +39,7 @@ export function trainingResult(
   const [trainable, all] = model.getNbTrainableParameters();
   return {
     output: run.output,
+    kind: methodOf(run).isWholeModel ? "model" : "adapter",
     stopReason: output.stopReason,
     checkpoint: output.checkpoint,
     steps: output.globalStep,
@@ -64,7 +67,7 @@ const ends: { readonly [R in TrainOutput["stopReason"]]: string } = {
 
 /** The result for people. */
 export function trainingReport(result: TrainingResult): string {
-  const { train, steps, epochs, peakMemoryBytes, output, stopReason } = result;
+  const { train, steps, epochs, peakMemoryBytes, kind, output, stopReason } = result;
   const inInt8 = scoreRows(result.eval ? "eval in int8" : "test in int8", "int8", result.evalInInt8);
   return renderPairs([
     [
@@ -79,6 +82,6 @@ export function trainingReport(result: TrainingResult): string {
     ...scoreRows("test", "test", result.test),
     ...(result.eval ? [] : inInt8),
     ...(peakMemoryBytes === null ? [] : [["peak memory", formatBytes(peakMemoryBytes)] as const]),
-    ["adapter", output],
+    [kind, output],
   ]);
 }

@@ -14,6 +14,8 @@ const renamed: Readonly<Record<string, string>> = {
   resumeFromCheckpoint: "resume",
   trainDataset: "train",
   evalDataset: "eval",
+  label2id: "labels",
+  id2label: "labels",
 };
 
 const isGiven = (argv: readonly string[], flag: string): boolean =>
@@ -54,31 +56,64 @@ function spellingOf(name: string, argv: readonly string[]): Spelling | undefined
   return undefined;
 }
 
-/** A word of running text in camelCase: no part of a path, of a longer name, or of something quoted; with ": " before a value. */
-const camelWord = /(?<![\w./\\"'-])([a-z]+[A-Z]\w*)(?![\w/\\"'-]|\.\w)(: (?=[["'\d]|true|false|null))?/g;
+/** A value as messages write it. */
+const value = String.raw`true|false|null|-?\d[\w.-]*(?<!\.)|"[^"]*"|'[^']*'|\[[^\]]*\]`;
+
+/** A word of running text in camelCase: no part of a path, of a longer name, or of something quoted; with a value after ": ". */
+const camelWord = new RegExp(
+  String.raw`(?<![\w./\\"'\x60-])([a-z]+[A-Z]\w*)(?![\w/\\"'\x60-]|\.\w)(?:: (${value}))?`,
+  "g",
+);
+
+/** An option's name that messages mark, since it may be an ordinary word; "set `header` to false" with its value. */
+const markedWord = /(?:\b([Ss]et) )?`([a-z]\w*)`(?: to (true|false)\b)?/g;
+
+/** A value as the command line takes it: texts without quotes, lists with commas. */
+function plainValue(text: string): string {
+  const bare = text.replace(/^\[(.*)\]$/, "$1").replaceAll(/["']([^"'\s]*)["']/g, "$1");
+  return text.startsWith("[") ? bare.replaceAll(", ", ",") : bare;
+}
+
+const offFlag = (flag: string): string => flag.replace("--", "--no-");
 
 /**
  * A message of the library in the words of the command line: names of options become the flag, or the key where the
- * user wrote a run file and not the flag. `key: value` stays a line of a run file.
+ * user wrote a run file and not the flag.
  * @param option the option that the message is about: its name may be an ordinary word ("r")
  * @param argv what follows the program's name
  */
 export function userSpelling(text: string, option?: string, argv: readonly string[] = process.argv.slice(2)): string {
   const hasRunFile = argv.some((word) => /\.ya?ml$/i.test(word));
-  const spelled = (name: string, colon: string): string => {
+  const isInFile = (flag: string) => hasRunFile && !isGiven(argv, flag);
+  const spelled = (name: string): string => {
     const spelling = spellingOf(name, argv);
-    if (spelling === undefined) return name + colon;
+    if (spelling === undefined) return name;
+    return isInFile(spelling.flag) ? spelling.key : spelling.flag;
+  };
+  const assigned = (name: string, given: string): string => {
+    const spelling = spellingOf(name, argv);
+    if (spelling === undefined) return `${name}: ${given}`;
     const { key, flag } = spelling;
-    const isKey = colon !== "" || (hasRunFile && !isGiven(argv, flag));
-    return (isKey ? key : flag) + colon;
+    if (isInFile(flag)) return `${key}: ${given}`;
+    if (given === "true") return flag;
+    return given === "false" ? offFlag(flag) : `${flag}${flag.includes(" ") ? "=" : " "}${plainValue(given)}`;
+  };
+  const marked = (whole: string, set: string | undefined, name: string, given: string | undefined): string => {
+    const spelling = spellingOf(name, argv);
+    if (spelling === undefined) return whole;
+    const word = spelled(name);
+    if (set === undefined || given === undefined || isInFile(spelling.flag)) return whole.replace(`\`${name}\``, word);
+    return `${set === "Set" ? "Give" : "give"} ${given === "true" ? word : offFlag(word)}`;
   };
   const about = option !== undefined && /^\w+$/.test(option) && option === option.toLowerCase() ? option : undefined;
   const plain = text.replace(/^TrainingArguments: /, "").replace(/^TrainingArguments has both/, "there are both");
-  const words = plain.replaceAll(camelWord, (_, name: string, colon: string = "") => spelled(name, colon));
+  const words = plain
+    .replaceAll(camelWord, (_, name: string, given?: string) =>
+      given === undefined ? spelled(name) : assigned(name, given),
+    )
+    .replaceAll(markedWord, marked);
   // An ordinary word is the option only where something is said about it.
   return about === undefined
     ? words
-    : words.replace(new RegExp(`(?<![\\w./\\\\"'-])${about}(?= (is|must|has|names)\\b)`, "g"), (name) =>
-        spelled(name, ""),
-      );
+    : words.replace(new RegExp(`(?<![\\w./\\\\"'-])${about}(?= (is|must|has|names)\\b)`, "g"), (name) => spelled(name));
 }

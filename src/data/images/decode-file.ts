@@ -1,5 +1,6 @@
 import { decodeImage } from "#image-decoder";
 import { GraftError, messageOf } from "../../errors.js";
+import { isPointer, pointerRefused } from "../../hub/index.js";
 import { decodeBmp } from "./bmp.js";
 import { declaredSize } from "./declared-size.js";
 import { decodedFormatNames, type ImageFormat, imageFormat, imageFormats } from "./format.js";
@@ -31,16 +32,12 @@ function beginning(bytes: Uint8Array): string {
   return isText ? `it is a text that begins ${JSON.stringify(text.split(/[\r\n]/)[0])}` : `it begins ${hex()}`;
 }
 
-const LFS_POINTER = "version https://git-lfs";
-
 function unknownFormat(bytes: Uint8Array, name: string): GraftError {
-  const isPointer = String.fromCharCode(...bytes.subarray(0, LFS_POINTER.length)) === LFS_POINTER;
+  if (isPointer(bytes)) return pointerRefused(name);
   return new GraftError(
     "invalid-image",
-    `${name} is no picture: ${isPointer ? "it is a pointer of Git LFS" : beginning(bytes)}`,
-    isPointer
-      ? "Fetch the file itself: git lfs pull."
-      : `Replace or remove it; read are ${decodedFormatNames}, whatever the file's extension.`,
+    `${name} is no picture: ${beginning(bytes)}`,
+    `Replace or remove it; read are ${decodedFormatNames}, whatever the file's extension.`,
   );
 }
 
@@ -48,7 +45,7 @@ function unknownFormat(bytes: Uint8Array, name: string): GraftError {
  * The RGB pixels of an image file, by its content.
  *
  * @param name stands in error messages.
- * @throws GraftError `invalid-image` for formats that are not read, and for damaged files, cut-off ones included.
+ * @throws GraftError `lfs-pointer`; `invalid-image` for formats that are not read, and for damaged files, cut-off ones included.
  */
 export async function decodeFile(bytes: Uint8Array, name: string): Promise<RawImage> {
   const format = imageFormat(bytes);

@@ -1,7 +1,8 @@
 import type { ProblemType } from "../../problem-type.js";
 import type { Dataset, TextExample } from "../dataset.js";
+import type { EncodeOptions } from "../tokenizing/options.js";
 import type { Encoding, PaddingOptions } from "../tokenizing/padding.js";
-import type { EncodeOptions, Tokenizer } from "../tokenizing/tokenizer.js";
+import type { Tokenizer } from "../tokenizing/tokenizer.js";
 import { type BatchTensors, labelTensor, type RowLabel } from "./batch.js";
 
 /** Token ids of one row, with its label. */

@@ -3,11 +3,16 @@ import { ignoredLabel } from "../../problem-type.js";
 import { isNumberForm, type LabelForm, labelForm } from "./label-forms.js";
 import { type Label2Id, label2idOf, numberedLabels, type RawLabel } from "./labels.js";
 
+/** What labels are where classes have numbers for names: the names, or class numbers from 0. */
+export type LabelsAre = "names" | "numbers";
+
 /** A column of labels as class ids. */
 export interface ClassLabels {
   readonly label2id: Label2Id;
   /** One for each label; -100 for those that count nowhere. */
   readonly ids: readonly number[];
+  /** How the column was read, where the other way would give other ids. */
+  readonly labelsAre: LabelsAre | undefined;
   /** What was decided and might surprise, one sentence each. */
   readonly notes: readonly string[];
 }
@@ -17,6 +22,8 @@ export interface ClassOptions {
   readonly label2id?: Label2Id | undefined;
   /** Whether the caller said that labels are classes: whole decimals (1.0) are then class numbers. Default false. */
   readonly areClasses?: boolean | undefined;
+  /** How the column is to be read, as others of the same task were. Default: by what it holds, names first. */
+  readonly labelsAre?: LabelsAre | undefined;
 }
 
 interface Cell {
@@ -32,7 +39,7 @@ const MOST_INFERRED_CLASSES = 100_000;
 
 const invalid = (message: string, hint: string): GraftError => new GraftError("invalid-label", message, hint);
 
-const nameThem = "If it is the name of a class, name every class when reading (labels, label2id).";
+const nameThem = "If it is the name of a class, name every class when reading (`label2id`).";
 
 /** Why a form is no class where nobody has named the classes. */
 const refusals: { readonly [F in LabelForm]?: (cell: Cell) => GraftError } = {
@@ -57,7 +64,7 @@ const refusals: { readonly [F in LabelForm]?: (cell: Cell) => GraftError } = {
 const decimals = ({ place, text }: Cell): GraftError =>
   invalid(
     `${place}: the label ${text} may be a class or a value`,
-    'Set problemType: "single_label_classification" takes 1.0 for class 1, "regression" for a value to predict.',
+    'Set problemType to "single_label_classification" where 1.0 is class 1, to "regression" where it is a value to predict.',
   );
 
 const cellsOf = (labels: readonly RawLabel[]): Cell[] =>
@@ -95,7 +102,7 @@ function classNumbersOf(cells: readonly Cell[]): Label2Id {
     throw invalid(
       `${largest?.place}: the label ${largest?.text} would make a task of ${count} classes`,
       "Check the label column (it looks like numbers of another kind); for values to predict use problemType " +
-        '"regression", for that many classes give a label2id.',
+        '"regression", for that many classes give `label2id`.',
     );
   }
   return numberedLabels(count);
@@ -131,6 +138,8 @@ export function foldedIds(label2id: Label2Id): ReadonlyMap<string, number> | und
   return folded.size === entries.length ? folded : undefined;
 }
 
+const isNumeral = (name: string): boolean => isNumberForm(labelForm(name.trim()));
+
 type Reading = (cell: Cell) => number | undefined;
 
 /** The ways of reading a column by names that are known, best first. */
@@ -146,22 +155,38 @@ function readingsBy(label2id: Label2Id): { readonly [K in "names" | "numbers" | 
   };
 }
 
+interface Chosen {
+  readonly read: Reading;
+  readonly labelsAre: LabelsAre | undefined;
+}
+
+/** The way of reading that was settled before. @throws GraftError `invalid-label` naming the first row that it does not fit */
+function settledReading(cells: readonly Cell[], label2id: Label2Id, labelsAre: LabelsAre): Chosen {
+  const readings = readingsBy(label2id);
+  const read: Reading =
+    labelsAre === "numbers" ? readings.numbers : (cell) => readings.names(cell) ?? readings.folded(cell);
+  const odd = cells.find((cell) => read(cell) === undefined);
+  if (odd === undefined) return { read, labelsAre };
+  if (odd.form === "empty" || odd.form === "missing") throw refusals[odd.form]?.(odd);
+  const known = Object.keys(label2id);
+  throw invalid(
+    labelsAre === "numbers"
+      ? `${odd.place}: the label "${odd.text}" is no class number from 0 to ${known.length - 1}`
+      : `${odd.place}: the label "${odd.text}" is none of the names ${shownNames(known)}`,
+    "Training data, evaluation data and later ones are read in one way, as names or as class numbers: write labels in the same way in all files.",
+  );
+}
+
 /** One way of reading for a whole column. @throws GraftError `invalid-label` naming the first row that it does not fit */
-function readingOf(cells: readonly Cell[], label2id: Label2Id, notes: string[]): Reading {
+function readingOf(cells: readonly Cell[], label2id: Label2Id): Chosen {
   const readings = readingsBy(label2id);
   const fits = (reading: Reading) => cells.every((cell) => reading(cell) !== undefined);
   const known = Object.keys(label2id);
-  const areNumerals = known.every((name) => isNumberForm(labelForm(name.trim())));
-  if (fits(readings.names)) {
-    const differs = cells.some((cell) => readings.names(cell) !== readings.numbers(cell));
-    if (areNumerals && differs) notes.push(`labels are read as the names ${shownNames(known)}, not as class numbers`);
-    return readings.names;
-  }
-  if (fits(readings.numbers)) {
-    if (areNumerals) notes.push(`labels are read as class numbers from 0, not as the names ${shownNames(known)}`);
-    return readings.numbers;
-  }
-  if (fits(readings.folded)) return readings.folded;
+  const differs = cells.some((cell) => readings.names(cell) !== readings.numbers(cell));
+  const told = (labelsAre: LabelsAre) => (differs && known.some(isNumeral) ? labelsAre : undefined);
+  if (fits(readings.names)) return { read: readings.names, labelsAre: told("names") };
+  if (fits(readings.numbers)) return { read: readings.numbers, labelsAre: told("numbers") };
+  if (fits(readings.folded)) return { read: readings.folded, labelsAre: told("names") };
   const hits = (reading: Reading) => cells.filter((cell) => reading(cell) !== undefined).length;
   const best = Object.values(readings).reduce((a, b) => (hits(b) > hits(a) ? b : a));
   const odd = cells.find((cell) => best(cell) === undefined) as Cell;
@@ -171,8 +196,17 @@ function readingOf(cells: readonly Cell[], label2id: Label2Id, notes: string[]):
     isMixed === undefined
       ? `${odd.place}: unknown label "${odd.text}"`
       : `${odd.place}: the label "${odd.text}" is a ${best === readings.numbers ? "name, and others are class numbers" : "class number, and others are names"}`,
-    `Known labels: ${shownNames(known)}. Correct the row, or name every class when reading (labels, label2id).`,
+    `Known labels: ${shownNames(known)}. Correct the row, or name every class when reading (\`label2id\`).`,
   );
+}
+
+/** Says how names that are numbers are read, where all of them are: a name among words is no surprise. */
+function noteOf(labelsAre: LabelsAre | undefined, label2id: Label2Id): string[] {
+  const known = Object.keys(label2id);
+  if (labelsAre === undefined || !known.every(isNumeral)) return [];
+  return labelsAre === "names"
+    ? [`labels are read as the names ${shownNames(known)}, not as class numbers`]
+    : [`labels are read as class numbers from 0, not as the names ${shownNames(known)}`];
 }
 
 function shownNames(names: readonly string[]): string {
@@ -189,13 +223,16 @@ export function readClasses(labels: readonly RawLabel[], options: ClassOptions =
   const label2id = options.label2id ?? inferred(cells, areClasses);
   const isLeftOut = ({ text, form }: Cell) => form === "ignored" && !Object.hasOwn(label2id, text);
   const counted = cells.filter((cell) => !isLeftOut(cell));
-  const notes: string[] = [];
-  const read = readingOf(counted, label2id, notes);
+  const { read, labelsAre } = options.labelsAre
+    ? settledReading(counted, label2id, options.labelsAre)
+    : readingOf(counted, label2id);
+  const notes = noteOf(labelsAre, label2id);
   const left = cells.length - counted.length;
   if (left > 0) {
     notes.push(
       `${left} of ${cells.length} labels are ${ignoredLabel}: loss and metrics leave them out, as in transformers`,
     );
   }
-  return { label2id, ids: cells.map((cell) => (isLeftOut(cell) ? ignoredLabel : (read(cell) as number))), notes };
+  const ids = cells.map((cell) => (isLeftOut(cell) ? ignoredLabel : (read(cell) as number)));
+  return { label2id, ids, labelsAre, notes };
 }

@@ -88,7 +88,7 @@ export async function readDelimited(
     throw new GraftError(
       "invalid-csv",
       `${path}:1: two columns are called "${repeated}"`,
-      "Rename one, or set header to false if the file has no header line.",
+      "Rename one, or set `header` to false if the file has no header line.",
     );
   }
   const rows = (isNamed ? records.slice(1) : records).map(({ record, info }): TableRow => {

@@ -52,7 +52,7 @@ export function requireClassFolders({ root, pictures, folders }: PictureTree, kn
     throw new GraftError(
       "empty-dataset",
       `${root} holds splits of the data (${splits.join(", ")}), and no class folders in them`,
-      "Put the pictures of each class into a folder of its own below the split; if these are the classes, name them with labels.",
+      "Put the pictures of each class into a folder of its own below the split; if these are the classes, name them with `label2id`.",
     );
   }
   const isDirect = pictures.some((picture) => picture.folders.length === 1);

@@ -1,7 +1,7 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
 import { type ImageExample, type RowRange, requireRows, selectRows } from "../dataset.js";
-import { readClasses } from "./class-labels.js";
+import { type LabelsAre, readClasses } from "./class-labels.js";
 import { requireClassFolders } from "./folder-shape.js";
 import { type Label2Id, label2idOf, labelNames } from "./labels.js";
 import { findPictures, leftOutLine, type PictureTree } from "./picture-tree.js";
@@ -12,6 +12,8 @@ export interface ReadImageFolderOptions extends RowRange {
   readonly split?: string;
   /** Class ids, e.g. those of the training split. Default: the sorted names of the class folders. */
   readonly label2id?: Label2Id;
+  /** How folders that are numbers are told from class numbers. Default: by what the folder holds, names first. */
+  readonly labelsAre?: LabelsAre | undefined;
   /** Told what was left out, and why. Default: nobody. */
   readonly onInfo?: ((line: string) => void) | undefined;
 }
@@ -24,6 +26,8 @@ export interface ImageDataset {
   readonly label2id: Label2Id;
   /** Class names by id. */
   readonly labels: readonly string[];
+  /** How folders were read that are class names and class numbers at once. */
+  readonly labelsAre?: LabelsAre | undefined;
 }
 
 function emptyClass({ root, left }: PictureTree, names: readonly string[]): GraftError {
@@ -33,7 +37,7 @@ function emptyClass({ root, left }: PictureTree, names: readonly string[]): Graf
   return new GraftError(
     "empty-dataset",
     `${names.map((name) => platform.join(root, name)).join(", ")} would be a class, and has no pictures${others}`,
-    "Put pictures into it, remove the folder, or name all classes (labels, label2id).",
+    "Put pictures into it, remove the folder, or name all classes (`label2id`).",
   );
 }
 
@@ -78,9 +82,9 @@ export async function readImageFolder(folder: string, options: ReadImageFolderOp
   requireRows(inClasses, root);
   const names = Object.keys(label2idOf(inClasses.map(({ name }) => name)));
   const label2id = options.label2id ?? label2idOf(names);
-  const { ids, notes } = readClasses(
+  const { ids, labelsAre, notes } = readClasses(
     names.map((name) => ({ value: name, place: platform.join(root, name) })),
-    { label2id },
+    { label2id, labelsAre: options.labelsAre },
   );
   for (const note of notes) options.onInfo?.(`${root}: ${note}`);
   const idOf = new Map(names.map((name, at) => [name, ids[at] as number]));
@@ -91,6 +95,7 @@ export async function readImageFolder(folder: string, options: ReadImageFolderOp
     examples: selectRows(examples, options, `the row range of ${root}`),
     label2id,
     labels: labelNames(label2id),
+    labelsAre,
   };
 }
 

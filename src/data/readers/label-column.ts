@@ -1,5 +1,5 @@
 import type { ProblemType } from "../../problem-type.js";
-import { readClasses } from "./class-labels.js";
+import { type LabelsAre, readClasses } from "./class-labels.js";
 import { isNumberForm, labelForm } from "./label-forms.js";
 import { isWrittenList, type LabelListCell, readLabelLists } from "./label-lists.js";
 import { type Label2Id, labelValue, type RawLabel } from "./labels.js";
@@ -10,6 +10,8 @@ export interface LabelReading {
   readonly label2id?: Label2Id | undefined;
   /** Default: several labels where cells hold lists, values where a number has a fraction, else one class a row. */
   readonly problemType?: ProblemType | undefined;
+  /** How names that are numbers are told from class numbers. Default: by what this file holds, names first. */
+  readonly labelsAre?: LabelsAre | undefined;
   /** What stands between the labels of a cell that holds several. Default: the first of | ; , that occurs. */
   readonly labelSeparator?: string | undefined;
   /** Told what was decided about the labels and might surprise. Default: nobody. */
@@ -21,6 +23,8 @@ export interface ReadLabels {
   readonly problemType: ProblemType;
   /** Empty for regression. */
   readonly label2id: Label2Id;
+  /** How the labels were read, where class names are numbers too and the other way would give other ids. */
+  readonly labelsAre?: LabelsAre | undefined;
   /** A class id or value each, or a list of numbers for each row. */
   readonly labels: readonly (number | readonly number[])[];
 }
@@ -79,15 +83,15 @@ const readers: {
   ) => Omit<ReadLabels, "problemType">;
 } = {
   regression: (cells) => ({ label2id: {}, labels: readValues(cells) }),
-  single_label_classification: (cells, { label2id, problemType, onInfo }) => {
-    const read = readClasses(cells.map(rawLabel), { label2id, areClasses: problemType !== undefined });
+  single_label_classification: (cells, { label2id, problemType, labelsAre, onInfo }) => {
+    const read = readClasses(cells.map(rawLabel), { label2id, areClasses: problemType !== undefined, labelsAre });
     for (const note of read.notes) onInfo?.(note);
-    return { label2id: read.label2id, labels: read.ids };
+    return { label2id: read.label2id, labels: read.ids, labelsAre: read.labelsAre };
   },
-  multi_label_classification: (cells, { label2id, labelSeparator, onInfo }) => {
-    const read = readLabelLists(cells, { label2id, labelSeparator });
+  multi_label_classification: (cells, { label2id, labelSeparator, labelsAre, onInfo }) => {
+    const read = readLabelLists(cells, { label2id, labelSeparator, labelsAre });
     for (const note of read.notes) onInfo?.(note);
-    return { label2id: read.label2id, labels: read.vectors };
+    return { label2id: read.label2id, labels: read.vectors, labelsAre: read.labelsAre };
   },
 };
 

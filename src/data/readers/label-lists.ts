@@ -1,6 +1,6 @@
 import { GraftError } from "../../errors.js";
 import { ignoredLabel } from "../../problem-type.js";
-import { readClasses } from "./class-labels.js";
+import { type LabelsAre, readClasses } from "./class-labels.js";
 import { type Label2Id, numberedLabels, type RawLabel } from "./labels.js";
 
 /** A cell with the labels of one row: a list, or a text that holds several. */
@@ -14,6 +14,8 @@ export interface LabelVectors {
   readonly label2id: Label2Id;
   /** [rows][classes], from 0 to 1. */
   readonly vectors: readonly (readonly number[])[];
+  /** How labels were read that are class names and class numbers at once. */
+  readonly labelsAre?: LabelsAre | undefined;
   readonly notes: readonly string[];
 }
 
@@ -22,6 +24,8 @@ export interface LabelListOptions {
   readonly label2id?: Label2Id | undefined;
   /** What stands between the labels of a cell. Default: the first of | ; , that occurs. */
   readonly labelSeparator?: string | undefined;
+  /** How names that are numbers are told from class numbers. Default: by what this file holds, names first. */
+  readonly labelsAre?: LabelsAre | undefined;
 }
 
 type Item = string | number;
@@ -111,7 +115,12 @@ export function readLabelLists(cells: readonly LabelListCell[], options: LabelLi
   }
   const flat = lists.flatMap((list, row) => list.map((value): RawLabel => ({ value, place: cells[row]?.place ?? "" })));
   if (flat.length === 0 && known === undefined) throw invalid(cells[0]?.place ?? "the data", "no row has a label");
-  const { label2id, ids, notes } = readClasses(flat, { label2id: known, areClasses: true });
+  const { labelsAre: settled } = options;
+  const { label2id, ids, labelsAre, notes } = readClasses(flat, {
+    label2id: known,
+    areClasses: true,
+    labelsAre: settled,
+  });
   const ignored = ids.indexOf(ignoredLabel);
   if (ignored >= 0)
     throw invalid(flat[ignored]?.place ?? "", `the label ${ignoredLabel} has no meaning beside other labels`);
@@ -122,5 +131,5 @@ export function readLabelLists(cells: readonly LabelListCell[], options: LabelLi
     for (const _ of list) vector[ids[at++] as number] = 1;
     return vector;
   });
-  return { label2id, vectors, notes };
+  return { label2id, vectors, labelsAre, notes };
 }

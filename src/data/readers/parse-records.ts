@@ -31,7 +31,7 @@ export async function parseRecords(
     throw new GraftError(
       "invalid-csv",
       `${path}${line}: ${error.message}`,
-      'Correct the row, or set quoting to "none" if quotes are ordinary characters in this file.',
+      'Correct the row, or set `quoting` to "none" if quotes are ordinary characters in this file.',
       { cause: error },
     );
   }

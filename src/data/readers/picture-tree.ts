@@ -1,5 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
+import { refusePointer } from "../../hub/index.js";
 import { decodedFormatNames, FORMAT_BYTES, type ImageFormat, imageFormat, imageFormats } from "../images/format.js";
 
 /** A picture, and the folders between the root and it. */
@@ -79,11 +80,13 @@ class Walk {
   }
 }
 
-/** What a file holds, by its first bytes. */
+/** What a file holds, by its first bytes. @throws GraftError `lfs-pointer` */
 async function kindOf(path: string): Promise<{ readonly format: ImageFormat | null; readonly isEmpty: boolean }> {
   const size = await platform.fileSize(path);
   if (size === 0) return { format: null, isEmpty: true };
-  return { format: imageFormat(await platform.readRange(path, 0, Math.min(size, FORMAT_BYTES))), isEmpty: false };
+  const format = imageFormat(await platform.readRange(path, 0, Math.min(size, FORMAT_BYTES)));
+  if (format === null) await refusePointer(path);
+  return { format, isEmpty: false };
 }
 
 /** @throws GraftError `invalid-image` for what is no picture that can be read, and should be one */

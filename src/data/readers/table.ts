@@ -31,7 +31,7 @@ const delimiters: readonly (readonly [character: string, name: string])[] = [
 export function delimiterHint(columns: readonly string[]): string | undefined {
   const [name = ""] = columns;
   const found = columns.length === 1 ? delimiters.find(([character]) => name.includes(character)) : undefined;
-  return found && `The columns seem to be separated by ${found[1]}: set delimiter to it.`;
+  return found && `The columns seem to be separated by ${found[1]}: set \`delimiter\` to it.`;
 }
 
 /**
@@ -57,7 +57,7 @@ export function findColumn(
     "invalid-argument",
     `${table.file} has ${missing}; it has: ${table.columns.join(", ")}`,
     delimiterHint(table.columns) ??
-      `Name the column with ${option}; for a file without a line of names set header to false and give numbers from 0.`,
+      `Name the column with ${option}; for a file without a line of names set \`header\` to false and give numbers from 0.`,
   );
 }
 

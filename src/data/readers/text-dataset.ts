@@ -1,5 +1,6 @@
 import type { ProblemType } from "../../problem-type.js";
 import { type RowRange, requireRows, selectRows, type TextExample } from "../dataset.js";
+import type { LabelsAre } from "./class-labels.js";
 import type { DelimitedOptions, NumberedColumns } from "./delimited.js";
 import { type LabelReading, readLabels } from "./label-column.js";
 import { readLabelColumns } from "./label-columns.js";
@@ -26,6 +27,8 @@ export interface TextDataset {
   readonly labels: readonly string[];
   /** What the labels are; undefined for rows without. */
   readonly problemType?: ProblemType;
+  /** How labels were read that are class names and class numbers at once. */
+  readonly labelsAre?: LabelsAre | undefined;
 }
 
 /** A column by number is a sign that its file may have no line of names. */
@@ -88,6 +91,7 @@ export function textDatasetOf(
     label2id: read.label2id,
     labels: labelNames(read.label2id),
     problemType: read.problemType,
+    labelsAre: read.labelsAre,
   };
 }
 

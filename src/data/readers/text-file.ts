@@ -1,5 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
+import { isPointer, pointerRefused } from "../../hub/index.js";
 
 /** What files begin with that are no text, by their bytes as characters. */
 const others: readonly (readonly [start: string, what: string, advice: string])[] = [
@@ -60,10 +61,11 @@ function decoded(bytes: Uint8Array, encoding: string, path: string): string {
 /**
  * Reads a file of text: UTF-8, or UTF-16 with or without a mark; marks are left out.
  * @throws GraftError `file-access` for another encoding, and naming what kind of file it is where it is no text;
- *   `file-not-found`
+ *   `lfs-pointer`, `file-not-found`
  */
 export async function readTextFile(path: string): Promise<string> {
   const bytes = await platform.readFile(path);
+  if (isPointer(bytes)) throw pointerRefused(path);
   const start = String.fromCharCode(...bytes.subarray(0, 16));
   const other = others.find(([mark]) => start.startsWith(mark));
   if (other) throw noText(path, other[1], other[2]);

@@ -1,7 +1,7 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
 import { type RowRange, requireRows, selectRows, type TokenExample } from "../dataset.js";
-import { readClasses } from "./class-labels.js";
+import { type LabelsAre, readClasses } from "./class-labels.js";
 import { readConll, type TaggedSentence } from "./conll.js";
 import { readJsonLines } from "./jsonl.js";
 import { type Label2Id, labelNames, type RawLabel } from "./labels.js";
@@ -19,6 +19,8 @@ export interface ReadTokenOptions extends RowRange {
   readonly labelColumn?: string | number | null;
   /** Class ids. Default: class numbers as they are, or the sorted tags of this file. */
   readonly label2id?: Label2Id;
+  /** How tags that are numbers are told from class numbers. Default: by what this file holds, names first. */
+  readonly labelsAre?: LabelsAre | undefined;
   /** Told what was decided about the tags and might surprise. Default: nobody. */
   readonly onInfo?: ((line: string) => void) | undefined;
 }
@@ -30,6 +32,8 @@ export interface TokenDataset {
   readonly label2id: Label2Id;
   /** Label names by id. */
   readonly labels: readonly string[];
+  /** How tags were read that are names and class numbers at once. */
+  readonly labelsAre?: LabelsAre | undefined;
 }
 
 const usualWords = ["tokens", "words"];
@@ -110,12 +114,17 @@ export async function readTokenDataset(path: string, options: ReadTokenOptions =
     return { examples: sentences.map(({ words }) => ({ words })), label2id: {}, labels: [] };
   }
   const tags = sentences.flatMap(({ tags = [] }) => tags);
-  const { label2id, ids, notes } = readClasses(tags, { label2id: options.label2id, areClasses: true });
+  const { label2id, ids, labelsAre, notes } = readClasses(tags, {
+    label2id: options.label2id,
+    areClasses: true,
+    labelsAre: options.labelsAre,
+  });
   for (const note of notes) options.onInfo?.(note);
   let at = 0;
   return {
     examples: sentences.map(({ words, tags = [] }) => ({ words, labels: tags.map(() => ids[at++] as number) })),
     label2id,
     labels: labelNames(label2id),
+    labelsAre,
   };
 }

@@ -31,6 +31,8 @@ export class Pipeline {
   private readonly decoder: Decoder | undefined;
   /** Whether a stage asks where in the text it is. */
   private readonly needsOrigin: boolean;
+  /** Whether tokens are written in GPT-2's characters for bytes. */
+  readonly isByteLevel: boolean;
   private readonly texts = new Map<number, string>();
 
   /** @throws GraftError `unsupported` for a stage that is not read, `invalid-tokenizer` */
@@ -46,6 +48,7 @@ export class Pipeline {
     this.preTokenizer = stage("pre_tokenizer", "pre-tokenizer", makePreTokenizer);
     this.decoder = stage("decoder", "decoder", makeDecoder);
     this.needsOrigin = JSON.stringify(json.pre_tokenizer ?? null).includes('"prepend_scheme":"first"');
+    this.isByteLevel = JSON.stringify([json.decoder ?? null, json.pre_tokenizer ?? null]).includes('"ByteLevel"');
     this.added = new AddedVocabulary(this.model.vocabulary, this.normalizer, extras.splitSpecialTokens);
     const tokens = Array.isArray(json.added_tokens) ? json.added_tokens : [];
     this.added.add(tokens.map((token) => settled(readAddedToken(token))));

@@ -1,4 +1,5 @@
 import { platform } from "#platform";
+import { chatTemplateFolder } from "../../hub/index.js";
 import { type JsonObject, stringifyPython } from "../../json.js";
 import type { TextInputName } from "./padding.js";
 import {
@@ -68,4 +69,11 @@ export async function saveTokenizerFiles(
   for (const [name, text] of textsOf(files, changes)) {
     await platform.writeFileAtomic(platform.join(folder, name), text);
   }
+  const { sentencePiece } = files;
+  if (sentencePiece) await platform.writeFileAtomic(platform.join(folder, sentencePiece.name), sentencePiece.bytes);
+  const named = Object.entries(files.chatTemplates ?? {}).filter(([name]) => name !== "default");
+  if (named.length === 0) return;
+  const inner = platform.join(folder, chatTemplateFolder);
+  await platform.makeDirectory(inner);
+  for (const [name, text] of named) await platform.writeFileAtomic(platform.join(inner, `${name}.jinja`), text);
 }

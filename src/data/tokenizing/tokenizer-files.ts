@@ -1,5 +1,6 @@
+import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { type HubOptions, resolveFiles } from "../../hub/index.js";
+import { chatTemplateFolder, type HubOptions, type ModelFiles, resolveFiles } from "../../hub/index.js";
 import { isJsonObject, type JsonObject, parseJsonObject } from "../../json.js";
 import type { TextInputName } from "./padding.js";
 
@@ -12,8 +13,18 @@ export const tokenizerFileNames = [
   "vocab.txt",
   "vocab.json",
   "merges.txt",
+  "chat_template.jinja",
 ] as const;
 export type TokenizerFileName = (typeof tokenizerFileNames)[number];
+
+/** Names of SentencePiece models, the one that counts first. */
+const sentencePieceNames = ["tokenizer.model", "spm.model", "spiece.model", "sentencepiece.bpe.model"] as const;
+
+/** A SentencePiece model as it lies in a folder. */
+export interface SentencePieceFile {
+  readonly name: (typeof sentencePieceNames)[number];
+  readonly bytes: Uint8Array;
+}
 
 /** What a tokenizer folder holds. */
 export interface TokenizerFiles {
@@ -26,8 +37,20 @@ export interface TokenizerFiles {
   readonly addedTokens?: JsonObject;
   /** config.json of the model, which says the tokenizer's class where tokenizer_config.json does not. */
   readonly modelConfig?: JsonObject;
+  /** The SentencePiece model, where it is the vocabulary. */
+  readonly sentencePiece?: SentencePieceFile | undefined;
+  /** Texts of chat_template.jinja ("default") and of additional_chat_templates/NAME.jinja, by name. */
+  readonly chatTemplates?: { readonly [name: string]: string };
   /** The files as they were read, where they came from a folder. */
   readonly texts?: { readonly [F in TokenizerFileName]?: string };
+}
+
+async function readSentencePieceFile(files: ModelFiles): Promise<SentencePieceFile | undefined> {
+  for (const name of sentencePieceNames) {
+    if (await files.has(name))
+      return { name, bytes: await platform.readFile(await files.path(name, "the vocabulary")) };
+  }
+  return undefined;
 }
 
 /** @throws GraftError `file-not-found`, `invalid-json`, and as `resolveFiles` */
@@ -49,24 +72,40 @@ export async function readTokenizerFiles(folder: string, options: HubOptions = {
   ] as const) {
     await readText(name);
   }
+  let sentencePiece: SentencePieceFile | undefined;
   if (texts["tokenizer.json"] === undefined) {
     for (const name of ["vocab.txt", "vocab.json", "merges.txt"] as const) await readText(name);
-    if (texts["vocab.txt"] === undefined && texts["vocab.json"] === undefined) {
+    const isListed = texts["vocab.txt"] !== undefined || texts["vocab.json"] !== undefined;
+    sentencePiece = isListed ? undefined : await readSentencePieceFile(files);
+    if (!isListed && !sentencePiece) {
       throw new GraftError(
         "file-not-found",
-        `${folder} holds no tokenizer.json, and no vocab.txt or vocab.json in its place`,
-        "Where there is only a SentencePiece model: AutoTokenizer.from_pretrained(...).save_pretrained(folder) in Python writes tokenizer.json.",
+        `${folder} holds no tokenizer.json, and no vocab.txt, vocab.json or SentencePiece model in its place`,
+        "Copy the tokenizer's files from the model's repository, or save it there with transformers.",
       );
     }
   }
+  await readText("chat_template.jinja");
+  const single = texts["chat_template.jinja"];
   return {
+    chatTemplates: { ...(single !== undefined && { default: single }), ...(await namedTemplates(files)) },
     tokenizer: parse("tokenizer.json"),
     config: parse("tokenizer_config.json"),
     specialTokensMap: parse("special_tokens_map.json"),
     addedTokens: parse("added_tokens.json"),
-    modelConfig: (await files.has("config.json")) ? await files.json("config.json", "the tokenizer's class") : {},
+    modelConfig: (await files.has("config.json")) ? await files.json("config.json", "the model's config") : {},
+    sentencePiece,
     texts,
   };
+}
+
+async function namedTemplates(files: ModelFiles): Promise<{ [name: string]: string }> {
+  const names = (await files.list(chatTemplateFolder)).filter((name) => /^[^/]+\.jinja$/.test(name));
+  const read = async (name: string): Promise<[string, string]> => [
+    name.slice(0, -".jinja".length),
+    await files.text(`${chatTemplateFolder}/${name as `${string}.jinja`}`, "a chat template"),
+  ];
+  return Object.fromEntries(await Promise.all(names.map(read)));
 }
 
 /** A text of a JSON object, if it is there and is one. */

@@ -1,55 +1,24 @@
 import { GraftError, messageOf } from "../../errors.js";
 import type { HubOptions } from "../../hub/index.js";
+import { type ChatTemplates, chatTemplatesOf, chooseTemplate } from "../chat/choose-template.js";
+import type { ChatMessage } from "../chat/messages.js";
+import { renderChat } from "../chat/render-chat.js";
 import { requireCount } from "../require-count.js";
 import { type BuiltTokenizer, buildPipeline } from "./build-pipeline.js";
+import type { ApplyChatTemplateOptions, ChatEncoding } from "./chat-encoding.js";
 import { classTable } from "./classes/class-table.js";
 import { type ClassName, classToSave } from "./classes/resolve-class.js";
 import type { SpecialTokenName } from "./classes/special-tokens.js";
 import { cleanUpTokenization } from "./clean-up.js";
+import { markTokens } from "./mark-tokens.js";
+import type { DecodeOptions, EncodeOptions, TextOrPair, TokenizerOptions, WordEncoding } from "./options.js";
 import { type Encoding, type PaddedBatch, type PaddingOptions, padEncodings, type TextInputName } from "./padding.js";
 import type { Pipeline } from "./pipeline.js";
 import { saveTokenizerFiles } from "./save-tokenizer.js";
 import { applyTemplate, specialTokenCount, type TextTokens, withoutSpecialTokens } from "./template.js";
+import type { Span } from "./token-places.js";
 import { inputNamesInFiles, readTokenizerFiles, section, type TokenizerFiles, textField } from "./tokenizer-files.js";
-import { type TruncationSide, type TruncationStrategy, truncate, truncationStrategyOf } from "./truncation.js";
-
-/** Options of `encode`. */
-export interface EncodeOptions {
-  /** Most tokens in a row, special ones included. Default: the tokenizer's `modelMaxLength` when truncating. */
-  readonly maxLength?: number;
-  /** `true` means "longest_first". Default: `true` if `maxLength` is given, else no truncation. */
-  readonly truncation?: boolean | TruncationStrategy;
-  /** Default true. */
-  readonly addSpecialTokens?: boolean;
-}
-
-/** Options of `Tokenizer.fromFolder`. */
-export interface TokenizerOptions {
-  /** Pad token by its text, for tokenizers that have none (GPT-2: "<|endoftext|>"). The vocabulary must have it. */
-  readonly padToken?: string;
-  /** The tensors that the model takes, instead of what the tokenizer says. */
-  readonly modelInputNames?: readonly TextInputName[];
-}
-
-/** Options of `decode`. */
-export interface DecodeOptions {
-  /** Leaves special tokens out. Default false. */
-  readonly skipSpecialTokens?: boolean;
-  /**
-   * Takes out spaces before punctuation. Default: `clean_up_tokenization_spaces` of tokenizer_config.json, else false.
-   * As in transformers it does nothing for BPE.
-   */
-  readonly cleanUpTokenizationSpaces?: boolean;
-}
-
-/** A text or a pair of texts. */
-export type TextOrPair = string | readonly [text: string, pair: string];
-
-/** An encoding of texts that came in words. */
-export interface WordEncoding extends Encoding {
-  /** For each token the index of its word in its text, or null for special tokens. */
-  readonly wordIds: readonly (number | null)[];
-}
+import { type TruncationSide, truncate, truncationStrategyOf } from "./truncation.js";
 
 /** The special tokens that a tokenizer may have, by their texts. */
 export type SpecialTokenTexts = { readonly [N in SpecialTokenName]?: string };
@@ -72,6 +41,8 @@ export class Tokenizer {
   readonly vocabSize: number;
   /** `model_max_length` of tokenizer_config.json; undefined if it is missing or "very large". */
   readonly modelMaxLength: number | undefined;
+  /** By name; empty where the tokenizer has none. */
+  readonly chatTemplates: ChatTemplates;
   private readonly pipeline: Pipeline;
   /** Where `padBatch` fills rows up. */
   readonly paddingSide: "right" | "left";
@@ -90,6 +61,7 @@ export class Tokenizer {
     this.tokenizerClass = className;
     this.pipeline = pipeline;
     this.specialTokens = specialTokens;
+    this.chatTemplates = chatTemplatesOf(config, files.chatTemplates);
     const listed = Array.isArray(config.model_input_names) ? config.model_input_names : undefined;
     this.modelInputNames = options.modelInputNames ??
       listed?.flatMap((name) => inputNamesInFiles[String(name)] ?? []) ??
@@ -105,7 +77,7 @@ export class Tokenizer {
   }
 
   /**
-   * Reads tokenizer.json (or vocab.txt, or vocab.json and merges.txt), tokenizer_config.json, special_tokens_map.json,
+   * Reads tokenizer.json (or vocab.txt, or vocab.json and merges.txt, or a SentencePiece model), tokenizer_config.json, special_tokens_map.json,
    * added_tokens.json, and from config.json which class is the model's.
    * @throws GraftError `file-not-found`, `invalid-json`, `invalid-tokenizer`, `unsupported`.
    */
@@ -118,7 +90,10 @@ export class Tokenizer {
     try {
       return new Tokenizer(buildPipeline(files, options.padToken), files, options);
     } catch (error) {
-      if (error instanceof GraftError) throw new GraftError(error.code, `${name}: ${error.message}`, error.hint);
+      if (error instanceof GraftError) {
+        const { option } = error;
+        throw new GraftError(error.code, `${name}: ${error.message}`, error.hint, { ...(option && { option }) });
+      }
       throw new GraftError(
         "invalid-tokenizer",
         `${name}: the tokenizer cannot be used: ${messageOf(error)}`,
@@ -192,11 +167,17 @@ export class Tokenizer {
       throw new GraftError(
         "invalid-tokenizer",
         "rows of different lengths need a pad token, and this tokenizer has none",
-        'Name one: Tokenizer.fromFolder(folder, { padToken: "<|endoftext|>" }), or "pad_token" in tokenizer_config.json.',
+        `Name one that the vocabulary has with padToken (e.g. ${JSON.stringify(this.specialTokens.eos_token ?? "[PAD]")}), or as "pad_token" in tokenizer_config.json.`,
+        { option: "padToken" },
       );
     }
     const tokens = { padTokenId: this.padTokenId ?? 0, side: this.paddingSide };
     return padEncodings(encodings, this.modelInputNames, tokens, options);
+  }
+
+  /** Tokens as the vocabulary has them; "" for ids that no token has. */
+  convertIdsToTokens(ids: ArrayLike<number>): string[] {
+    return Array.from(ids, (id) => this.pipeline.tokenOf(id) ?? "");
   }
 
   /** Text of token ids. Ids that no token has are left out. */
@@ -206,6 +187,40 @@ export class Tokenizer {
     const wanted = cleanUpTokenizationSpaces ?? config.clean_up_tokenization_spaces === true;
     const forBpe = config.clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output === true;
     return wanted && (forBpe || this.pipeline.modelType !== "BPE") ? cleanUpTokenization(text) : text;
+  }
+
+  /**
+   * A chat in the words of the model's chat template, as transformers' `apply_chat_template`: no special tokens but the
+   * template's own.
+   * @throws GraftError `invalid-tokenizer` without a template or for one that is broken, `invalid-argument` for messages that
+   *   the template refuses, `unsupported` for what it asks in vain, and for spans that tokens cannot be told of
+   */
+  applyChatTemplate(
+    messages: readonly ChatMessage[],
+    options: ApplyChatTemplateOptions & { readonly tokenize: false },
+  ): string;
+  applyChatTemplate(messages: readonly ChatMessage[], options?: ApplyChatTemplateOptions): ChatEncoding;
+  applyChatTemplate(
+    messages: readonly ChatMessage[],
+    { tokenize = true, truncation = false, maxLength, ...options }: ApplyChatTemplateOptions = {},
+  ): string | ChatEncoding {
+    const template = chooseTemplate(this.chatTemplates, options.chatTemplate, options.tools !== undefined);
+    const { text, generated } = renderChat(template, messages, this.specialTokens, options);
+    if (!tokenize) return text;
+    const length = maxLength === undefined ? {} : { maxLength };
+    const encoding = this.encode(text, undefined, { addSpecialTokens: false, truncation, ...length });
+    if (!options.returnAssistantTokensMask) return encoding;
+    const mask = this.markTokens(text, generated);
+    const end = encoding.inputIds.length;
+    return { ...encoding, assistantMasks: this.truncationSide === "left" ? mask.slice(-end) : mask.slice(0, end) };
+  }
+
+  /**
+   * 1 for each token of a text, without special tokens around it, that stands for some of what the spans hold.
+   * @throws GraftError `unsupported` where the tokens do not spell the text and a span's edge is none between tokens
+   */
+  markTokens(text: string, spans: readonly Span[]): Int32Array {
+    return markTokens(this.pipeline, this.specialTokens.unk_token, text.replace(/\p{Surrogate}/gu, "\ufffd"), spans);
   }
 
   /** Cuts tokens to length and puts special tokens around them. */

@@ -10,7 +10,13 @@ function inferAlongAxis(inputs: readonly TensorType[], { axis }: { axis: number 
   return [x];
 }
 
-export const normalizationOps: OpTable<"softmax" | "logSoftmax" | "layerNorm"> = {
+function requireFeatures({ shape }: TensorType, affine: readonly TensorType[], what: string): void {
+  const features = shape.at(-1);
+  if (affine.every((one) => one.shape.length === 1 && one.shape[0] === features)) return;
+  throw new TypeRuleError(`${what} should be [${features}]`);
+}
+
+export const normalizationOps: OpTable<"softmax" | "logSoftmax" | "layerNorm" | "rmsNorm"> = {
   softmax: {
     inferTypes: inferAlongAxis,
     gradient({ outputs, outputGradients, attributes: { axis } }) {
@@ -27,14 +33,9 @@ export const normalizationOps: OpTable<"softmax" | "logSoftmax" | "layerNorm"> =
   },
   layerNorm: {
     inferTypes(inputs) {
-      const [x, scale, bias] = inputs as [TensorType, TensorType, TensorType];
+      const [x, ...affine] = inputs as [TensorType, TensorType, TensorType];
       const dtype = commonDType(inputs, ["float32"]);
-      const features = x.shape.at(-1);
-      for (const affine of [scale, bias]) {
-        if (affine.shape.length !== 1 || affine.shape[0] !== features) {
-          throw new TypeRuleError(`scale and bias should be [${features}]`);
-        }
-      }
+      requireFeatures(x, affine, "scale and bias");
       const rows = keepAxes(x.shape, [x.shape.length - 1]);
       return [
         { dtype, shape: x.shape },
@@ -57,6 +58,28 @@ export const normalizationOps: OpTable<"softmax" | "logSoftmax" | "layerNorm"> =
         needed[1] ? reduceTo(mul(dy, mul(centred, inverseDeviation)), scale.shape) : null,
         needed[2] ? reduceTo(dy, bias.shape) : null,
       ];
+    },
+  },
+  rmsNorm: {
+    inferTypes(inputs) {
+      const [x, scale] = inputs as [TensorType, TensorType];
+      const dtype = commonDType(inputs, ["float32"]);
+      requireFeatures(x, [scale], "scale");
+      return [
+        { dtype, shape: x.shape },
+        { dtype, shape: keepAxes(x.shape, [x.shape.length - 1]) },
+      ];
+    },
+    gradient({ inputs, outputs, outputGradients, needed }) {
+      const [x, scale] = inputs as [Tensor, Tensor];
+      const [, inverseRoot] = outputs as [Tensor, Tensor];
+      const dy = outputGradients[0] as Tensor;
+      const normalised = mul(x, inverseRoot);
+      const gradientOfX = () => {
+        const g = mul(dy, scale);
+        return mul(sub(g, mul(normalised, reduceMean(mul(g, normalised), [-1], true))), inverseRoot);
+      };
+      return [needed[0] ? gradientOfX() : null, needed[1] ? reduceTo(mul(dy, normalised), scale.shape) : null];
     },
   },
 };

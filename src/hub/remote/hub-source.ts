@@ -97,9 +97,10 @@ export class HubSource implements FilesSource {
     for (const result of results) if (result.status === "rejected") throw result.reason;
   }
 
-  async list(): Promise<string[]> {
-    const below = this.state.files.filter((name) => name.startsWith(this.prefix));
-    return below.map((name) => name.slice(this.prefix.length)).sort();
+  async list(folder?: string): Promise<string[]> {
+    const prefix = folder === undefined ? this.prefix : `${this.prefix}${folder}/`;
+    const below = this.state.files.filter((name) => name.startsWith(prefix));
+    return below.map((name) => name.slice(prefix.length)).sort();
   }
 
   async ranges(name: string): Promise<ByteRanges | undefined> {

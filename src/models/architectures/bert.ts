@@ -74,8 +74,16 @@ export function parseBertConfig(raw: Readonly<Record<string, unknown>>, what: st
   return config;
 }
 
-/** What a BERT-like network reads; `positions` is the longest sequence that its position table allows. */
-export function textInputs(config: EncoderConfig, positions: number): Ports {
+/**
+ * What a BERT-like network reads.
+ * @param config without typeVocabSize: tokens have no types
+ * @param positions the longest sequence that its position table allows
+ */
+export function textInputs(
+  config: Pick<EncoderConfig, "vocabSize" | "maxPositionEmbeddings"> & Partial<Pick<EncoderConfig, "typeVocabSize">>,
+  positions: number,
+): Ports {
+  const { typeVocabSize } = config;
   const shape = ["batch", "sequence"];
   return {
     inputIds: {
@@ -86,7 +94,9 @@ export function textInputs(config: EncoderConfig, positions: number): Ports {
       longest: { limit: positions, why: `max_position_embeddings ${config.maxPositionEmbeddings}` },
     },
     attentionMask: { dtype: "int32", shape, below: { limit: 2, why: "1 sees, 0 hides" } },
-    tokenTypeIds: { dtype: "int32", shape, below: { limit: config.typeVocabSize, why: "type_vocab_size" } },
+    ...(typeVocabSize && {
+      tokenTypeIds: { dtype: "int32", shape, below: { limit: typeVocabSize, why: "type_vocab_size" } },
+    }),
   };
 }
 

@@ -37,7 +37,11 @@ export interface EncoderConfig {
 }
 
 /** A Linear with BERT's initialisation. */
-export function bertLinear(config: EncoderConfig, inFeatures: number, outFeatures: number): Linear {
+export function bertLinear(
+  config: Pick<EncoderConfig, "initializerRange">,
+  inFeatures: number,
+  outFeatures: number,
+): Linear {
   return new Linear(inFeatures, outFeatures, { initializer: normal(config.initializerRange) });
 }
 
@@ -141,16 +145,22 @@ class ResidualOutput extends Module {
   }
 }
 
+/** How a layer's tokens attend to each other. */
+export type AttentionModule = Module & { forward(trace: Trace, stream: Stream, layer: TransformerLayer): Tensor };
+
+function plainAttention(config: EncoderConfig): AttentionModule {
+  const { hiddenSize, numAttentionHeads: heads, attentionProbsDropoutProb: dropout } = config;
+  return new SelfAttention({ heads, dropout, projection: () => bertLinear(config, hiddenSize, hiddenSize) });
+}
+
 class Attention extends Module {
-  readonly self: SelfAttention;
+  readonly self: AttentionModule;
   readonly output: ResidualOutput;
 
-  constructor(config: EncoderConfig) {
+  constructor(config: EncoderConfig, self: AttentionModule) {
     super();
-    const { hiddenSize, numAttentionHeads: heads, attentionProbsDropoutProb: dropout } = config;
-    const projection = () => bertLinear(config, hiddenSize, hiddenSize);
-    this.self = this.child("self", new SelfAttention({ heads, dropout, projection }));
-    this.output = this.child("output", new ResidualOutput(config, hiddenSize));
+    this.self = this.child("self", self);
+    this.output = this.child("output", new ResidualOutput(config, config.hiddenSize));
   }
 
   forward(trace: Trace, stream: Stream, layer: TransformerLayer): Stream {
@@ -172,7 +182,8 @@ class Intermediate extends Module {
   }
 }
 
-class EncoderLayer extends Module implements TransformerLayer {
+/** A layer that is normalised after each half (BERT, Devlin et al. 2019). */
+export class EncoderLayer extends Module implements TransformerLayer {
   readonly sites = new Sites();
   readonly attention: Attention;
   readonly intermediate: Intermediate;
@@ -181,9 +192,10 @@ class EncoderLayer extends Module implements TransformerLayer {
   constructor(
     config: EncoderConfig,
     readonly index: number,
+    self = plainAttention(config),
   ) {
     super();
-    this.attention = this.child("attention", new Attention(config));
+    this.attention = this.child("attention", new Attention(config, self));
     this.intermediate = this.child("intermediate", new Intermediate(config));
     this.output = this.child("output", new ResidualOutput(config, config.intermediateSize));
   }
@@ -197,7 +209,7 @@ class EncoderLayer extends Module implements TransformerLayer {
   }
 }
 
-/** The stack of layers, normalised after each half (BERT, Devlin et al. 2019). */
+/** The stack of layers. */
 export class BertEncoder extends Module {
   readonly layer: ModuleList<EncoderLayer>;
 

@@ -30,10 +30,18 @@ export interface Head {
   readonly outputs: Ports;
   /** What labels must be. Without `given`: what they usually are, for those who make them. */
   labels(given?: GivenLabels): LabelRule;
-  /** The mean loss over all labels that count, a scalar. */
-  loss(outputs: NetworkOutputs, labels: Tensor): Tensor;
+  /**
+   * The mean loss over all labels that count, a scalar.
+   * @param smoothing share of the uniform distribution in what is learnt, a scalar; for heads with `places`
+   */
+  loss(outputs: NetworkOutputs, labels: Tensor, smoothing?: Tensor): Tensor;
   /** How many labels of a batch the loss is a mean of: transformers' `num_items_in_batch`. */
   items(labels: TensorData): number;
+  /**
+   * Where the labels that count stand among all of a batch, for a head that can answer there alone (`loss-inputs.ts`).
+   * Without it the head answers everywhere.
+   */
+  places?(labels: TensorData): Int32Array;
 }
 
 /** A head's outputs: what the network made, and the loss where the inputs hold labels. */

@@ -16,6 +16,12 @@ export const cpuLowering: LoweringTable = {
       attributes: { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0, alpha },
     });
   },
+  rmsNorm: (node, e) =>
+    e.emitAll(
+      "SimplifiedLayerNormalization",
+      node.inputs.map((input) => e.nameOf(input)),
+      { attributes: { axis: -1, epsilon: node.attributes.epsilon, stash_type: 1 }, outputs: 2 },
+    ),
   gelu: (node, e) => e.emit("Gelu", [e.nameOf(node.inputs[0] as Tensor)], { domain: microsoft }),
   dropout(node, e) {
     const [x, mask] = node.inputs.map((input) => e.nameOf(input)) as [string, string];

@@ -197,5 +197,14 @@ export const standardLowering: LoweringTable = {
       attributes: { axis: -1, epsilon: node.attributes.epsilon },
       outputs: 3,
     }),
+  // In plain operators: the standard's own one is younger than the opset that exported files are written for.
+  rmsNorm(node, e) {
+    const [x, weight] = inputNames(node, e) as [string, string];
+    const axes = e.constant("int64", [1], [-1]);
+    const square = e.emit("ReduceMean", [e.emit("Mul", [x, x]), axes], { attributes: { keepdims: 1 } });
+    const root = e.emit("Sqrt", [e.emit("Add", [square, e.number(node.attributes.epsilon)])]);
+    const inverse = e.emit("Div", [e.number(1), root]);
+    return [e.emit("Mul", [e.emit("Mul", [x, inverse]), weight]), inverse];
+  },
   dropout,
 };

@@ -16,9 +16,16 @@ export interface AutoMapping {
 /** Told about what is odd but not wrong. */
 export type OnWarning = (message: string) => void;
 
-/** Fields that PEFT knows and Graft does not build: the value that is written, and which values count as unset besides. */
+/** Fields that PEFT knows and Graft does not build. */
 export type UnbuiltFields = {
-  readonly [key: string]: { readonly unset: unknown; readonly alsoUnset?: (value: unknown) => boolean };
+  readonly [key: string]: {
+    /** The value that is written. */
+    readonly unset: unknown;
+    /** Which values count as unset besides. */
+    readonly alsoUnset?: (value: unknown) => boolean;
+    /** Why it is not built. */
+    readonly reason: string;
+  };
 };
 
 /** The options that every config has. */
@@ -142,11 +149,14 @@ export function configClass<T extends OptionTable>(spec: ConfigSpec<T>): ConfigC
 
     static fromJson(raw: Readonly<Record<string, unknown>>, where: string, onWarning: OnWarning): Config {
       const refused = Object.keys(unbuilt).filter((key) => !isUnset(raw[key], unbuilt[key]!));
-      const settings = [...refused.map((key) => `${key} = ${shown(raw[key])}`), ...(spec.refuse?.(raw) ?? [])];
+      const settings = [
+        ...refused.map((key) => `${key} = ${shown(raw[key])} (${unbuilt[key]!.reason})`),
+        ...(spec.refuse?.(raw) ?? []),
+      ];
       if (settings.length > 0) {
         throw new GraftError(
           "unsupported",
-          `${where} asks for what Graft does not do yet: ${settings.join(", ")}`,
+          `${where} asks for what Graft does not do: ${settings.join(", ")}`,
           "Use an adapter without it.",
         );
       }

@@ -1,34 +1,66 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { type HubOptions, holds, type ModelFiles, resolveFiles } from "../../hub/index.js";
+import {
+  type HubOptions,
+  holds,
+  type ModelFileName,
+  type ModelFiles,
+  openWeightsFile,
+  resolveFiles,
+} from "../../hub/index.js";
 import type { JsonObject } from "../../json.js";
-import { openSafetensors, type SafetensorsFile } from "../../safetensors/read.js";
+import { openSafetensors, readSafetensorsHeader, type SafetensorsFile } from "../../safetensors/read.js";
 import type { AdapterConfig, OnWarning } from "../config/config-class.js";
 import { parseAdapterConfig } from "../config/read-config.js";
+import { adapterHubRefused } from "./formats/adapter-hub.js";
+import type { AdapterFormat, UnwrittenOptions } from "./formats/format.js";
+import { openLoralib, requireAlpha } from "./formats/loralib.js";
+import { fromMlx } from "./formats/mlx.js";
+import { formatOf } from "./formats/which.js";
 
 const CONFIG = "adapter_config.json";
+
+/** Where the weights may lie; the last is AdapterHub's. */
+const weightNames = ["adapter_model.safetensors", "adapter_model.bin", "pytorch_adapter.bin"] as const;
 
 /** What an adapter's training needs and adapter_model.safetensors does not hold. */
 export const TRAINED = "trained.safetensors";
 
+const WEIGHTS = "the adapter's weights";
+
 const isAbsolute = (path: string): boolean => /^([/\\]|[a-z]:[/\\]|[a-z]+:\/\/)/i.test(path);
 
-/** An adapter in PEFT's format as it lies in its files: opened once, and never changed. What it means on a network is decided there. */
+/** An adapter as it lies in its files, in PEFT's format or as PEFT would have it: opened once, and never changed. What it means on a network is decided there. */
 export class AdapterFolder {
   private constructor(
     private readonly files: ModelFiles,
-    /** The object of adapter_config.json. */
+    /** In whose format it lies. */
+    readonly format: AdapterFormat,
+    /** The object of adapter_config.json, or what it would be in PEFT's format. */
     readonly raw: JsonObject,
+    /** Of a format that is not PEFT's. */
+    private readonly translated: SafetensorsFile | null,
     private readonly options: HubOptions,
   ) {}
 
   /**
-   * Opens an adapter and reads its adapter_config.json.
-   * @throws GraftError `file-not-found`, `file-access`, `invalid-json`, `lfs-pointer`, `pickle-refused` (weights as .bin)
+   * Opens an adapter and reads its adapter_config.json: PEFT's, mlx-lm's (with adapters.safetensors), or a folder that holds
+   * a loralib checkpoint and no config.
+   * @throws GraftError `file-not-found`, `file-access`, `invalid-json`, `lfs-pointer`; `invalid-config` for another program's
+   *   config, `unsupported` for what of another format is not read
    */
-  static async open(reference: string, options: HubOptions = {}): Promise<AdapterFolder> {
-    const files = await resolveFiles(reference, "adapter", options);
-    return new AdapterFolder(files, await files.json(CONFIG, "the adapter's config"), options);
+  static async open(reference: string, options: HubOptions & UnwrittenOptions = {}): Promise<AdapterFolder> {
+    const files = await resolveFiles(reference, undefined, options);
+    if (!(await files.has(CONFIG))) {
+      const loralib = await openLoralib(files, options);
+      if (loralib) return new AdapterFolder(files, "loralib", loralib.raw, loralib.tensors, options);
+      await resolveFiles(reference, "adapter", options);
+    }
+    const raw = await files.json(CONFIG, "the adapter's config");
+    if (formatOf(raw) !== "MLX") return new AdapterFolder(files, formatOf(raw) ?? "PEFT", raw, null, options);
+    const file = await openWeightsFile(await files.path("adapters.safetensors", WEIGHTS));
+    const mlx = fromMlx(raw, file, files.origin);
+    return new AdapterFolder(files, "MLX", mlx.raw, mlx.tensors, options);
   }
 
   /** How the base model is found: as the adapter was, at the revision that the config names. */
@@ -43,14 +75,48 @@ export class AdapterFolder {
     return this.files.origin;
   }
 
-  /** The config, checked. @throws GraftError as `parseAdapterConfig` */
+  /** The config, checked. @throws GraftError as `parseAdapterConfig`, `invalid-argument` for a loralib checkpoint without `loraAlpha` */
   config(onWarning: OnWarning): AdapterConfig {
+    if (this.format === "AdapterHub") throw adapterHubRefused(this.origin);
+    if (this.format === "loralib") requireAlpha(this.raw, this.origin);
     return parseAdapterConfig(this.raw, this.files.place(CONFIG), onWarning);
   }
 
-  /** Its tensors, none of which is read yet. @throws GraftError `file-not-found`, `lfs-pointer`, `invalid-safetensors` */
+  /** Whether there is such a file beside the config. */
+  has(name: ModelFileName): Promise<boolean> {
+    return this.files.has(name);
+  }
+
+  /** Whether there are weights beside the config. */
+  async hasWeights(): Promise<boolean> {
+    return this.translated !== null || (await this.weightsName()) !== undefined;
+  }
+
+  private async weightsName(): Promise<ModelFileName | undefined> {
+    for (const name of weightNames) if (await this.files.has(name)) return name;
+    return undefined;
+  }
+
+  /**
+   * Its tensors, none of which is read yet, under PEFT's names: of adapter_model.safetensors, or where there is none of
+   * adapter_model.bin.
+   * @throws GraftError `file-not-found`, `lfs-pointer`, `invalid-safetensors`, `invalid-pickle`, `pickle-refused`
+   */
   async tensors(): Promise<SafetensorsFile> {
-    return openSafetensors(await this.files.path("adapter_model.safetensors", "the adapter's weights"));
+    if (this.translated) return this.translated;
+    const name = (await this.weightsName()) ?? "adapter_model.safetensors";
+    return openWeightsFile(await this.files.path(name, WEIGHTS));
+  }
+
+  /**
+   * The tensors of an adapter of the Hub that is not in the cache, as its header says, without bringing their elements;
+   * undefined for one that is here, and for a format that has to be read whole.
+   * @throws GraftError `invalid-safetensors`, `hub-unreachable`
+   */
+  async remoteHeader(): Promise<SafetensorsFile | undefined> {
+    const name = this.translated ? undefined : await this.weightsName();
+    const ranges = name?.endsWith(".safetensors") ? await this.files.ranges(name) : undefined;
+    return ranges && readSafetensorsHeader(ranges);
   }
 
   /** What is trained beside them; null where the folder holds none. @throws GraftError `lfs-pointer`, `invalid-safetensors` */

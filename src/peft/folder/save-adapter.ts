@@ -1,15 +1,18 @@
 import { platform } from "#platform";
+import { GraftError } from "../../errors.js";
 import { outputPath } from "../../hub/index.js";
 import { type NameVersion, type PreTrainedModel, readParameter, saveNetworkWith } from "../../models/index.js";
 import { writeSafetensors } from "../../safetensors/write.js";
 import type { TensorData } from "../../tensor-data.js";
-import type { AdapterConfig } from "../config/config-class.js";
+import type { AdapterConfig, OnWarning } from "../config/config-class.js";
 import type { AdaptedNetwork } from "../host/adapted-network.js";
 import type { Adapter } from "../host/adapter.js";
 import type { NamedModule } from "../matching/named-module.js";
 import { hasTargets } from "../matching/select.js";
 import { writtenTargets } from "../matching/written-targets.js";
-import { fileKey } from "./adapter-tensors.js";
+import type { Elements, Unadjusted } from "../tuner.js";
+import { AdapterFolder } from "./adapter-folder.js";
+import { fileKey, readAdapterTensors } from "./adapter-tensors.js";
 import { modelCard } from "./model-card.js";
 
 /** Options of `PeftModel.savePretrained`. */
@@ -21,6 +24,12 @@ export interface SaveOptions {
   readonly moduleNames?: NameVersion;
   /** Names of the adapters to save; all by default. */
   readonly selectedAdapters?: readonly string[];
+  /**
+   * Saves an adapter that changes base weights (PiSSA, OLoRA) as a plain LoRA of twice the rank, which leaves them alone:
+   * the folder of the adapter as it was saved before training; true: what was taken out of the weights is computed anew.
+   * The folder is read and never changed.
+   */
+  readonly pathInitialModelForWeightConversion?: string | true;
 }
 
 type Model = Pick<PreTrainedModel, "config" | "network" | "nameOrPath">;
@@ -41,9 +50,15 @@ function writtenSavedModules(modules: readonly NamedModule[], names: readonly st
 }
 
 /** The config that describes an adapter to PEFT. */
-function writtenConfig(network: AdaptedNetwork, name: string, model: Model, moduleNames: NameVersion): AdapterConfig {
+function writtenConfig(
+  network: AdaptedNetwork,
+  name: string,
+  model: Model,
+  moduleNames: NameVersion,
+  options: Readonly<Record<string, unknown>>,
+): AdapterConfig {
   const { config: given, injection, tuner } = network.get(name);
-  const config = given.with(injection.learnt?.() ?? {});
+  const config = given.with({ ...injection.learnt?.(), ...options });
   const spell = speller(model, moduleNames);
   const { modelType } = model.config;
   const modules = network.modules((path) => (moduleNames === "v4" ? [path] : model.network.names.paths(path).slice(1)));
@@ -72,37 +87,64 @@ function saveWhole({ copies }: Adapter, { network }: Model, folder: string): Pro
 
 /**
  * An adapter's tensors by their keys in adapter_model.safetensors.
+ * @param elements those that stand in the place of parameters' own
  * @throws GraftError `missing-tensor` for a model without weights
  */
 export async function adapterStateDict(
   adapter: Adapter,
   model: Model,
   moduleNames: NameVersion,
+  elements?: Elements,
 ): Promise<Map<string, TensorData<"float32">>> {
   const spell = speller(model, moduleNames);
   const tensors = new Map<string, TensorData<"float32">>();
-  for (const [key, parameter] of adapter.saved()) {
-    tensors.set(fileKey(adapter, key, spell), await readParameter(parameter));
+  for (const [key, parameter] of [...adapter.saved(), ...(adapter.injection.alongside ?? [])]) {
+    tensors.set(fileKey(adapter, key, spell), elements?.get(parameter) ?? (await readParameter(parameter)));
   }
   return tensors;
 }
 
 /**
+ * An adapter on a base whose weights it does not change.
+ * @param initial the folder of the adapter before training; true: without one
+ * @throws GraftError `unsupported` for one that changes no base weights, and what reading the folder throws
+ */
+async function onPlainBase(
+  adapter: Adapter,
+  { network }: Model,
+  initial: string | true,
+  onWarning: OnWarning,
+): Promise<Unadjusted> {
+  const { name, tuner, injection } = adapter;
+  if (injection.unadjusted === undefined) {
+    throw new GraftError(
+      "unsupported",
+      `the adapter ${name} (${tuner.type}) leaves the base's weights as they are, so there is nothing to convert`,
+      "Save it without pathInitialModelForWeightConversion, or select another adapter (selectedAdapters).",
+    );
+  }
+  if (initial === true) return injection.unadjusted();
+  const file = await (await AdapterFolder.open(initial)).tensors();
+  return injection.unadjusted(await readAdapterTensors(file, adapter, network, onWarning));
+}
+
+/**
  * Writes one adapter's folder: adapter_model.safetensors, adapter_config.json and a model card, each whole or not at
  * all, as PEFT 0.21 lays them out. Of a method that trains the model itself: a model's folder.
- * @throws GraftError `missing-tensor` for a model without weights, `file-access`, `disk-full`
+ * @throws GraftError `missing-tensor` for a model without weights, `file-access`, `disk-full`, and as `onPlainBase`
  */
 export async function saveAdapter(
   network: AdaptedNetwork,
   name: string,
   folder: string,
   model: Model,
-  moduleNames: NameVersion,
+  { moduleNames = "v5", pathInitialModelForWeightConversion: initial }: SaveOptions,
 ): Promise<void> {
   const adapter = network.get(name);
+  const plain = initial === undefined ? undefined : await onPlainBase(adapter, model, initial, console.warn);
   if (adapter.tuner.isWholeModel) return saveWhole(adapter, model, folder);
-  const tensors = await adapterStateDict(adapter, model, moduleNames);
-  const config = writtenConfig(network, name, model, moduleNames);
+  const tensors = await adapterStateDict(adapter, model, moduleNames, plain?.elements);
+  const config = writtenConfig(network, name, model, moduleNames, plain?.options ?? {});
   await platform.makeDirectory(folder);
   await writeSafetensors(outputPath(folder, "adapter_model.safetensors"), tensors, { format: "pt" });
   const json = JSON.stringify(config.toJson(), null, 2);

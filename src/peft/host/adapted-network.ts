@@ -152,7 +152,7 @@ export class AdaptedNetwork {
     const rows = Int32Array.from(names, (name) => distinct.indexOf(name) + 1);
     if (this.mixedBatch?.isOf(adapters)) return { batch: this.mixedBatch, rows, outdated: [] };
     const outdated = this.dropMixed();
-    this.mixedBatch = new MixedBatch(this.network, adapters, this.namesOf, this.compute);
+    this.mixedBatch = new MixedBatch(this.network, adapters, this.namesOf, this.compute, this.adapters.values());
     return { batch: this.mixedBatch, rows, outdated };
   }
 

@@ -119,6 +119,7 @@ export class AdapterHost implements Host {
       },
       signature: attachment.signature,
       ...(attachment.addedPositions === undefined ? {} : { addedPositions: attachment.addedPositions }),
+      ...(attachment.isAtBeginning && { isAtBeginning: true }),
       transform: attachment.transform,
     };
     acting.onRemoval(sites.attach(site, whole));

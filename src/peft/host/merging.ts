@@ -1,4 +1,5 @@
 import { GraftError } from "../../errors.js";
+import { readParameter } from "../../models/index.js";
 import type { Parameter } from "../../nn/index.js";
 import type { TensorData } from "../../tensor-data.js";
 import type { MergeStep } from "../tuner.js";
@@ -34,6 +35,9 @@ function stepsByParameter(adapters: readonly Adapter[]): Map<Parameter, MergeSte
   return steps;
 }
 
+const noneActive = (): GraftError =>
+  new GraftError("invalid-argument", "no adapter is active, so there is none to merge", "Call setAdapter first.");
+
 /** The output of the program that makes a parameter's merged elements. */
 const outputOf = ({ name }: Parameter): string => `merged:${name}`;
 
@@ -61,11 +65,7 @@ export async function mergeActing(
   network.requireEnabled();
   const { acting } = network;
   if (acting.length === 0) {
-    throw new GraftError(
-      "invalid-argument",
-      "no adapter is active, so there is none to merge",
-      "Call setAdapter first.",
-    );
+    throw noneActive();
   }
   const steps = [...stepsByParameter(acting.filter(({ isMerged }) => !isMerged))];
   for (const [parameter] of steps) await parameter.settle();
@@ -94,4 +94,35 @@ export async function mergeActing(
   }
   for (const [parameter, elements] of merged) parameter.adjustments.push({ by: MERGE, elements });
   for (const adapter of acting) adapter.isMerged = true;
+}
+
+/**
+ * The base parameters that the acting adapters change, each with what makes its elements when they are asked for: nothing is
+ * merged, and one parameter at a time is in memory. Copies of saved modules and trained biases are among them.
+ * @throws GraftError `invalid-argument` where no adapter acts, `unsupported` for a method that cannot be merged
+ */
+export function mergedLazily(
+  network: AdaptedNetwork,
+  compute: Compute,
+): Map<Parameter, () => Promise<TensorData<"float32">>> {
+  network.requireEnabled();
+  const { acting } = network;
+  if (acting.length === 0) throw noneActive();
+  const made = new Map<Parameter, () => Promise<TensorData<"float32">>>();
+  for (const [parameter, steps] of stepsByParameter(acting)) {
+    made.set(parameter, async () => {
+      await parameter.settle();
+      const output = outputOf(parameter);
+      const outputs = await compute((trace) => ({
+        [output]: steps.reduce((elements, step) => step.write(trace, elements), trace.original(parameter)),
+      }));
+      return outputs[output] as TensorData<"float32">;
+    });
+  }
+  for (const { copies } of acting) {
+    for (const { original, copy } of copies) {
+      made.set(original, () => readParameter(copy));
+    }
+  }
+  return made;
 }

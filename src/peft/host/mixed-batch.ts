@@ -14,18 +14,27 @@ function unsupported(message: string): GraftError {
   return new GraftError("unsupported", message, "Let each adapter act alone, one batch at a time.");
 }
 
+/** @throws GraftError `unsupported` naming an adapter, chosen or not, that changes what all rows read */
+function checkShared(loaded: Iterable<Adapter>): void {
+  for (const { name, adjusted, copies } of loaded) {
+    const changed = adjusted[0]?.parameter ?? copies.find(({ isPersistent }) => isPersistent)?.original;
+    if (changed === undefined) continue;
+    throw new GraftError(
+      "unsupported",
+      `rows cannot choose among adapters while ${name} is loaded: it changes ${changed.name}, which all rows share`,
+      "Delete that adapter first (deleteAdapter). PiSSA and OLoRA can be saved as a plain LoRA, which changes no weight.",
+    );
+  }
+}
+
 /** @throws GraftError `unsupported` naming the adapter and why rows cannot choose it */
 function checkMixable(adapters: readonly Adapter[]): void {
   const [first] = adapters;
-  for (const { name, tuner, isMerged, copies, adjusted } of adapters) {
+  for (const { name, tuner, isMerged } of adapters) {
     if (isMerged) throw unsupported(`rows cannot choose among adapters while ${name} is merged into the weights`);
     if (tuner.mix === undefined)
       throw unsupported(`rows cannot choose the adapter ${name}: ${tuner.type} mixes no rows`);
     if (tuner !== first?.tuner) throw unsupported(`the adapters ${first?.name} and ${name} are of different methods`);
-    const bias = copies.find(({ isPersistent }) => isPersistent);
-    if (bias) throw unsupported(`the adapter ${name} trains ${bias.original.name}, which all rows share`);
-    const [residual] = adjusted;
-    if (residual) throw unsupported(`the adapter ${name} changes ${residual.parameter.name}, which all rows share`);
   }
 }
 
@@ -51,8 +60,10 @@ export class MixedBatch {
     private readonly adapters: readonly Adapter[],
     namesOf: (path: string) => readonly string[],
     compute: Compute,
+    loaded: Iterable<Adapter>,
   ) {
     checkMixable(adapters);
+    checkShared(loaded);
     const { tuner, config } = adapters[0] as Adapter;
     this.made = this.contents();
     this.guest = new Adapter("mixed", tuner, config, false);

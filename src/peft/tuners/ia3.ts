@@ -1,16 +1,16 @@
 import * as z from "zod";
 import { GraftError } from "../../errors.js";
 import { mul, reshape, type Tensor } from "../../graph/index.js";
-import { type Linear, type Module, normal, ones, type Parameter, type Trace } from "../../nn/index.js";
+import { type Module, normal, ones, type Parameter, type Trace } from "../../nn/index.js";
 import { option } from "../../options/option-table.js";
 import { patterns, targetOptions } from "../config/common-options.js";
 import { configClass } from "../config/config-class.js";
-import { linearTargets } from "../matching/linear-targets.js";
+import { type AnyLinear, asStored, linearTargets } from "../matching/linear-targets.js";
 import { matcher, type Patterns } from "../matching/patterns.js";
 import { selectTargets } from "../matching/select.js";
 import type { Host, Injection, MergeStep, Tuner } from "../tuner.js";
 import { TunerLayer } from "../tuner-layer.js";
-import { withoutFanIn } from "./fan-in-fan-out.js";
+import { withFanIn } from "./fan-in-fan-out.js";
 
 const attentionAndOutput = ["q_proj", "v_proj", "down_proj"];
 
@@ -75,7 +75,7 @@ class Ia3Layer extends TunerLayer {
   constructor(
     base: Module,
     host: Host,
-    private readonly linear: Linear,
+    private readonly linear: AnyLinear,
     private readonly isFeedforward: boolean,
     startsAtOne: boolean,
   ) {
@@ -100,7 +100,10 @@ class Ia3Layer extends TunerLayer {
 
   mergeSteps(): MergeStep[] {
     const { weight, bias } = this.linear;
-    const scaled: MergeStep = { parameter: weight, write: (trace, w) => mul(w, trace.parameter(this.vector)) };
+    const scaled: MergeStep = {
+      parameter: weight,
+      write: (trace, w) => mul(w, asStored(this.linear, trace.parameter(this.vector))),
+    };
     if (this.isFeedforward || !bias) return [scaled];
     return [scaled, { parameter: bias, write: (trace, b) => mul(b, this.flat(trace)) }];
   }
@@ -138,7 +141,7 @@ function inject(host: Host, config: IA3Config): Injection {
   const layers = selectTargets(host.modules(), config, targets, modelType).map(({ module, names }) =>
     host.wrap(
       module,
-      (base) => new Ia3Layer(base, host, module as Linear, names.some(isFeedforward), config.initIa3Weights),
+      (base) => new Ia3Layer(base, host, module as AnyLinear, names.some(isFeedforward), config.initIa3Weights),
     ),
   );
   return {
@@ -169,7 +172,7 @@ export const ia3: Tuner<IA3Config> = {
   help: "Vectors that scale keys, values and feed-forward inputs (Liu et al. 2022)",
   Config: IA3Config,
   targets,
-  fitted: withoutFanIn,
+  fitted: withFanIn,
   inject,
   writtenConfig,
 };

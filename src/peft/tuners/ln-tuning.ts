@@ -1,4 +1,4 @@
-import { LayerNorm } from "../../nn/index.js";
+import { LayerNorm, RMSNorm } from "../../nn/index.js";
 import { targetOptions } from "../config/common-options.js";
 import { configClass } from "../config/config-class.js";
 import { selectTargets, type TargetKind } from "../matching/select.js";
@@ -21,7 +21,7 @@ const fourNorms = [
 ];
 
 const targets: TargetKind = {
-  accepts: (module) => module instanceof LayerNorm,
+  accepts: (module) => module instanceof LayerNorm || module instanceof RMSNorm,
   isLinear: () => false,
   rule: "LN tuning trains normalisation layers only",
   /** PEFT 0.21's usual targets by `model_type`; BERT, RoBERTa and ViT have none. */

@@ -17,6 +17,7 @@ import { preEmbed } from "./prompts/preembed.js";
 import { prefixTuning } from "./prompts/prefix-tuning.js";
 import { preLayer } from "./prompts/prelayer.js";
 import { promptTuning } from "./prompts/prompt-tuning.js";
+import { unbuiltTypes } from "./unbuilt-types.js";
 import { vera } from "./vera.js";
 
 export { AdaLoraConfig } from "./adalora/config.js";
@@ -92,9 +93,10 @@ export function tuners(): readonly Tuner[] {
 export function requireTuner(type: string, where: string): Tuner {
   const tuner = registry.get(type);
   if (tuner) return tuner;
+  const reason = unbuiltTypes[type];
   throw new GraftError(
     "unsupported",
-    `${where} is of peft_type ${type}`,
+    `${where} is of peft_type ${type}${reason === undefined ? "" : `, which Graft does not build: ${reason}`}`,
     `Supported: ${[...registry.keys()].join(", ")}.`,
   );
 }

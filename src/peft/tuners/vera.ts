@@ -3,7 +3,6 @@ import { add, matMul, mul, reshape, slice, type Tensor } from "../../graph/index
 import {
   type Initializer,
   kaimingUniform,
-  type Linear,
   type Mode,
   type Module,
   normal,
@@ -16,11 +15,11 @@ import {
 import { option } from "../../options/option-table.js";
 import { targetOptions } from "../config/common-options.js";
 import { configClass, type UnbuiltFields } from "../config/config-class.js";
-import { linearTargets } from "../matching/linear-targets.js";
+import { type AnyLinear, asStored, linearTargets } from "../matching/linear-targets.js";
 import { selectTargets } from "../matching/select.js";
 import type { Host, Injection, MergeStep, Tuner } from "../tuner.js";
 import { TunerLayer } from "../tuner-layer.js";
-import { withoutFanIn } from "./fan-in-fan-out.js";
+import { withFanIn } from "./fan-in-fan-out.js";
 import { defaultTargetModules } from "./lora/default-targets.js";
 import { type TrainedBiases, trainBiases } from "./trained-biases.js";
 
@@ -60,11 +59,15 @@ const veraOptions = {
 
 const isEmpty = (value: unknown): boolean => value === "" || (Array.isArray(value) && value.length === 0);
 
+const notByLayers = "layers are chosen by targetModules here";
+
 const unbuilt: UnbuiltFields = {
-  layers_pattern: { unset: null, alsoUnset: isEmpty },
-  layers_to_transform: { unset: null, alsoUnset: isEmpty },
-  // Without them in the file a reader would have to draw PyTorch's own random numbers.
-  save_projection: { unset: true },
+  layers_pattern: { unset: null, alsoUnset: isEmpty, reason: notByLayers },
+  layers_to_transform: { unset: null, alsoUnset: isEmpty, reason: notByLayers },
+  save_projection: {
+    unset: true,
+    reason: "without projections in the file a reader would have to draw PyTorch's own random numbers",
+  },
 };
 
 /**
@@ -90,7 +93,7 @@ const drawnBy =
   (shape) =>
     kaimingUniform(0)(shape, parameterRandom(prngKey, name));
 
-function projections(host: Host, { r, projectionPrngKey }: VeraConfig, layers: readonly Linear[]): Projections {
+function projections(host: Host, { r, projectionPrngKey }: VeraConfig, layers: readonly AnyLinear[]): Projections {
   const inputs = Math.max(...layers.map(({ inFeatures }) => inFeatures));
   const outputs = Math.max(...layers.map(({ outFeatures }) => outFeatures));
   const shared = { trainable: false, isCounted: false };
@@ -112,7 +115,7 @@ class VeraLayer extends TunerLayer {
   constructor(
     base: Module,
     host: Host,
-    readonly linear: Linear,
+    readonly linear: AnyLinear,
     private readonly shared: Projections,
     private readonly config: VeraConfig,
   ) {
@@ -147,7 +150,7 @@ class VeraLayer extends TunerLayer {
       write: (trace, weight) => {
         const left = mul(this.b(trace), reshape(trace.parameter(this.lambdaB), [this.linear.outFeatures, 1]));
         const right = mul(this.a(trace), reshape(trace.parameter(this.lambdaD), [this.shared.r, 1]));
-        return add(weight, matMul(left, right));
+        return add(weight, asStored(this.linear, matMul(left, right)));
       },
     };
   }
@@ -174,7 +177,7 @@ const biases: { readonly [B in VeraConfig["bias"]]: TrainedBiases } = {
 
 function inject(host: Host, config: VeraConfig): Injection {
   const picked = selectTargets(host.modules(), config, targets, host.config.modelType);
-  const linears = picked.map(({ module }) => module as Linear);
+  const linears = picked.map(({ module }) => module as AnyLinear);
   const shared = projections(host, config, linears);
   const layers = linears.map((linear) =>
     host.wrap(linear, (base) => new VeraLayer(base, host, linear, shared, config)),
@@ -190,7 +193,7 @@ export const vera: Tuner<VeraConfig> = {
   help: "Learnt vectors around random projections that all layers share (Kopiczko et al. 2024)",
   Config: VeraConfig,
   targets,
-  fitted: withoutFanIn,
+  fitted: withFanIn,
   inject,
   // The projections belong to no module of the model.
   fileKey: (key) => (key.startsWith("vera_") ? `base_model.${key}` : `base_model.model.${key}`),

@@ -14,6 +14,8 @@ export interface Int8PrecisionOptions {
   readonly report?: FrozenPrecisionReport | undefined;
   /** Told once what the first batch decided. */
   readonly onReport?: ((report: FrozenPrecisionReport) => void | Promise<void>) | undefined;
+  /** A model in which nothing is frozen gets float32 instead of a refusal. Default false. */
+  readonly mayBeIdle?: boolean;
   /** Told about every half second how many frozen matrices are rounded to int8, where that takes a while. */
   readonly onQuantize?: FrozenProducts["onProgress"];
 }
@@ -32,7 +34,7 @@ export class Int8Precision implements FrozenPrecision {
   async prepare(model: PreparedModel, batch: PreparedInputs, masks: MaskKey): Promise<void> {
     await model.runner.setFrozenProducts(float32Products);
     if (this.report !== undefined) return this.follow(model, this.report);
-    this.report = await decide(model, batch, masks);
+    this.report = await decide(model, batch, masks, this.options.mayBeIdle ?? false);
     await this.follow(model, this.report);
     await this.options.onReport?.(this.report);
   }
@@ -52,11 +54,20 @@ export class Int8Precision implements FrozenPrecision {
 }
 
 /** Measures the machine, then the products. @throws GraftError `unsupported` for a model in which nothing is frozen */
-async function decide(model: PreparedModel, batch: PreparedInputs, masks: MaskKey): Promise<FrozenPrecisionReport> {
+async function decide(
+  model: PreparedModel,
+  batch: PreparedInputs,
+  masks: MaskKey,
+  mayBeIdle: boolean,
+): Promise<FrozenPrecisionReport> {
   const { runner } = model;
   const engine = await runner.engine();
   if (engine.backend !== "cpu") return float32(`the ${engine.backend} backend has no faster int8 products`);
   const shape = probedShape(model);
+  if (shape === undefined) {
+    if (mayBeIdle) return float32("no linear layer is frozen");
+    throw nothingFrozen();
+  }
   const rows = rowsOf(batch);
   const speedup = await int8Speedup(engine, rows, shape, await exactWeightType(engine));
   if (speedup < leastSpeedup) {
@@ -94,17 +105,19 @@ function reasonFor(products: readonly ProductDecision[], speedup: number): strin
 /** Larger products say no more about int8's gain. */
 const enough = 512;
 
-/** [outputs, inputs] of the frozen matrix with most elements, embeddings aside; a part of it where it is large. */
-function probedShape({ network }: PreparedModel): readonly [number, number] {
+/** [outputs, inputs] of the frozen matrix with most elements, embeddings aside; a part of it where it is large; undefined where none is frozen. */
+function probedShape({ network }: PreparedModel): readonly [number, number] | undefined {
   const matrices = [...network.parameters()]
     .filter(({ name, trainable, shape }) => !trainable && shape.length === 2 && !name.includes("embeddings"))
     .sort((a, b) => b.elementCount - a.elementCount);
   const [largest] = matrices;
-  if (largest) {
-    const [outputs, inputs] = largest.shape as readonly [number, number];
-    return [Math.min(outputs, 2 * enough), Math.min(inputs, 2 * enough)];
-  }
-  throw new GraftError(
+  if (largest === undefined) return undefined;
+  const [outputs, inputs] = largest.shape as readonly [number, number];
+  return [Math.min(outputs, 2 * enough), Math.min(inputs, 2 * enough)];
+}
+
+function nothingFrozen(): GraftError {
+  return new GraftError(
     "unsupported",
     'frozenPrecision "int8" with a model in which no linear layer is frozen',
     'Int8 serves frozen weights only: adapt the model with getPeftModel, or use frozenPrecision "f32".',

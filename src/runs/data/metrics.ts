@@ -11,6 +11,7 @@ const compared: { readonly [K in MetricKind]: string } = {
   values: "values",
   tags: "the tags of sentences",
   labelSets: "sets of labels",
+  tokens: "the tokens of texts",
 };
 
 /** @throws GraftError `invalid-config` for a metric of another kind of task */
@@ -21,7 +22,7 @@ function chosenMetrics(
 ): readonly MetricName[] {
   const { choices, usual } = tasks[task].metrics(problemType);
   const unfit = names?.find((name) => !choices.includes(name));
-  if (unfit === undefined) return names ?? [usual];
+  if (unfit === undefined) return names ?? [usual].flat();
   throw new GraftError(
     "invalid-config",
     `the metric ${unfit} compares ${compared[metrics[unfit].kind]}, but the task is ${problemType === "single_label_classification" ? task : problemType}`,
@@ -64,8 +65,8 @@ export function computeMetricsOf(
   problemType: ProblemType,
 ): ComputeMetrics {
   const chosen = chosenMetrics(names, task, problemType);
-  return ({ predictions, labelIds }) =>
-    labelIds === undefined ? {} : evaluateMetrics(chosen, { predictions, labelIds, id2label });
+  return ({ predictions, labelIds, loss }) =>
+    labelIds === undefined ? {} : evaluateMetrics(chosen, { predictions, labelIds, id2label, loss });
 }
 
 /** Metrics for people: without the pace, and under their plain names. */

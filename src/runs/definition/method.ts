@@ -32,7 +32,7 @@ export function methodOf({ method, methods }: Pick<Run, "method" | "methods">): 
     throw new GraftError(
       "invalid-config",
       `the run has options of ${[first, ...others].join(" and ")}, and names no method`,
-      `Set method to one of them, e.g. ${first}; the options of the others then wait.`,
+      `Set \`method\` to one of them, e.g. ${first}; the options of the others then wait.`,
       { option: "method" },
     );
   }

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { tooLongChoices } from "../../data/index.js";
 import { type Option, type OptionKind, option } from "../../options/option-table.js";
 import { problemTypes } from "../../problem-type.js";
 import { dataFormats, taskNames } from "../../tasks/index.js";
@@ -64,8 +65,13 @@ export const runOptions = {
   metrics: given(
     "list",
     z.array(z.enum(metricNames as [MetricName, ...MetricName[]])).min(1),
-    "What evaluations compute. Default: accuracy; pearson for regression; multi_label for several labels; seqeval for tags of words",
+    "What evaluations compute. Default: accuracy; pearson for regression; multi_label for several labels; seqeval for tags of words; perplexity and token_accuracy for language models",
     `some of ${metricNames.join(", ")}`,
+  ),
+  plainLora: given(
+    "switch",
+    z.boolean(),
+    "Save PiSSA or OLoRA as a plain LoRA of twice the rank, which needs no decomposition when it is loaded. Default: false",
   ),
   backend: given("choice", z.enum(["cpu", "webgpu", "cuda"]), "What computes. Default: cpu"),
   threads: given("integer", count, "Threads of the engine. Default: one for each core", aboveZero),
@@ -76,7 +82,7 @@ export const dataOptions = {
   train: given(
     "text",
     path,
-    "Training data: a CSV, TSV or JSON-lines file of texts, a CoNLL-like or JSON-lines file of tagged words, or a folder with one folder of pictures for each class",
+    "Training data: a CSV, TSV or JSON-lines file of texts (for language models JSON and plain text as well), a CoNLL-like or JSON-lines file of tagged words, or a folder with one folder of pictures for each class",
   ),
   eval: given("text", path, "Data that is evaluated during training"),
   test: given("text", path, "Data that is evaluated once at the end, with the weights that are saved"),
@@ -98,7 +104,7 @@ export const dataOptions = {
   textColumn: given(
     "mixed",
     columns,
-    "Name or number (from 0) of the column of texts; two of them (a,b) are pairs. Default: a known pair (sentence1 and sentence2, question and passage, ...), or text, sentence, review, ...; of words: tokens or words, or the first",
+    "Name or number (from 0) of the column of texts; two of them (a,b) are pairs. Default: a known pair (sentence1 and sentence2, question and passage, ...), or text, sentence, review, ...; of words: tokens or words, or the first; for language models one of texts, or prompts and completions (a,b)",
     namesOrNumbers,
   ),
   textPairColumn: given(
@@ -123,6 +129,36 @@ export const dataOptions = {
     count,
     "Most tokens in a row; longer texts are cut. Default: the model's limit",
     aboveZero,
+  ),
+  assistantOnly: given(
+    "switch",
+    z.boolean(),
+    "Language models: of chats only the assistant's turns are learnt. Default: all of a chat",
+  ),
+  completionOnly: given(
+    "switch",
+    z.boolean(),
+    "Language models: of prompts and completions only the completions are learnt. Default: so it is",
+  ),
+  packing: given(
+    "switch",
+    z.boolean(),
+    "Language models: several rows in one of up to max_length tokens, none of which sees another. Default: a row for each",
+  ),
+  tooLong: given(
+    "choice",
+    z.enum(tooLongChoices),
+    "Language models: prompts and chats of more than max_length tokens are cut at their end, skipped, or an error; running texts are read in pieces. Default: cut",
+  ),
+  chatTemplate: given(
+    "text",
+    z.string().min(1),
+    "Language models: a chat template by its file (.jinja), its name in the tokenizer, or its text. Default: the tokenizer's",
+  ),
+  padToken: given(
+    "text",
+    z.string().min(1),
+    "The token that fills rows up, where the tokenizer has none: one of its vocabulary, such as <|endoftext|>. Saved with the adapter",
   ),
   trainLimit: given("integer", count, "Use the first rows only", aboveZero),
   evalLimit: given("integer", count, "Use the first rows only", aboveZero),

@@ -24,6 +24,10 @@ function section(name: string, options: OptionTable, rest: Partial<Section> = {}
 const without = (options: OptionTable, left: string): OptionTable =>
   Object.fromEntries(Object.entries(options).filter(([field]) => field !== left));
 
+/** Frozen weights of runs are as fast as they can be, where nothing is asked for. */
+export const usualPrecision = "auto";
+const frozenPrecision = { ...trainingArgumentFields.frozenPrecision, default: usualPrecision };
+
 /** Every section there is, one for each tuning method that is registered among them. */
 export function sections(): readonly Section[] {
   const methods = tuners().map(({ name, Config }) =>
@@ -37,9 +41,13 @@ export function sections(): readonly Section[] {
     section("data", dataOptions),
     ...methods,
     // The run's output stands outside of the section.
-    section("training", without(trainingArgumentFields, "outputDir"), {
-      oldKeys: Object.keys(argumentAliases).map(snakeCase),
-    }),
+    section(
+      "training",
+      { ...without(trainingArgumentFields, "outputDir"), frozenPrecision },
+      {
+        oldKeys: Object.keys(argumentAliases).map(snakeCase),
+      },
+    ),
   ];
 }
 

@@ -2,8 +2,7 @@ import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
 import { isOfHub } from "../../hub/index.js";
 import { AutoModel, type PreTrainedModel } from "../../models/index.js";
-import { getPeftModel, PeftConfig } from "../../peft/index.js";
-import { requireTuner } from "../../peft/tuners/registry.js";
+import { getPeftModel } from "../../peft/index.js";
 import type { Run } from "../definition/run.js";
 import { labelsOfHead } from "../models/labels.js";
 import { loadClassifier } from "../models/open.js";
@@ -20,6 +19,8 @@ export interface ModelSummary {
   readonly sizes: Readonly<Record<string, number | readonly number[]>>;
   readonly labels: readonly string[];
   readonly parameters: number;
+  /** Size of a checkpoint of all of them. */
+  readonly checkpointBytes: { readonly float32: number; readonly float16: number };
   readonly adapter?: MethodSummary;
 }
 
@@ -29,6 +30,10 @@ export interface MethodSummary {
   readonly type: string;
   readonly line: string;
   readonly trainable: number;
+  /** Of the trained parameters in float32: what a checkpoint of them takes. */
+  readonly trainedBytes: number;
+  /** What AdamW keeps in memory for them besides the frozen weights: elements, gradients and two moments. */
+  readonly trainingBytes: number;
   /** PEFT's counting: the originals of saved modules besides their copies. */
   readonly all: number;
   /** Saved modules counted once. */
@@ -88,6 +93,7 @@ export async function summarizeModel(
     sizes: sizesOf(model),
     labels: isClassifier ? Object.values(model.config.id2label) : [],
     parameters: model.numParameters(),
+    checkpointBytes: { float32: 4 * model.numParameters(), float16: 2 * model.numParameters() },
   } as const;
   if (!isTuned) return summary;
   const peft = getPeftModel(model, adapterConfig(run, task, onWarning), { onWarning });
@@ -101,28 +107,14 @@ export async function summarizeModel(
       type: String(config.peft_type),
       line: peft.trainableParametersLine(),
       trainable,
+      trainedBytes: 4 * trainable,
+      trainingBytes: 4 * 4 * trainable,
       all,
       allCountedOnce,
       targets,
       config,
     },
   };
-}
-
-/** The settings of an adapter that differ from PEFT's defaults, and its base. */
-export async function summarizeAdapter(
-  folder: string,
-  { onWarning = console.warn }: Pick<Notices, "onWarning"> = {},
-): Promise<Readonly<Record<string, unknown>>> {
-  const config = (await PeftConfig.fromPretrained(folder, { onWarning })).toJson();
-  const { unbuilt } = requireTuner(String(config.peft_type), folder).Config;
-  const always = ["peft_type", "task_type", "base_model_name_or_path", "target_modules"];
-  const set = Object.entries(config).filter(([key, value]) => {
-    if (always.includes(key)) return Object.hasOwn(config, key);
-    if (key in unbuilt || key === "peft_version" || key === "inference_mode") return false;
-    return !(value === null || value === false || (typeof value === "object" && Object.keys(value).length === 0));
-  });
-  return Object.fromEntries(set);
 }
 
 /** @throws GraftError `file-not-found` */

@@ -11,7 +11,8 @@ export interface TensorLine {
   readonly shape: readonly number[];
 }
 
-const linesOf = ({ entries }: SafetensorsFile): TensorLine[] => {
+/** A file's tensors by name. */
+export const linesOf = ({ entries }: SafetensorsFile): TensorLine[] => {
   const tensors = [...entries.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape }));
   return tensors.sort((a, b) => (a.name < b.name ? -1 : 1));
 };

@@ -61,7 +61,7 @@ export interface OpenOptions extends Pick<Notices, "onWarning"> {
   readonly problemType?: ProblemType | undefined;
   /** Go on where tensors of the model are in no file and were never trained. Default false. */
   readonly allowMissing?: boolean | undefined;
-  readonly engine?: Pick<FromPretrainedOptions, "backend" | "threads">;
+  readonly engine?: Pick<FromPretrainedOptions, "backend" | "threads" | "storageDtype">;
 }
 
 /** What a run says about opening a model. */

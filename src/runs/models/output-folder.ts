@@ -11,13 +11,22 @@ const written: ReadonlySet<string> = new Set([
   ...companionFiles,
 ]);
 
-/** What a folder and its subfolders hold that neither `merge` nor `export` wrote. */
-async function foreignEntries(folder: string, below = ""): Promise<string[]> {
+/** What `convert` writes. */
+export const convertedFiles: ReadonlySet<string> = new Set([
+  "adapter_config.json",
+  "adapter_model.safetensors",
+  "adapters.safetensors",
+  "lora.safetensors",
+  "adapter.onnx_adapter",
+]);
+
+/** What a folder and its subfolders hold besides some files. */
+async function foreignEntries(folder: string, own: ReadonlySet<string>, below = ""): Promise<string[]> {
   const entries = await platform.listDirectory(platform.join(folder, below));
   const found = entries.map(async ({ name, isDirectory }) => {
     const path = platform.join(below, name);
-    if (written.has(path) && !isDirectory) return [];
-    return isDirectory && path === "onnx" ? foreignEntries(folder, path) : [path];
+    if (own.has(path) && !isDirectory) return [];
+    return isDirectory && path === "onnx" ? foreignEntries(folder, own, path) : [path];
   });
   return (await Promise.all(found)).flat();
 }
@@ -73,18 +82,24 @@ export async function checkRunFolder(path: string, model: string, overwrite: boo
  * Refuses an output folder that is written whole and holds something already, unless `overwrite` lets it be replaced
  * and it holds nothing but what `merge` and `export` write; never one with a source or the current directory in it.
  * @param sources folders that the command reads
+ * @param own files that the command writes; default: what `merge` and `export` do
  * @throws GraftError `invalid-argument`, `file-access`
  */
-export async function checkOutputFolder(path: string, sources: readonly string[], overwrite: boolean): Promise<void> {
+export async function checkOutputFolder(
+  path: string,
+  sources: readonly string[],
+  overwrite: boolean,
+  own: ReadonlySet<string> = written,
+): Promise<void> {
   if (!(await isFolder(path))) return;
   await requireApart(path, [...sources, "."]);
   if (await isEmpty(path)) return;
   if (!overwrite) throw refuseFilled(path, "");
-  const foreign = await foreignEntries(path);
+  const foreign = await foreignEntries(path, own);
   if (foreign.length === 0) return;
   throw new GraftError(
     "invalid-argument",
-    `${path} holds what neither merge nor export wrote: ${shownFiles(foreign)}`,
+    `${path} holds what the command did not write: ${shownFiles(foreign)}`,
     "--overwrite replaces whole folders: move these files away, or choose another output folder.",
   );
 }

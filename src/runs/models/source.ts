@@ -96,8 +96,9 @@ async function contentsOf(adapter: AdapterFolder, base: string): Promise<Pick<So
 }
 
 async function processingFolder(base: string, adapter: string | undefined, task: TaskName): Promise<string> {
-  const hasOwn = adapter !== undefined && (await holds(adapter, tasks[task].processingFile));
-  return hasOwn ? adapter : base;
+  if (adapter === undefined) return base;
+  const isHeld = await Promise.all(tasks[task].processingFiles.map((name) => holds(adapter, name)));
+  return isHeld.includes(true) ? adapter : base;
 }
 
 /**

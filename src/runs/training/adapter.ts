@@ -6,17 +6,19 @@ import { methodOf } from "../definition/method.js";
 import type { Run } from "../definition/run.js";
 
 /**
- * The config of a run's tuning method, with the defaults of its task.
+ * The config of a run's tuning method, with the defaults of its task where it has one.
  * @throws GraftError `invalid-config`, `unsupported`
  */
 export function adapterConfig(
   run: Pick<Run, "method" | "methods">,
-  task: TaskName,
+  task: TaskName | undefined,
   onWarning: (message: string) => void,
 ): AdapterConfig {
   const method = methodOf(run);
   const { options } = method.Config;
-  const usual = Object.entries(tasks[task].adapterDefaults).filter(([key]) => fieldOf(options, key) !== undefined);
+  const usual = Object.entries(task ? tasks[task].adapterDefaults : {}).filter(
+    ([key]) => fieldOf(options, key) !== undefined,
+  );
   const given = Object.entries(run.methods[method.name] ?? {}).map(([field, value]) => [
     Object.hasOwn(options, field) ? keyOf(options, field) : snakeCase(field),
     value,

@@ -1,9 +1,9 @@
-import type { Label2Id } from "../../data/index.js";
+import type { Label2Id, LabelsAre } from "../../data/index.js";
 import { GraftError } from "../../errors.js";
 import type { LabelMaps } from "../../models/labels.js";
 import { labelMaps } from "../../models/labels.js";
 import type { ProblemType } from "../../problem-type.js";
-import { type TaskData, type TaskName, tasks } from "../../tasks/index.js";
+import { type DataOptions, type TaskData, type TaskName, tasks } from "../../tasks/index.js";
 import { dataOptions } from "../data/options.js";
 import type { CompleteRun } from "../definition/run.js";
 import {
@@ -17,9 +17,11 @@ import {
 /** The data of a run, and what its labels are. */
 export interface RunData {
   readonly problemType: ProblemType;
-  /** undefined for regression. */
+  /** undefined for regression and for language models. */
   readonly labels: LabelMaps | undefined;
-  /** Outputs of the model. */
+  /** How labels are read that are class names and class numbers at once; undefined where none are. */
+  readonly labelsAre: LabelsAre | undefined;
+  /** Outputs of the model; 0 where it has no labels. */
   readonly outputs: number;
   readonly isNewHead: boolean;
   readonly train: TaskData;
@@ -70,7 +72,7 @@ function requireClasses({ numLabels, id2label }: LabelMaps, data: string): void 
   throw new GraftError(
     "invalid-label",
     `there is one class only, ${JSON.stringify(id2label[0])}, for the training data ${data}`,
-    "Give rows of at least two classes (trainLimit takes the first rows, which are of one class in sorted data), name all classes with labels, or set problemType to regression.",
+    "Give rows of at least two classes (trainLimit takes the first rows, which are of one class in sorted data), name all classes with `labels`, or set problemType to regression.",
     { option: "labels" },
   );
 }
@@ -80,13 +82,21 @@ function sameIds(a: Label2Id, b: Label2Id): boolean {
   return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
 }
 
-/** Each line once, however often files are read. */
-function once(tell: (line: string) => void): (line: string) => void {
-  const told = new Set<string>();
-  return (line) => {
-    if (!told.has(line)) tell(line);
-    told.add(line);
-  };
+/** What was decided about each file, told when all is decided: files may be read again in another way. */
+class Decisions {
+  private readonly lines = new Map<string, Set<string>>();
+
+  /** Begins a file, or begins it anew. */
+  of(path: string): (line: string) => void {
+    const lines = new Set<string>();
+    this.lines.set(path, lines);
+    return (line) => lines.add(line);
+  }
+
+  /** Each line once, however many files it is about. */
+  tell(onInfo: (line: string) => void): void {
+    for (const line of new Set([...this.lines.values()].flatMap((lines) => [...lines]))) onInfo(line);
+  }
 }
 
 /** Values have no classes. @throws GraftError `invalid-argument` */
@@ -107,19 +117,57 @@ function valuesOf({ examples }: TaskData): number {
   return Array.isArray(label) ? label.length : 1;
 }
 
-/**
- * Reads the data of a run and settles what its labels are: by the run, else by the model's config, else by what the
- * training data shows.
- * @throws GraftError whatever is wrong with the data
- */
-export async function dataOf(run: CompleteRun, task: TaskName, onInfo: (line: string) => void): Promise<RunData> {
+/** The data of a run that has no labels. @throws GraftError `invalid-argument` for options about labels */
+async function textsOf(run: CompleteRun, task: TaskName, decisions: Decisions): Promise<RunData> {
+  const option = (["labels", "numLabels", "problemType"] as const).find((name) => run[name] !== undefined);
+  if (option !== undefined) {
+    throw new GraftError("invalid-argument", `${option} is given, but ${task} has no labels`, "Leave it out.", {
+      option,
+    });
+  }
   const { data: keys } = run;
-  const tell = once(onInfo);
-  const said = await givenProblemType(run, task, tell);
+  const read = (path: string, limit: number | undefined) =>
+    tasks[task].read(path, dataOptions(keys, { limit, onInfo: decisions.of(path) }));
+  return {
+    problemType: "single_label_classification",
+    labels: undefined,
+    labelsAre: undefined,
+    outputs: 0,
+    isNewHead: false,
+    train: await read(keys.train, keys.trainLimit),
+    evaluation: keys.eval === undefined ? undefined : await read(keys.eval, keys.evalLimit),
+    test: keys.test === undefined ? undefined : await read(keys.test, keys.testLimit),
+  };
+}
+
+interface RunFiles {
+  readonly train: TaskData;
+  readonly evaluation: TaskData | undefined;
+  readonly test: TaskData | undefined;
+}
+
+/** Files of a run by one reading of labels that are names and numbers at once: where files differ, as class numbers. */
+async function inOneReading(
+  files: RunFiles,
+  again: (labelsAre: LabelsAre) => Promise<RunFiles>,
+): Promise<RunFiles & Pick<RunData, "labelsAre">> {
+  const found = new Set(Object.values(files).flatMap((file: TaskData | undefined) => file?.labelsAre ?? []));
+  const [labelsAre, other] = found;
+  return other === undefined ? { ...files, labelsAre } : { ...(await again("numbers")), labelsAre: "numbers" };
+}
+
+async function settled(
+  run: CompleteRun,
+  task: TaskName,
+  decisions: Decisions,
+  onInfo: (line: string) => void,
+): Promise<RunData> {
+  const { data: keys } = run;
+  const said = await givenProblemType(run, task, onInfo);
   const given = run.labels && { label2id: Object.fromEntries(run.labels.map((name, id) => [name, id])) };
   const readBy = (problemType: ProblemType | undefined) => {
-    return (path: string, limit: number | undefined, ids: { readonly label2id?: Label2Id } | undefined) =>
-      tasks[task].read(path, dataOptions(keys, { problemType, limit, onInfo: tell, ...ids }));
+    return (path: string, limit: number | undefined, ids?: Pick<DataOptions, "label2id" | "labelsAre">) =>
+      tasks[task].read(path, dataOptions(keys, { problemType, limit, onInfo: decisions.of(path), ...ids }));
   };
   const train = async (): Promise<TaskData> => {
     const read = readBy(said);
@@ -127,32 +175,52 @@ export async function dataOf(run: CompleteRun, task: TaskName, onInfo: (line: st
     // The head's names say which columns hold labels, and what the places of a list mean.
     const own = await labelsOfHead(run.model, tasks[task].head);
     const byHead = own && (await read(keys.train, keys.trainLimit, own).catch(() => undefined));
-    return byHead ?? read(keys.train, keys.trainLimit, undefined);
+    return byHead ?? read(keys.train, keys.trainLimit);
   };
   const first = await train();
   const problemType = said ?? first.problemType ?? "single_label_classification";
   const read = readBy(problemType);
-  const rest = async (ids: { readonly label2id?: Label2Id } | undefined) => ({
+  const rest = async (ids?: Pick<DataOptions, "label2id" | "labelsAre">) => ({
     evaluation: keys.eval === undefined ? undefined : await read(keys.eval, keys.evalLimit, ids),
     test: keys.test === undefined ? undefined : await read(keys.test, keys.testLimit, ids),
   });
   if (problemType === "regression") {
     requireNoNames(run);
-    const outputs = valuesOf(first);
-    return { problemType, labels: undefined, outputs, isNewHead: false, train: first, ...(await rest(undefined)) };
+    const files = { train: first, ...(await rest()) };
+    return {
+      problemType,
+      labels: undefined,
+      labelsAre: undefined,
+      outputs: valuesOf(first),
+      isNewHead: false,
+      ...files,
+    };
   }
   const { labels, isNewHead, note } = await labelsOf(run, task, first);
-  if (note !== undefined) tell(note);
+  if (note !== undefined) onInfo(note);
   if (problemType === "single_label_classification") requireClasses(labels, keys.train);
   // The ids are the model's, which may name the same classes in another order.
   const reread = run.labels ? given : { label2id: labels.label2id };
   const isSame = sameIds(labels.label2id, first.label2id);
-  return {
-    problemType,
-    labels,
-    outputs: labels.numLabels,
-    isNewHead,
-    train: isSame ? first : await read(keys.train, keys.trainLimit, reread),
-    ...(await rest(reread)),
-  };
+  const trained = isSame ? first : await read(keys.train, keys.trainLimit, reread);
+  const files = await inOneReading({ train: trained, ...(await rest(reread)) }, async (labelsAre) => ({
+    train: await read(keys.train, keys.trainLimit, { ...reread, labelsAre }),
+    ...(await rest({ ...reread, labelsAre })),
+  }));
+  return { problemType, labels, outputs: labels.numLabels, isNewHead, ...files };
+}
+
+/**
+ * Reads the data of a run and settles what its labels are: by the run, else by the model's config, else by what the
+ * training data shows. Labels that are class names and class numbers at once are read in one way in all files.
+ * @throws GraftError whatever is wrong with the data
+ */
+export async function dataOf(run: CompleteRun, task: TaskName, onInfo: (line: string) => void): Promise<RunData> {
+  const decisions = new Decisions();
+  try {
+    if (tasks[task].learns === "tokens") return await textsOf(run, task, decisions);
+    return await settled(run, task, decisions, onInfo);
+  } finally {
+    decisions.tell(onInfo);
+  }
 }

@@ -1,6 +1,12 @@
 import { platform } from "#platform";
 import { precisionFile } from "../../precision/index.js";
-import { type LogEntry, Trainer, type TrainerCallback, type TrainOutput } from "../../training/index.js";
+import {
+  type LogEntry,
+  microBatchFile,
+  Trainer,
+  type TrainerCallback,
+  type TrainOutput,
+} from "../../training/index.js";
 import { computeMetricsOf } from "../data/metrics.js";
 import { Companions } from "../models/companions.js";
 import { heard } from "../notices.js";
@@ -33,7 +39,8 @@ export interface RunResult {
 async function clearFolder(output: string): Promise<void> {
   if (!(await platform.exists(output))) return;
   for (const { name } of await platform.listDirectory(output)) {
-    const isOfRun = name === "events.jsonl" || name === precisionFile || /^checkpoint-\d+$/.test(name);
+    const isOfRun =
+      name === "events.jsonl" || name === precisionFile || name === microBatchFile || /^checkpoint-\d+$/.test(name);
     if (isOfRun) await platform.remove(platform.join(output, name));
   }
 }
@@ -54,7 +61,7 @@ function trainerOf(prepared: PreparedRun, callbacks: readonly TrainerCallback[])
     dataCollator: processing.collate,
     computeMetrics: computeMetricsOf(run.metrics, settings.task, model.config, settings.problemType),
     callbacks,
-    processingClass: new Companions(run.model, settings),
+    processingClass: new Companions(processing, settings),
     ...heard(options),
   });
 }
@@ -70,7 +77,7 @@ export async function executeRun(prepared: PreparedRun, options: ExecuteOptions 
   const trainer = trainerOf(prepared, options.callbacks ?? []);
   if (resume === false) await clearFolder(run.output);
   const output = await trainer.train({ ...signal, resumeFromCheckpoint: resume });
-  await saveRun(trainer, run.output);
+  await saveRun({ trainer, model, plainLora: run.plainLora ?? false }, run.output);
   if (trainer.args.pushToHub && output.stopReason !== "aborted") await trainer.pushToHub({ folder: run.output });
   // The memory of the training program serves the evaluations.
   await model.runner.releasePrograms();

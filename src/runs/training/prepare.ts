@@ -5,7 +5,9 @@ import { getPeftModel, type PeftModel } from "../../peft/index.js";
 import { type Processing, type TaskData, type TaskName, tasks } from "../../tasks/index.js";
 import { lastCheckpoint, requireWritable, TrainingArguments } from "../../training/index.js";
 import { requireMetric } from "../data/metrics.js";
+import { languageOptions } from "../data/options.js";
 import type { CompleteRun } from "../definition/run.js";
+import { usualPrecision } from "../definition/sections.js";
 import { engineOf } from "../models/engine.js";
 import { loadClassifier } from "../models/open.js";
 import { checkRunFolder } from "../models/output-folder.js";
@@ -38,7 +40,7 @@ export interface PreparedRun {
 
 /** TrainingArguments of a run file's section. @throws GraftError `invalid-config`, `unsupported` */
 export function trainingArguments(run: CompleteRun): TrainingArguments {
-  return new TrainingArguments({ ...run.training, outputDir: run.output });
+  return new TrainingArguments({ frozenPrecision: usualPrecision, ...run.training, outputDir: run.output });
 }
 
 function requireMatch(given: TaskName | undefined, { usual, possible }: ModelTasks, folder: string): TaskName {
@@ -60,6 +62,28 @@ function warnOfUnsaved({ network, loadingReport }: PreTrainedModel, onWarning: (
   onWarning(`${names} begin anew, and the adapter does not save them: add their modules to modulesToSave`);
 }
 
+/** @throws GraftError `invalid-config` for `plainLora` with an adapter that changes no base weights */
+function requireChangedWeights(model: PeftModel): void {
+  if (model.changesBaseWeights) return;
+  throw new GraftError(
+    "invalid-config",
+    "plainLora converts what an adapter took out of the base's weights, and this one leaves them as they are",
+    "Leave plainLora out, or let LoRA begin with pissa or olora (initLoraWeights).",
+    { option: "plainLora" },
+  );
+}
+
+/** @throws GraftError `unsupported` */
+function requireSmoothing({ labelSmoothingFactor }: TrainingArguments, task: TaskName): void {
+  if (labelSmoothingFactor === 0 || tasks[task].learns === "tokens") return;
+  throw new GraftError(
+    "unsupported",
+    `labelSmoothingFactor is ${labelSmoothingFactor}, and the task is ${task}`,
+    "Label smoothing is built for language models; leave it out.",
+    { option: "labelSmoothingFactor" },
+  );
+}
+
 /**
  * Checks a run, reads its data and its model, and puts the adapter on.
  * @throws GraftError whatever is wrong with them, with the output folder, or with the checkpoint to resume from
@@ -76,12 +100,12 @@ export async function prepareRun(run: CompleteRun, options: RunOptions = {}): Pr
   const config = adapterConfig(run, task, onWarning);
   // What is known to be wrong is said before data is read.
   if (run.problemType) requireMetric(args.metricForBestModel, run.metrics, task, run.problemType);
-  const { labels, problemType, outputs, isNewHead, ...data } = await dataOf(run, task, onInfo);
+  const { labels, labelsAre, problemType, outputs, isNewHead, ...data } = await dataOf(run, task, onInfo);
   requireMetric(args.metricForBestModel, run.metrics, task, problemType);
   const base = await loadClassifier(task, run.model, {
     ...engineOf(run),
-    ...(labels ? { id2label: labels.id2label } : { numLabels: outputs }),
-    problemType,
+    ...(labels ? { id2label: labels.id2label } : outputs > 0 && { numLabels: outputs }),
+    ...(outputs > 0 && { problemType }),
     newHead: isNewHead,
     ignoreMismatchedSizes: run.ignoreMismatchedSizes ?? "head",
     allowMissing: run.allowMissing ?? false,
@@ -89,11 +113,15 @@ export async function prepareRun(run: CompleteRun, options: RunOptions = {}): Pr
     onReport: (_, line) => line && onInfo(line),
   });
   const model = getPeftModel(base, config, { seed: args.seed, onWarning });
+  if (run.plainLora) requireChangedWeights(model);
   warnOfUnsaved(base, onWarning);
-  const { maxLength, transforms } = run.data;
+  const { maxLength, padToken, transforms } = run.data;
   const { network } = model;
-  const processing = await tasks[task].processing({ folder: run.model, network, maxLength, transforms, problemType });
-  const settings: Settings = { task, problemType, labels, maxLength, transforms };
+  const language = tasks[task].learns === "tokens" ? languageOptions(run.data) : undefined;
+  requireSmoothing(args, task);
+  const ofData = { maxLength, transforms, problemType, language };
+  const processing = await tasks[task].processing({ folder: run.model, network, padToken, ...ofData, onInfo });
+  const settings: Settings = { task, labels, labelsAre, ...ofData };
   if (resume !== false) {
     const checkpoint = resume === true ? await lastCheckpoint(run.output) : resume;
     await checkResumed(checkpoint, run, { model, settings }, onWarning);

@@ -18,8 +18,12 @@ export class MaskMaker {
   fill(into: Record<string, TensorData>, key: MaskKey, dims: Readonly<Record<string, number>>): void {
     for (const mask of this.masks) {
       const shape = evaluateShape(mask.shape, dims);
-      const data = this.buffer(mask.name, elementCount(shape));
-      fillDropoutMask(data, mask.keepProbability, [key.seed, key.step, key.microStep, mask.site]);
+      const length = elementCount(shape);
+      const data = this.buffer(mask.name, length);
+      const [rows, firstRow = 0] = [mask.shape[0], key.firstRow];
+      // Masks that have no rows are the same in all pieces of a batch.
+      const first = rows === "batch" ? (length / (shape[0] as number)) * firstRow : 0;
+      fillDropoutMask(data, mask.keepProbability, [key.seed, key.step, key.microStep, mask.site], first);
       into[mask.name] = { dtype: this.dtypeOf(mask.name), shape, data };
     }
   }

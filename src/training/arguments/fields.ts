@@ -5,6 +5,8 @@ import { scheduleNames } from "../schedules/index.js";
 const interval = z.number().positive();
 const count = z.int().positive();
 const share = z.number().gte(0).lt(1);
+/** A number and B, kB, MB or GB, powers of 1000. */
+const memorySize = /^\d+(\.\d+)?\s*(B|kB|KB|MB|GB)$/;
 const aboveZero = "a whole number above 0";
 const fromZero = "a number from 0";
 const belowOne = "a number from 0 to below 1";
@@ -63,6 +65,10 @@ export const trainingArgumentFields = {
   loraplusLrEmbedding: option("number", z.number().gte(0), 1e-6, {
     help: "LoRA+: learning rate of LoRA on embeddings",
     expected: fromZero,
+  }),
+  labelSmoothingFactor: option("number", share, 0, {
+    help: "Share of the uniform distribution over the vocabulary in what a language model learns",
+    expected: belowOne,
   }),
   maxGradNorm: option("number", z.number().gte(0), 1, {
     help: "Global norm to which gradients are clipped; 0 clips nothing",
@@ -125,8 +131,19 @@ export const trainingArgumentFields = {
     help: "Accepted: a batch holds only what the model reads anyway",
   }),
 
-  frozenPrecision: option("choice", z.enum(["f32", "int8"]), "f32", {
-    help: "Products with frozen weights: f32, or int8 where that is faster and accurate enough",
+  frozenPrecision: option("choice", z.enum(["f32", "int8", "auto"]), "f32", {
+    help: "Products with frozen weights: f32, or int8 where that is faster and accurate enough; auto takes f32 elsewhere without a warning",
+  }),
+  microBatchSize: option("integer", count.nullable(), null, {
+    help: "Rows that are run at once: the same update in pieces, in less memory; whole batches when not set",
+    expected: `null or ${aboveZero}`,
+  }),
+  autoMicroBatch: option("switch", z.boolean(), false, {
+    help: "Find on the first batch how many rows are run at once: the fewest that are as fast as more",
+  }),
+  maxMemory: option("text", z.string().regex(memorySize).nullable(), null, {
+    help: "Memory that the process may take, such as 2GB: rows that are run at once are found as far as it allows",
+    expected: "null or a size such as 800MB or 2GB",
   }),
   fp16: option("switch", z.boolean(), false, { help: "Accepted with a warning: training computes in float32" }),
   bf16: option("switch", z.boolean(), false, { help: "Accepted with a warning: training computes in float32" }),

@@ -47,6 +47,14 @@ const rules: readonly Rule[] = [
     hint: "Save at steps at which an evaluation is made.",
   },
   {
+    option: "microBatchSize",
+    broken: ({ microBatchSize, autoMicroBatch, maxMemory }) =>
+      microBatchSize !== null && (autoMicroBatch || maxMemory !== null),
+    message: ({ microBatchSize }) =>
+      `microBatchSize is ${microBatchSize}, and autoMicroBatch or maxMemory would choose it`,
+    hint: "Leave one of them out.",
+  },
+  {
     option: "loggingSteps",
     broken: ({ loggingSteps }) => loggingSteps > 1 && !Number.isInteger(loggingSteps),
     message: ({ loggingSteps }) => `loggingSteps is ${loggingSteps}`,

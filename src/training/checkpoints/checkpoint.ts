@@ -8,6 +8,7 @@ import { openSafetensors, readAllTensors } from "../../safetensors/read.js";
 import { writeSafetensors } from "../../safetensors/write.js";
 import type { TensorData } from "../../tensor-data.js";
 import type { TrainingArgumentName, TrainingArguments } from "../arguments/index.js";
+import { type MicroBatchReport, writeMicroBatchReport } from "../micro-batches/report.js";
 import { stateFromJson, stateToJson, type TrainerState } from "./state.js";
 
 const OPTIMIZER = "optimizer.safetensors";
@@ -28,6 +29,8 @@ export interface CheckpointContents {
   readonly optimizer: OptimizerState | undefined;
   /** What was decided about int8, where the run asks for it. */
   readonly precision: FrozenPrecisionReport | undefined;
+  /** How batches are cut, where the run found that out. */
+  readonly cut: MicroBatchReport | undefined;
   readonly state: TrainerState;
   readonly args: TrainingArguments;
 }
@@ -39,7 +42,7 @@ export function checkpointPath(outputDir: string, step: number): string {
 
 /** Writes a checkpoint folder, whole or not at all: model, optimizer.safetensors, trainer_state.json, training_args.json. */
 export async function writeCheckpoint(path: string, contents: CheckpointContents): Promise<void> {
-  const { saved, optimizer, precision, state, args } = contents;
+  const { saved, optimizer, precision, cut, state, args } = contents;
   await platform.writeFolderAtomic(path, async (folder) => {
     for (const one of saved) await (one.saveTrained?.(folder) ?? one.savePretrained(folder));
     if (optimizer) {
@@ -47,6 +50,7 @@ export async function writeCheckpoint(path: string, contents: CheckpointContents
       await writeSafetensors(platform.join(folder, OPTIMIZER), new Map(Object.entries(optimizer.tensors)), metadata);
     }
     if (precision) await writePrecisionReport(folder, precision);
+    if (cut) await writeMicroBatchReport(folder, cut);
     await platform.writeFileAtomic(platform.join(folder, STATE), stateToJson(state));
     const { warnings: _, ...values } = args;
     await platform.writeFileAtomic(platform.join(folder, ARGUMENTS), `${JSON.stringify(values, null, 2)}\n`);
@@ -119,6 +123,9 @@ const decisive: readonly TrainingArgumentName[] = [
   "trainSamplingStrategy",
   "dataloaderDropLast",
   "frozenPrecision",
+  "microBatchSize",
+  "autoMicroBatch",
+  "maxMemory",
 ];
 
 /** What is set otherwise than in the interrupted run, e.g. "seed (7, was 42)". */

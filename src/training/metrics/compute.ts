@@ -6,11 +6,13 @@ import { type MetricName, metrics } from "./registry.js";
 
 /** What a model said about rows, with their labels and the labels' names. */
 export interface Evaluation {
-  /** Logits, float32 [rows, numLabels], or [rows, sequence, numLabels] of tokens. */
+  /** Logits, float32 [rows, numLabels], or [rows, sequence, numLabels] of tokens; ids [tokens] of language models. */
   readonly predictions: TensorData<"float32">;
   /** int32 [rows] or [rows, sequence] (-100: does not count); float32 [rows] for values, [rows, numLabels] for several labels. */
   readonly labelIds: TensorData;
   readonly id2label: Readonly<Record<number, string>>;
+  /** Mean over all labels that count. */
+  readonly loss?: number | undefined;
 }
 
 const nameOf = ({ id2label }: Evaluation, id: number): string => id2label[id] ?? `LABEL_${id}`;
@@ -44,6 +46,11 @@ const inputsOf: { readonly [K in MetricKind]: (evaluation: Evaluation) => Metric
     }
     return sides;
   },
+  tokens: ({ predictions, labelIds, loss }) => ({
+    predictions: predictions.data,
+    references: labelIds.data as ArrayLike<number>,
+    loss,
+  }),
   labelSets: ({ predictions, labelIds }) => ({
     // A logit of 0 is a probability of 0.5.
     predictions: Uint8Array.from(predictions.data, (logit) => Number(logit >= 0)),

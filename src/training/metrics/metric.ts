@@ -7,10 +7,12 @@ export interface TagSequences {
 }
 
 /**
- * What metrics compare: a class for each row (or word), a value for each row, the tags of sentences, or a set
- * of classes for each row.
+ * What metrics compare: a class for each row (or word), a value for each row, the tags of sentences, a set of
+ * classes for each row, or the tokens of texts.
  */
 export interface MetricInputs {
+  /** Ids that a language model predicts, those that stand there, and the mean loss over them. */
+  readonly tokens: MetricInput & { readonly loss: number | undefined };
   readonly classes: MetricInput & {
     /** How many classes the model tells apart. */
     readonly numLabels: number;

@@ -1,5 +1,6 @@
 import { accuracyMetric } from "./accuracy.js";
 import { f1Metric } from "./f1.js";
+import { perplexityMetric, tokenAccuracyMetric } from "./language.js";
 import { matthewsCorrelationMetric } from "./matthews-correlation.js";
 import type { Metric } from "./metric.js";
 import { multiLabelMetric } from "./multi-label.js";
@@ -13,7 +14,9 @@ export const metrics = {
   matthews_correlation: matthewsCorrelationMetric,
   multi_label: multiLabelMetric,
   pearson: pearsonMetric,
+  perplexity: perplexityMetric,
   seqeval: seqevalMetric,
+  token_accuracy: tokenAccuracyMetric,
 } as const satisfies Readonly<Record<string, Metric>>;
 
 export type MetricName = keyof typeof metrics;

@@ -2,6 +2,7 @@ import type { BatchTensors } from "../../data/index.js";
 import {
   collateImages,
   collectRows,
+  DataCollatorForLanguageModeling,
   DataCollatorForTokenClassification,
   DataCollatorWithPadding,
   type Dataset,
@@ -46,6 +47,9 @@ export function defaultCollator<Row>(model: TrainableModel, processingClass: unk
   // What the rows are is the caller's choice; a row of another kind is reported by the first batch.
   if (inputs.pixelValues) return collateImages({ problemType }) as DataCollator<unknown> as DataCollator<Row>;
   if (processingClass instanceof Tokenizer) {
+    if (head?.places) {
+      return DataCollatorForLanguageModeling(processingClass) as DataCollator<never> as DataCollator<Row>;
+    }
     if (rule?.shape.includes("sequence")) {
       const labelPadTokenId = rule.padding ?? ignoredLabel;
       return DataCollatorForTokenClassification(processingClass, {

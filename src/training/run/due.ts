@@ -47,7 +47,14 @@ async function evaluated<Row>(setup: RunSetup<Row>): Promise<LogEntry | undefine
 }
 
 /** Writes a checkpoint of the last update, with what an abort left undone after it. */
-export async function saveCheckpoint<Row>({ setup, session, record, keeper, precision }: RunParts<Row>): Promise<void> {
+export async function saveCheckpoint<Row>({
+  setup,
+  session,
+  record,
+  keeper,
+  precision,
+  cut,
+}: RunParts<Row>): Promise<void> {
   const { state, handler, saved, control } = setup;
   const isPending = isInterrupted(setup);
   const checkpoint = await keeper.save(async () => {
@@ -56,7 +63,7 @@ export async function saveCheckpoint<Row>({ setup, session, record, keeper, prec
       RunRecord: record.state(),
       ...(isPending && { TrainerControl: pendingState(control, state) }),
     };
-    return { saved, optimizer: await session.state(), precision: precision.report };
+    return { saved, optimizer: await session.state(), precision: precision.report, cut: cut.report };
   }, isPending);
   if (checkpoint !== undefined) await handler.call("onSave", setup, { checkpoint });
 }

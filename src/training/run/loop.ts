@@ -13,6 +13,7 @@ import { requireWritable } from "../writable.js";
 import { doWhatIsDue } from "./due.js";
 import { finish } from "./finish.js";
 import { takeUpPending } from "./pending.js";
+import { runCut } from "./run-cut.js";
 import { runPrecision } from "./run-precision.js";
 import { RunRecord } from "./run-record.js";
 import type { RunParts, RunSetup, TrainOutput } from "./setup.js";
@@ -30,9 +31,18 @@ export async function trainingLoop<Row>(setup: RunSetup<Row>): Promise<TrainOutp
   const plan = startState(setup);
   const within = new ProgressWithin(setup);
   const precision = runPrecision(args, setup, (progress) => within.tell(quantizeProgress(progress, state.epoch)));
-  const session = openSession(setup, precision);
+  const cut = runCut(args, setup);
+  const session = openSession(setup, precision, cut);
   const record = new RunRecord();
-  const run: RunParts<Row> = { setup, plan, session, record, keeper: new CheckpointKeeper(args, state), precision };
+  const run: RunParts<Row> = {
+    setup,
+    plan,
+    session,
+    record,
+    keeper: new CheckpointKeeper(args, state),
+    precision,
+    cut,
+  };
   const meter = new ProgressMeter("train", plan.maxSteps, state.globalStep);
   let hasBegun = false;
   try {

@@ -15,7 +15,7 @@ export function runPrecision(
 ): FrozenPrecision {
   return frozenPrecisions[frozenPrecision]({
     onReport: async (report) => {
-      if (report.used === "int8") told.inform(report.reason);
+      if (report.used === "int8" || frozenPrecision === "auto") told.inform(report.reason);
       else told.warn(report.reason);
       await writePrecisionReport(outputDir, report);
     },

@@ -5,6 +5,7 @@ import type { CallbackHandler, TrainerControl } from "../callbacks/index.js";
 import type { ResumePoint, Savable } from "../checkpoints/checkpoint.js";
 import type { CheckpointKeeper } from "../checkpoints/checkpoint-keeper.js";
 import type { LogEntry, TrainerState } from "../checkpoints/state.js";
+import type { BatchCut } from "../micro-batches/index.js";
 import type { TrainableModel } from "../model.js";
 import type { TrainingSession } from "../training-session.js";
 import type { DataCollator } from "./batches.js";
@@ -57,6 +58,7 @@ export interface RunParts<Row = unknown> {
   readonly record: RunRecord;
   readonly keeper: CheckpointKeeper;
   readonly precision: FrozenPrecision;
+  readonly cut: BatchCut;
 }
 
 export function isAborted({ signal }: Pick<RunSetup<unknown>, "signal">): boolean {

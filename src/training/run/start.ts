@@ -1,6 +1,7 @@
 import { changedArguments } from "../checkpoints/checkpoint.js";
 import { restoreWeights } from "../model.js";
 import { planRun, type RunPlan, resolvedInterval } from "./plan.js";
+import { takeUpCut } from "./run-cut.js";
 import { takeUpPrecision } from "./run-precision.js";
 import type { RunParts, RunSetup } from "./setup.js";
 
@@ -31,13 +32,14 @@ export function startState<Row>({ args, dataset, state, resume, warn }: RunSetup
 }
 
 /** Goes back to a checkpoint, where there is one to resume from. */
-export async function takeUp<Row>({ setup, session, keeper, precision, record }: RunParts<Row>): Promise<void> {
+export async function takeUp<Row>({ setup, session, keeper, precision, cut, record }: RunParts<Row>): Promise<void> {
   const { resume, model, handler, state } = setup;
   if (resume === undefined) return;
   await restoreWeights(model, resume.folder);
   await session.loadState(resume.optimizer);
   await keeper.takeUp(resume);
   await takeUpPrecision(precision, setup.args, resume.folder);
+  await takeUpCut(cut, setup.args, resume.folder);
   handler.restore(state.statefulCallbacks);
   record.restore(state.statefulCallbacks.RunRecord, state.globalStep);
 }

@@ -3,6 +3,7 @@ import { GraftError } from "../../errors.js";
 import type { FrozenPrecision } from "../../precision/index.js";
 import type { TrainingArguments } from "../arguments/index.js";
 import type { TrainerState } from "../checkpoints/state.js";
+import type { BatchCut } from "../micro-batches/index.js";
 import { resolvedWarmup, schedules } from "../schedules/index.js";
 import {
   createTrainingSession,
@@ -36,10 +37,22 @@ function loraPlusOf(args: TrainingArguments): Pick<TrainingSessionOptions, "lora
 }
 
 /** The session of a run, with the optimiser that its arguments name. */
-export function openSession<Row>({ model, args }: RunSetup<Row>, frozenPrecision: FrozenPrecision): TrainingSession {
-  const { weightDecay, seed } = args;
+export function openSession<Row>(
+  { model, args }: RunSetup<Row>,
+  frozenPrecision: FrozenPrecision,
+  cut: BatchCut,
+): TrainingSession {
+  const { weightDecay, seed, labelSmoothingFactor } = args;
   const optimizer = choices[args.optim](args);
-  return createTrainingSession(model, { optimizer, weightDecay, seed, frozenPrecision, ...loraPlusOf(args) });
+  return createTrainingSession(model, {
+    optimizer,
+    weightDecay,
+    seed,
+    frozenPrecision,
+    microBatchSize: cut,
+    labelSmoothingFactor,
+    ...loraPlusOf(args),
+  });
 }
 
 /** The batches of each update. */
@@ -114,6 +127,6 @@ function unlabelled(batches: readonly Batch[]): GraftError {
   return new GraftError(
     "invalid-label",
     `rows ${rows.slice(0, 5).join(", ")}, ... of the training data ${isMissing ? "have no labels" : "are all labelled -100, so nothing is learnt from them"}`,
-    "Give the rows labels; a dataCollator must return them as `labels`.",
+    "Give the rows labels; a dataCollator must return them as labels.",
   );
 }

@@ -83,7 +83,7 @@ export function planTokens(
   files: TokenizerFiles,
   className: ClassName | undefined,
   padToken: string | undefined,
-  defaultExtras: readonly string[],
+  defaultExtras: readonly (string | JsonObject)[],
 ): TokenPlan {
   const values = namedIn(files);
   const defaults: { readonly [N in SpecialTokenName]?: string } = className ? classTable[className].tokens : {};

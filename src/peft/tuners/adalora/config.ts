@@ -3,6 +3,7 @@ import { GraftError } from "../../../errors.js";
 import { option } from "../../../options/option-table.js";
 import { targetOptions } from "../../config/common-options.js";
 import { configClass, type UnbuiltFields } from "../../config/config-class.js";
+import { loraUnbuilt } from "../lora/unbuilt.js";
 
 const rank = z
   .int()
@@ -65,34 +66,20 @@ const adaLoraOptions = {
 const isEmpty = (value: unknown): boolean => value === "" || (Array.isArray(value) && value.length === 0);
 const always = (): boolean => true;
 
+const notByLayers = "AdaLoRA's layers are chosen by targetModules and excludeModules";
+
 /** Fields that PEFT's AdaLoraConfig has of LoRA's: what it ignores may be anything, the rest is not built. */
 const unbuilt: UnbuiltFields = {
-  alora_invocation_tokens: { unset: null },
-  alpha_pattern: { unset: {} },
-  arrow_config: { unset: null },
-  corda_config: { unset: null },
-  ensure_weight_tying: { unset: false },
-  eva_config: { unset: null },
-  kasa_config: { unset: null },
-  layer_replication: { unset: null },
-  layers_pattern: { unset: null, alsoUnset: isEmpty },
-  layers_to_transform: { unset: null, alsoUnset: isEmpty },
-  loftq_config: { unset: {} },
-  lora_bias: { unset: false },
-  lora_ga_config: { unset: null },
-  megatron_config: { unset: null },
-  megatron_core: { unset: "megatron.core", alsoUnset: always },
-  monteclora_config: { unset: null },
-  qalora_group_size: { unset: 16, alsoUnset: always },
+  ...loraUnbuilt,
+  alpha_pattern: { unset: {}, reason: "PEFT itself gives all layers of AdaLoRA one scale" },
+  layers_pattern: { unset: null, alsoUnset: isEmpty, reason: notByLayers },
+  layers_to_transform: { unset: null, alsoUnset: isEmpty, reason: notByLayers },
+  lora_bias: { unset: false, reason: "AdaLoRA has no bias beside B" },
   // PEFT ignores it: initR is the rank.
-  r: { unset: 8, alsoUnset: always },
-  target_parameters: { unset: null },
-  trainable_token_indices: { unset: null },
-  use_bdlora: { unset: null },
-  use_dora: { unset: false },
-  use_qalora: { unset: false },
-  use_rslora: { unset: false },
-  velora_config: { unset: null },
+  r: { unset: 8, alsoUnset: always, reason: "initR is the rank" },
+  trainable_token_indices: { unset: null, reason: "token rows are trained beside LORA alone" },
+  use_dora: { unset: false, reason: "PEFT has no DoRA with AdaLoRA" },
+  use_rslora: { unset: false, reason: "the scale is loraAlpha / initR" },
 };
 
 interface Schedule {
@@ -117,7 +104,7 @@ function checkSchedule({ tinit, tfinal, totalStep, inferenceMode }: Schedule, wh
   throw new GraftError(
     "invalid-config",
     `${where}: of ${totalStep} updates (totalStep), tinit ${tinit} and tfinal ${tfinal} leave none in which ranks fall`,
-    "Lower tinit or tfinal, or raise totalStep.",
+    "Lower `tinit` or `tfinal`, or raise totalStep.",
     { option: "totalStep" },
   );
 }

@@ -1,10 +1,10 @@
 import type { Network } from "../../../models/index.js";
-import type { Linear, Parameter } from "../../../nn/index.js";
+import type { Parameter } from "../../../nn/index.js";
 import type { OnWarning } from "../../config/config-class.js";
-import { linearTargets } from "../../matching/linear-targets.js";
+import { type AnyLinear, linearTargets } from "../../matching/linear-targets.js";
 import { selectTargets } from "../../matching/select.js";
 import type { Host, Injection, Tuner } from "../../tuner.js";
-import { withoutFanIn } from "../fan-in-fan-out.js";
+import { withFanIn } from "../fan-in-fan-out.js";
 import { type TrainedBiases, trainBiases } from "../trained-biases.js";
 import { AdaLoraConfig } from "./config.js";
 import { defaultTargetModules } from "./default-targets.js";
@@ -46,7 +46,7 @@ function fitted(config: AdaLoraConfig, network: Network, onWarning: OnWarning): 
       "the orthogonal regularisation is left out, as PEFT leaves it out where there is no task type: give a taskType, or set orthRegWeight to 0",
     );
   }
-  return withoutFanIn(config, network, onWarning);
+  return withFanIn(config, network, onWarning);
 }
 
 function inject(host: Host, config: AdaLoraConfig): Injection {
@@ -56,7 +56,7 @@ function inject(host: Host, config: AdaLoraConfig): Injection {
   const layers = picked.map(({ module, names }) =>
     host.wrap(
       module,
-      (base) => new AdaLoraLayer(base, host, module as Linear, rankOf(config, names), config, regularisation),
+      (base) => new AdaLoraLayer(base, host, module as AnyLinear, rankOf(config, names), config, regularisation),
     ),
   );
   trainBiases(

@@ -1,5 +1,6 @@
 import { add, div, matMul, mul, reduceSum, reshape, sqrt, sub, type Tensor } from "../../../graph/index.js";
-import { type Linear, type Mode, type Module, normal, type Parameter, type Trace, zeros } from "../../../nn/index.js";
+import { type Mode, type Module, normal, type Parameter, type Trace, zeros } from "../../../nn/index.js";
+import { type AnyLinear, asStored } from "../../matching/linear-targets.js";
 import type { Host, MergeStep } from "../../tuner.js";
 import { TunerLayer } from "../../tuner-layer.js";
 import type { AdaLoraConfig } from "./config.js";
@@ -35,7 +36,7 @@ export class AdaLoraLayer extends TunerLayer {
   constructor(
     base: Module,
     host: Host,
-    readonly linear: Linear,
+    readonly linear: AnyLinear,
     readonly r: number,
     private readonly config: AdaLoraConfig,
     private readonly regularisation: number,
@@ -90,7 +91,7 @@ export class AdaLoraLayer extends TunerLayer {
     if (this.r === 0) return [];
     const write: MergeStep["write"] = (trace, weight) => {
       const left = mul(mul(trace.parameter(this.b), this.values(trace)), this.scaling(trace));
-      return add(weight, matMul(left, trace.parameter(this.a)));
+      return add(weight, asStored(this.linear, matMul(left, trace.parameter(this.a))));
     };
     return [{ parameter: this.linear.weight, write }];
   }
@@ -106,10 +107,10 @@ export class AdaLoraLayer extends TunerLayer {
   }
 
   private regularise(trace: Trace): void {
-    if (!this.acting.isTrainable || this.regularisation === 0) return;
+    if (!this.acting.isTrainable || this.regularisation === 0 || trace.lossTerms.has(this)) return;
     const [a, b] = [trace.parameter(this.a), trace.parameter(this.b)];
     const rows = distanceFromIdentity(matMul(a, a, { transposeB: true }), this.r);
     const columns = distanceFromIdentity(matMul(b, b, { transposeA: true }), this.r);
-    trace.lossTerms.push(mul(add(rows, columns), this.regularisation));
+    trace.lossTerms.set(this, mul(add(rows, columns), this.regularisation));
   }
 }

@@ -20,6 +20,11 @@ export const bottleneckOptions = (usual: ActivationName) => ({
     help: "The bottleneck is the hidden size divided by this",
     expected: "a whole number from 1 that divides the hidden size",
   }),
+  /** The bottleneck itself, in place of reductionFactor: sizes that do not divide the hidden size, too. Default null. */
+  bottleneckSize: option("integer", z.int().positive().nullable(), null, {
+    help: "Size of the bottleneck, in place of reduction_factor",
+    expected: "null, or a whole number from 1",
+  }),
   /** Between the two projections. */
   nonLinearity: option("choice", z.enum(activationNames), usual, {
     help: "Function between the two projections",
@@ -28,6 +33,7 @@ export const bottleneckOptions = (usual: ActivationName) => ({
 
 export interface BottleneckOptions {
   readonly reductionFactor: number;
+  readonly bottleneckSize: number | null;
   readonly nonLinearity: ActivationName;
 }
 
@@ -44,18 +50,18 @@ export const notMergeable: Injection["merge"] = {
 export function bottleneck(
   host: Host,
   name: string,
-  { reductionFactor, nonLinearity }: BottleneckOptions,
+  { reductionFactor, bottleneckSize, nonLinearity }: BottleneckOptions,
 ): (trace: Trace, x: Tensor) => Tensor {
   const { hiddenSize } = host.config;
-  if (hiddenSize % reductionFactor !== 0) {
+  if (bottleneckSize === null && hiddenSize % reductionFactor !== 0) {
     throw new GraftError(
       "invalid-config",
       `reductionFactor ${reductionFactor} does not divide the hidden size ${hiddenSize}`,
-      "Choose a divisor of the hidden size.",
+      "Choose a divisor of the hidden size, or set bottleneckSize.",
       { option: "reductionFactor" },
     );
   }
-  const size = hiddenSize / reductionFactor;
+  const size = bottleneckSize ?? hiddenSize / reductionFactor;
   const down = ownLinear(host, `${name}_down`, hiddenSize, size, { weight: normal(0.02) });
   const up = ownLinear(host, `${name}_up`, size, hiddenSize, { weight: normal(0.02) });
   const act = activations[nonLinearity];

@@ -3,10 +3,11 @@ import { GraftError } from "../../../errors.js";
 import { shown } from "../../../json.js";
 import { type OptionValues, option } from "../../../options/option-table.js";
 import { targetOptions } from "../../config/common-options.js";
-import { configClass, type UnbuiltFields } from "../../config/config-class.js";
+import { configClass } from "../../config/config-class.js";
 import type { LayerIndices } from "../../matching/layers.js";
 import { type Patterns, patternValue } from "../../matching/patterns.js";
 import { fastPissa, initializationNames } from "./initial/names.js";
+import { loraUnbuilt, unbuiltInitializations } from "./unbuilt.js";
 
 /** Far above the ranks in use: stops absurd files before anything is made. */
 const LARGEST_RANK = 2 ** 16;
@@ -94,33 +95,13 @@ export const loraOptions = {
   ),
 };
 
-/** Fields of PEFT's LoraConfig that change what an adapter computes and that Graft does not build. */
-const unbuilt: UnbuiltFields = {
-  alora_invocation_tokens: { unset: null },
-  arrow_config: { unset: null },
-  corda_config: { unset: null },
-  ensure_weight_tying: { unset: false },
-  eva_config: { unset: null },
-  kasa_config: { unset: null },
-  layer_replication: { unset: null },
-  loftq_config: { unset: {} },
-  lora_ga_config: { unset: null },
-  megatron_config: { unset: null },
-  // Read with megatron_config and with use_qalora alone, which are refused themselves.
-  megatron_core: { unset: "megatron.core", alsoUnset: () => true },
-  monteclora_config: { unset: null },
-  qalora_group_size: { unset: 16, alsoUnset: () => true },
-  target_parameters: { unset: null },
-  use_bdlora: { unset: null },
-  use_qalora: { unset: false },
-  velora_config: { unset: null },
-};
-
 /** Initialisations that PEFT knows and Graft does not. */
 function refuse({ init_lora_weights: init }: Readonly<Record<string, unknown>>): string[] {
   const isKnown =
     typeof init !== "string" || fastPissa.test(init) || initializationNames.some((known) => known === init);
-  return isKnown ? [] : [`init_lora_weights = ${shown(init)}`];
+  if (isKnown) return [];
+  const reason = unbuiltInitializations[init.toLowerCase()] ?? "PEFT 0.21 has no initialisation of that name either";
+  return [`init_lora_weights = ${shown(init)} (${reason})`];
 }
 
 type Values = OptionValues<typeof loraOptions>;
@@ -175,7 +156,13 @@ function check(values: Values, where: string): void {
  * Options, meanings and defaults are those of PEFT 0.21's LoraConfig.
  * @throws GraftError `invalid-config`
  */
-export class LoraConfig extends configClass({ peftType: "LORA", options: loraOptions, unbuilt, refuse, check }) {
+export class LoraConfig extends configClass({
+  peftType: "LORA",
+  options: loraOptions,
+  unbuilt: loraUnbuilt,
+  refuse,
+  check,
+}) {
   /** What the product B A is multiplied with, where no pattern says otherwise. */
   get scaling(): number {
     return scalingOf(this.loraAlpha, this.r, this.useRslora);

@@ -13,7 +13,7 @@ function factorOf(trace: Trace, { layer, extra }: LoraFactors, weight: Tensor, u
 
 /**
  * Magnitude and direction apart (Liu et al. 2024): y = m / ||W + s B A|| * (W x + s B A x) + b. The magnitudes begin as
- * the norms of the weight's rows.
+ * the norms of the weight's rows. With dropout: y = W x + b + (m / ||W + s B A|| - 1) W x' + m / ||W + s B A|| s B A x'.
  */
 export const dora: LoraVariant = {
   name: "dora",
@@ -28,10 +28,12 @@ export const dora: LoraVariant = {
     return { magnitude };
   },
 
-  forward(trace, { layer, extra, result, update }) {
+  // PEFT's rule: what the magnitudes change of W x is computed of the dropped x, too.
+  forward(trace, { layer, extra, result, update, dropped }) {
     const { weight, bias, toMatrix } = layer.matrix;
     const factor = factorOf(trace, { layer, extra }, toMatrix(trace.parameter(weight)), layer.weightUpdate(trace));
-    const product = bias ? sub(result, trace.parameter(bias)) : result;
+    const output = dropped?.() ?? result;
+    const product = bias ? sub(output, trace.parameter(bias)) : output;
     return add(result, add(mul(product, sub(factor, 1)), mul(update, factor)));
   },
 

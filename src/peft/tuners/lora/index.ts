@@ -2,13 +2,15 @@ import { Conv1D, Linear, type Module } from "../../../nn/index.js";
 import { patternValue } from "../../matching/patterns.js";
 import { selectTargets, type TargetKind } from "../../matching/select.js";
 import type { Host, Injection, Tuner } from "../../tuner.js";
-import { withoutFanIn } from "../fan-in-fan-out.js";
+import { withFanIn } from "../fan-in-fan-out.js";
 import { type TrainedBiases, trainBiases } from "../trained-biases.js";
+import { combineFactors } from "./combine/index.js";
 import { LoraConfig } from "./config.js";
 import { defaultTargetModules } from "./default-targets.js";
 import { LoraEmbedding, LoraLayer } from "./layer.js";
 import { LowRank } from "./low-rank.js";
 import { mixLora } from "./mixed.js";
+import { leavesResidual, onPlainBase } from "./plain-base.js";
 import { trainTokens } from "./trainable-tokens.js";
 import { type WeightMatrix, weightMatrix } from "./weight-matrix.js";
 import { writtenPatterns } from "./written-patterns.js";
@@ -51,6 +53,7 @@ function inject(host: Host, config: LoraConfig): Injection {
     matrices.map(({ weight }) => weight),
   );
   trainBiases(host, biases[config.bias], matrices);
+  const written = tokens.length > 0 ? [] : matrices.filter(({ path }) => /(^|\.)(embed_tokens|lm_head)$/.test(path));
   const refused = updates.map(({ refusal }) => refusal).find((reason) => reason !== null);
   const allNames = picked.flatMap(({ names }) => names);
   return {
@@ -58,12 +61,17 @@ function inject(host: Host, config: LoraConfig): Injection {
     merge: refused
       ? { refused }
       : [...updates.flatMap((update) => update.mergeSteps()), ...tokens.map((one) => one.mergeStep())],
-    factorPairs: updates.map(({ a, b, at: { scaling }, matrix: { kind } }) => ({
+    alongside: new Map(written.map(({ path, weight }) => [`${path}.base_layer.weight`, weight])),
+    factorPairs: updates.map(({ a, b, at: { scaling }, matrix: { kind, path, weight, isTransposed } }) => ({
       a,
       b,
       scaling,
+      path,
+      weight,
+      isTransposed,
       isEmbedding: kind === "table",
     })),
+    ...(updates.some(leavesResidual) && { unadjusted: (before) => onPlainBase(config, updates, before) }),
     setScale: (factor) => {
       for (const update of updates) update.setScale(factor);
     },
@@ -78,8 +86,9 @@ export const lora: Tuner<LoraConfig> = {
   help: "Low-rank updates beside the frozen weights (Hu et al. 2021)",
   Config: LoraConfig,
   targets,
-  fitted: withoutFanIn,
+  fitted: withFanIn,
   inject,
   mix: mixLora,
+  combine: combineFactors,
   writtenConfig: writtenPatterns,
 };

@@ -1,5 +1,5 @@
 import { type Dim, gather, matMul, slice, type Tensor, transpose } from "../../../graph/index.js";
-import { Embedding, innermost, type Mode, type Module, type Trace } from "../../../nn/index.js";
+import { Embedding, innermost, type LinearLike, type Mode, type Module, type Trace } from "../../../nn/index.js";
 import type { Acting } from "../../tuner.js";
 import { TunerEmbedding, TunerLayer } from "../../tuner-layer.js";
 import type { LowRank } from "./low-rank.js";
@@ -22,8 +22,10 @@ export class LoraLayer extends TunerLayer {
     const result = this.base.forward(trace, x);
     return this.scoped(() => {
       const { lowRank } = this;
-      const reduced = matMul(trace.dropout(x, lowRank.dropout), lowRank.down(trace), { transposeB: true });
-      return lowRank.applied(trace, reduced, result);
+      const kept = trace.dropout(x, lowRank.dropout);
+      const reduced = matMul(kept, lowRank.down(trace), { transposeB: true });
+      const base = innermost(this) as Module & LinearLike;
+      return lowRank.applied(trace, reduced, result, kept === x ? null : () => base.forward(trace, kept));
     });
   }
 }

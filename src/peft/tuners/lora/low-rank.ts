@@ -4,6 +4,7 @@ import type { Host, MergeStep } from "../../tuner.js";
 import type { LoraConfig } from "./config.js";
 import { dora } from "./dora.js";
 import { initialFactors } from "./initial/index.js";
+import type { InitialFactors } from "./initial/types.js";
 import { type LoraFactors, type LoraVariant, plain } from "./variant.js";
 import type { WeightMatrix } from "./weight-matrix.js";
 
@@ -22,6 +23,8 @@ export class LowRank {
   /** [] */
   readonly scale: Parameter;
   readonly dropout: number;
+  /** How A and B began. */
+  readonly initial: InitialFactors;
   private readonly variant: LoraVariant;
   private readonly extra: Readonly<Record<string, Parameter>>;
 
@@ -34,6 +37,7 @@ export class LowRank {
     const { path, layout, outFeatures, weight } = matrix;
     const { r, scaling } = at;
     const initial = initialFactors(host, matrix, at, config);
+    this.initial = initial;
     const named = (shape: (rank: number) => readonly number[], axis: number) => (slot: string) =>
       shape(r).map((size, position) => (position === axis ? `rank(${path})${slot}` : size));
     this.dropout = config.loraDropout;
@@ -85,13 +89,14 @@ export class LowRank {
    * The base's output with the update in it.
    * @param reduced A x: [..., r]
    * @param result [..., outFeatures]
+   * @param dropped writes what the base gives for the dropped x; null where nothing is dropped
    */
-  applied(trace: Trace, reduced: Tensor, result: Tensor): Tensor {
+  applied(trace: Trace, reduced: Tensor, result: Tensor, dropped: (() => Tensor) | null = null): Tensor {
     // Scaled here, where the tensor has only r columns.
     const scaled = mul(reduced, trace.parameter(this.scale));
     const product = matMul(scaled, this.up(trace), { transposeB: true });
     const update = this.bias ? add(product, this.scaledBias(trace, this.bias)) : product;
-    return this.variant.forward(trace, { ...this.factors, result, update });
+    return this.variant.forward(trace, { ...this.factors, result, update, dropped });
   }
 
   /** scale * B A: [outFeatures, inFeatures]. */

@@ -14,10 +14,10 @@ import {
   sub,
   type Tensor,
 } from "../../../graph/index.js";
-import { arange, Embedding, type Module, type Parameter, type Trace } from "../../../nn/index.js";
+import { arange, Embedding, Linear, type Module, type Parameter, type Trace } from "../../../nn/index.js";
 import type { NamedModule } from "../../matching/named-module.js";
-import type { Host, MergeStep } from "../../tuner.js";
-import { TunerEmbedding } from "../../tuner-layer.js";
+import type { Acting, Host, MergeStep } from "../../tuner.js";
+import { TunerEmbedding, TunerLayer } from "../../tuner-layer.js";
 import type { LoraConfig } from "./config.js";
 
 /** What models call the table that reads their token ids. */
@@ -59,6 +59,15 @@ export class TrainableTokens extends TunerEmbedding {
     );
   }
 
+  /** What the trained rows add to a projection on the vocabulary that reads the same table: x [..., embeddingDim]. */
+  projectionChange(trace: Trace, x: Tensor): Tensor {
+    const { weight, numEmbeddings } = this.table;
+    const indices = this.constant("indices", this.indices, "int32");
+    const change = sub(trace.parameter(this.rows), gather(trace.parameter(weight), indices));
+    const places = cast(equal(reshape(indices, [this.indices.length, 1]), arange(numEmbeddings)), "float32");
+    return matMul(matMul(x, change, { transposeB: true }), places);
+  }
+
   mergeStep(): MergeStep {
     const { weight, numEmbeddings } = this.table;
     return { parameter: weight, write: (trace, table) => this.replaced(trace, arange(numEmbeddings), table) };
@@ -92,6 +101,36 @@ export class TrainableTokens extends TunerEmbedding {
         : ({ dtype, shape, data: Float32Array.from(values) } as const);
     return initializer(`${this.path}.token_adapter.${name}`, { dtype, shape }, { kind: "memory", data });
   }
+}
+
+/** A projection on the vocabulary that reads a table of which some rows are trained. */
+class TiedProjection extends TunerLayer {
+  constructor(
+    base: Module,
+    acting: Acting,
+    private readonly tokens: TrainableTokens,
+  ) {
+    super(base, acting);
+  }
+
+  signature(): string {
+    return this.tokens.signature();
+  }
+
+  protected adapted(trace: Trace, x: Tensor): Tensor {
+    const result = this.base.forward(trace, x);
+    return this.scoped(() => add(result, this.tokens.projectionChange(trace, x)));
+  }
+}
+
+/** Has the projections that read a table see its trained rows. */
+function followTies(host: Host, table: Embedding, tokens: TrainableTokens): TrainableTokens {
+  for (const { module } of host.modules()) {
+    if (module instanceof Linear && module.weight === table.weight) {
+      host.wrap(module, (base) => new TiedProjection(base, host.acting, tokens));
+    }
+  }
+  return tokens;
 }
 
 const configError = (message: string, hint: string): GraftError =>
@@ -138,6 +177,7 @@ export function trainTokens(
         "Take it out of targetModules and modulesToSave, or leave trainableTokenIndices out.",
       );
     }
-    return host.wrap(table, (base) => new TrainableTokens(base, host, table, indices));
+    const tokens = host.wrap(table, (base) => new TrainableTokens(base, host, table, indices));
+    return followTies(host, table, tokens);
   });
 }

@@ -16,14 +16,23 @@ export interface LoraFactors {
   readonly extra: Readonly<Record<string, Parameter>>;
 }
 
+/** What a variant makes the layer's output of: tensors [..., outFeatures]. */
+export interface LoraOutputs {
+  /** The base's output. */
+  readonly result: Tensor;
+  /** scale * B A dropout(x) */
+  readonly update: Tensor;
+  /** Writes W dropout(x) + b of the weight alone; null where nothing is dropped. */
+  readonly dropped: (() => Tensor) | null;
+}
+
 /** A form of LoRA: what it adds to the matrices, how it computes, and what merging makes of the weight. */
 export interface LoraVariant {
   /** Tells programs apart. */
   readonly name: string;
   /** Parameters besides A and B. */
   parameters(host: Host, layer: LoraFactors["layer"]): Readonly<Record<string, Parameter>>;
-  /** @param values result: the base's output; update: scale * B A dropout(x), both [..., outFeatures] */
-  forward(trace: Trace, values: LoraFactors & { readonly result: Tensor; readonly update: Tensor }): Tensor;
+  forward(trace: Trace, values: LoraFactors & LoraOutputs): Tensor;
   /** @param values weight and update: [outFeatures, inFeatures] */
   merge(trace: Trace, values: LoraFactors & { readonly weight: Tensor; readonly update: Tensor }): Tensor;
 }

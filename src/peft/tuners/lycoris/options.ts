@@ -51,11 +51,13 @@ export const lycorisOptions = {
 
 const isEmpty = (value: unknown): boolean => value === "" || (Array.isArray(value) && value.length === 0);
 
+const notByLayers = "layers are chosen by targetModules and excludeModules here";
+
 /** Fields of PEFT that change what an adapter computes and that Graft does not build. */
 export const lycorisUnbuilt: UnbuiltFields = {
-  layers_pattern: { unset: null, alsoUnset: isEmpty },
-  layers_to_transform: { unset: null, alsoUnset: isEmpty },
-  use_effective_conv2d: { unset: false },
+  layers_pattern: { unset: null, alsoUnset: isEmpty, reason: notByLayers },
+  layers_to_transform: { unset: null, alsoUnset: isEmpty, reason: notByLayers },
+  use_effective_conv2d: { unset: false, reason: "convolutions are adapted as the matrices that they are" },
 };
 
 /** What a layer's update is made with. */

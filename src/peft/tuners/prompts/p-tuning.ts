@@ -37,7 +37,9 @@ export class PromptEncoderConfig extends configClass({
   peftType: "P_TUNING",
   options: pTuningOptions,
   refuse: ({ encoder_reparameterization_type: type }) =>
-    type === "LSTM" ? ['encoder_reparameterization_type = "LSTM"'] : [],
+    type === "LSTM"
+      ? ['encoder_reparameterization_type = "LSTM" (there are no recurrent layers here; "MLP" is built)']
+      : [],
 }) {}
 
 function inject(host: Host, config: PromptEncoderConfig): Injection {
@@ -50,6 +52,7 @@ function inject(host: Host, config: PromptEncoderConfig): Injection {
   host.at(host.network.embeddingSites, "embeddings", {
     signature: `p-tuning:${count}:${host.acting.isTrainable}`,
     addedPositions: count,
+    isAtBeginning: true,
     transform: (trace, embedded) => prependTokens(embedded, vectors(trace)),
   });
   return { targets: [], merge: notMergeable };

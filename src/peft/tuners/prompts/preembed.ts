@@ -26,6 +26,7 @@ function inject(host: Host, config: PreEmbedConfig): Injection {
   host.at(network.embeddingSites, "embeddings", {
     signature: `preembed:${counts.prefix}:${counts.infix}`,
     addedPositions: counts.prefix + counts.infix,
+    isAtBeginning: true,
     transform: (trace, embedded) => insertTokens(embedded, placesIn(embedded, counts), vectors(trace)),
   });
   return { targets: [], merge: notMergeable };

@@ -22,6 +22,7 @@ function inject(host: Host, config: PreLayerConfig): Injection {
   host.at(network.embeddingSites, "embeddings", {
     signature,
     addedPositions: count,
+    isAtBeginning: true,
     transform(trace, embedded) {
       const places = placesIn(embedded, counts);
       placesOf.set(trace, places);
@@ -33,6 +34,7 @@ function inject(host: Host, config: PreLayerConfig): Injection {
     const vectors = virtualVectors(host, path, counts);
     host.at(sites, "layerInput", {
       signature,
+      isAtBeginning: true,
       transform(trace, stream) {
         const places = placesOf.get(trace) as VirtualPlaces;
         requireLength(places, stream.hidden.shape[1]);

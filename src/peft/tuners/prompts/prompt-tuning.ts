@@ -35,7 +35,7 @@ const promptTuningOptions = {
 export class PromptTuningConfig extends configClass({
   peftType: "PROMPT_TUNING",
   options: promptTuningOptions,
-  unbuilt: { tokenizer_kwargs: { unset: null } },
+  unbuilt: { tokenizer_kwargs: { unset: null, reason: "a tokenizer is opened as its folder says" } },
   check({ promptTuningInit, promptTuningInitText, tokenizerNameOrPath }, where) {
     if (promptTuningInit !== "TEXT") return;
     const given = { promptTuningInitText, tokenizerNameOrPath };
@@ -107,6 +107,7 @@ function inject(host: Host, config: PromptTuningConfig): Injection {
   host.at(host.network.embeddingSites, "embeddings", {
     signature: `prompt:${count}`,
     addedPositions: count,
+    isAtBeginning: true,
     transform: (trace, embedded) => prependTokens(embedded, trace.parameter(prompt)),
   });
   return { targets: [], merge: notMergeable };

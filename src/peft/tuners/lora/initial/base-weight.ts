@@ -1,6 +1,6 @@
 import { GraftError } from "../../../../errors.js";
+import { transposed } from "../../../../linear-algebra/products.js";
 import type { TensorData } from "../../../../tensor-data.js";
-import { transposed } from "./products.js";
 import type { InitialContext } from "./types.js";
 
 /** The base weight as [outFeatures, inFeatures], without what adapters made of it. */
@@ -25,7 +25,7 @@ export function requireRank({ matrix: { path, inFeatures, outFeatures }, r }: In
   throw new GraftError(
     "invalid-config",
     `initLoraWeights "${name}" cannot give ${path} the rank ${r}: its weight has ${most} singular vectors`,
-    `Set r to at most ${most}, in rankPattern for this layer alone.`,
+    `Set \`r\` to at most ${most}, in rankPattern for this layer alone.`,
     { option: "r" },
   );
 }

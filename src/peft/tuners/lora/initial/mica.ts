@@ -1,7 +1,7 @@
+import { minorLeftVectors } from "../../../../linear-algebra/decompositions.js";
+import { toMatrix, toTensor } from "../../../../linear-algebra/products.js";
 import { zeros } from "../../../../nn/index.js";
 import { baseWeight, requireRank } from "./base-weight.js";
-import { minorLeftVectors } from "./decompositions.js";
-import { toMatrix, toTensor } from "./products.js";
 import type { InitialContext, InitialFactors } from "./types.js";
 
 /** The left singular vectors of the smallest singular values as B, which is frozen, and A zero (MiCA). */

@@ -1,6 +1,6 @@
+import { basisOf, columnsOf } from "../../../../linear-algebra/decompositions.js";
+import { productsOf, residualOf, toMatrix, toTensor, transposed } from "../../../../linear-algebra/products.js";
 import { baseWeight, once, requireRank } from "./base-weight.js";
-import { basisOf } from "./decompositions.js";
-import { productsOf, residualOf, toMatrix, toTensor, transposed } from "./products.js";
 import type { InitialContext, InitialFactors } from "./types.js";
 
 /**
@@ -14,8 +14,9 @@ export function olora(context: InitialContext): InitialFactors {
     const weight = await baseWeight(context);
     const columns = toMatrix(weight).subMatrix(0, matrix.outFeatures - 1, 0, r - 1);
     const q = basisOf(columns);
-    const a = (await productsOf(host, weight).transposedTimes(q)).transpose();
-    const factors = { a: toTensor(a), b: toTensor(q) };
+    const { data } = productsOf(weight).transposedTimes(columnsOf(q, r));
+    const a = { dtype: "float32", shape: [r, matrix.inFeatures], data: Float32Array.from(data) } as const;
+    const factors = { a, b: toTensor(q) };
     return { ...factors, residual: await residualOf(host, weight, factors, scaling) };
   });
   return {

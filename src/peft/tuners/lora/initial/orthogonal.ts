@@ -1,7 +1,7 @@
 import { Matrix } from "ml-matrix";
 import { GraftError } from "../../../../errors.js";
+import { basisOf, randomNormal } from "../../../../linear-algebra/decompositions.js";
 import type { CounterRng } from "../../../../random.js";
-import { basisOf, randomNormal } from "./decompositions.js";
 import type { InitialContext, InitialFactors } from "./types.js";
 
 /** PEFT's factor: both begin small. */
@@ -20,7 +20,7 @@ export function orthogonal({ r, matrix: { path, inFeatures, outFeatures } }: Ini
     throw new GraftError(
       "invalid-config",
       `initLoraWeights "orthogonal" needs an even rank, and ${path} has rank ${r}`,
-      "Set r to an even number.",
+      "Set `r` to an even number.",
       { option: "r" },
     );
   }

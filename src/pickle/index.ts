@@ -1,0 +1,1 @@
+export { openPickledWeights } from "./read.js";
