@@ -20,6 +20,7 @@ from quiet import silence_transformers
 from safetensors.torch import load_file
 from transformers import (
     AutoConfig,
+    AutoModelForCausalLM,
     AutoModelForImageClassification,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
@@ -27,6 +28,8 @@ from transformers import (
 )
 
 CLASSES = {
+    "ForCausalLM": AutoModelForCausalLM,
+    "LMHeadModel": AutoModelForCausalLM,
     "ForImageClassification": AutoModelForImageClassification,
     "ForSequenceClassification": AutoModelForSequenceClassification,
     "ForTokenClassification": AutoModelForTokenClassification,
@@ -55,6 +58,9 @@ def verdict(case: dict) -> dict:
         io = load_file(case["io"])
         with torch.no_grad():
             logits = model(**{name: io[name] for name in INPUTS if name in io}).logits
+        if logits.ndim == 3:
+            # PEFT also returns what is said behind virtual tokens.
+            logits = logits[:, -io["logits"].shape[1] :]
     except Exception as error:  # noqa: BLE001: whatever PEFT says of the folder is the verdict
         return {"error": f"{type(error).__name__}: {error}"}
     return {"relativeL2": float(f"{relative_l2(logits, io['logits']):.1e}"), "warnings": sorted(set(warnings) - set(own))}

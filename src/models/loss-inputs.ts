@@ -13,14 +13,15 @@ export interface LossOptions {
  * logits [1, labelled, vocabulary]. Other heads, and batches without a label that counts, stay as they are.
  */
 export function lossInputs(
-  { head, embeddingSites }: Network,
+  network: Network,
   prepared: PreparedInputs,
   { labelSmoothingFactor = 0 }: LossOptions = {},
 ): PreparedInputs {
   const { labels, label_places: known } = prepared.feeds;
+  const { head } = network;
   if (!labels || known || !head?.places) return prepared;
   // Where vectors stand among the tokens, the first token is predicted from one of them, and places would be others.
-  const places = embeddingSites.virtualTokens > 0 ? new Int32Array(0) : head.places(labels);
+  const places = network.embeddingSites.virtualTokens > 0 ? new Int32Array(0) : head.places(labels);
   const isPlaced = places.length > 0;
   const isSmoothed = labelSmoothingFactor > 0;
   return {

@@ -31,7 +31,9 @@ describe.each(["ft", "ft-top2"])("--method %s", (method) => {
     const result = JSON.parse(stdout);
     expect(result).toMatchObject({ kind: "model", output: method });
     expect(result.eval.eval_accuracy).toBe(1);
-    expect((await readdir(join(folder, method))).sort()).toEqual([...modelFiles, "events.jsonl"].sort());
+    expect((await readdir(join(folder, method))).sort()).toEqual(
+      [...modelFiles, "events.jsonl", "frozen_precision.json"].sort(),
+    );
     const config = JSON.parse(await readFile(join(folder, method, "config.json"), "utf8"));
     expect(config).toMatchObject({
       architectures: ["BertForSequenceClassification"],
@@ -78,7 +80,9 @@ describe("--method ft", () => {
     expect(JSON.parse(stdout)).toMatchObject({ kind: "adapter" });
     const again = await run("train", "--method", "ft", ...texts, "--output", "both", ...once, "--overwrite", "--json");
     expect(again.status).toBe(0);
-    expect((await readdir(join(folder, "both"))).sort()).toEqual([...modelFiles, "events.jsonl"].sort());
+    expect((await readdir(join(folder, "both"))).sort()).toEqual(
+      [...modelFiles, "events.jsonl", "frozen_precision.json"].sort(),
+    );
     const evaluated = await run("eval", "both", "dev.tsv", "--threads", "1", "--json");
     expect(JSON.parse(evaluated.stdout).metrics.loss).toBeCloseTo(JSON.parse(again.stdout).eval.eval_loss, 5);
   });

@@ -52,7 +52,12 @@ describe("DeBERTa with nothing but a SentencePiece model, on pairs of texts", ()
 
   it("predicts the same merged", async () => {
     expect((await run("merge", "out", "merged")).status).toBe(0);
-    expect(await readdir(join(folder, "merged"))).toEqual(["config.json", "model.safetensors", "spm.model"]);
+    expect(await readdir(join(folder, "merged"))).toEqual([
+      "config.json",
+      "model.safetensors",
+      "spm.model",
+      "tokenizer_config.json",
+    ]);
     const [beside, inside] = await Promise.all(
       ["out", "merged"].map((path) => run("predict", path, "Hello world", "--threads", "1", "--json")),
     );

@@ -45,7 +45,11 @@ export interface OptimizerMeta {
   }[];
 }
 
-export const namesIn = (folder: string): string[] => readdirSync(goldenPath(folder));
+/** Folders of goldens in a folder. */
+export const namesIn = (folder: string): string[] =>
+  readdirSync(goldenPath(folder), { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? [entry.name] : [],
+  );
 
 export const metaOf = (folder: string): AdapterMeta =>
   JSON.parse(readFileSync(goldenPath(`${folder}/meta.json`), "utf8"));

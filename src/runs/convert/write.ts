@@ -28,7 +28,7 @@ function transposed({ shape, data }: TensorData<"float32">): TensorData<"float32
   return { dtype: "float32", shape: [columns, rows], data: turned };
 }
 
-async function writePeft(adapter: LoraAdapter, folder: string): Promise<void> {
+async function writePeft(adapter: LoraAdapter, folder: string): Promise<undefined> {
   const tensors = new Map<string, TensorData>(adapter.others);
   for (const { module, a, b } of adapter.factors) {
     tensors.set(`base_model.model.${module}.lora_A.weight`, a);
@@ -39,7 +39,7 @@ async function writePeft(adapter: LoraAdapter, folder: string): Promise<void> {
   await platform.writeFileAtomic(outputPath(folder, "adapter_config.json"), json);
 }
 
-async function writeMlx({ config, factors, others }: LoraAdapter, folder: string): Promise<void> {
+async function writeMlx({ config, factors, others }: LoraAdapter, folder: string): Promise<undefined> {
   if (others.size > 0) throw inexact("MLX", `tensors beside A and B (${[...others.keys()][0]})`);
   const rank = common(
     factors.map(({ a }) => a.shape[0] as number),
@@ -89,16 +89,17 @@ async function writeLoralib({ factors, others }: LoraAdapter, folder: string): P
   return scaling * (factors[0]?.a.shape[0] ?? 1);
 }
 
-async function writeOnnx(adapter: LoraAdapter, folder: string): Promise<void> {
+async function writeOnnx(adapter: LoraAdapter, folder: string): Promise<undefined> {
   await platform.writeFileAtomic(platform.join(folder, "adapter.onnx_adapter"), onnxAdapter(graphInputs(adapter)));
 }
 
-const writers: { readonly [F in TargetFormat]: (adapter: LoraAdapter, folder: string) => Promise<number | void> } = {
-  peft: writePeft,
-  mlx: writeMlx,
-  loralib: writeLoralib,
-  onnx_adapter: writeOnnx,
-};
+const writers: { readonly [F in TargetFormat]: (adapter: LoraAdapter, folder: string) => Promise<number | undefined> } =
+  {
+    peft: writePeft,
+    mlx: writeMlx,
+    loralib: writeLoralib,
+    onnx_adapter: writeOnnx,
+  };
 
 /**
  * Writes an adapter's folder in a format, whole or not at all.
@@ -110,7 +111,7 @@ export async function writeConverted(
   format: TargetFormat,
   output: string,
 ): Promise<string | undefined> {
-  let alpha: number | void;
+  let alpha: number | undefined;
   await platform.writeFolderAtomic(output, async (folder) => {
     alpha = await writers[format](adapter, folder);
   });
