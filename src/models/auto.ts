@@ -174,11 +174,11 @@ export class AutoClass<Outputs extends ModelOutputs> {
     const { basePrefix, create } = architectureOf(raw, path);
     const scope = scopeOptions(options);
     const network = create(this.head, raw, path, options);
-    if (options.withWeights === false) return new PreTrainedModel(network, undefined, scope, folder);
+    if (options.withWeights === false) return new PreTrainedModel(network, undefined, scope, folder, files);
     const report = await loadWeights(network, files, basePrefix, options);
     const tell = options.onReport ?? warn;
     tell(report, formatLoadingReport(report, network.className, folder));
-    return new PreTrainedModel(network, report, scope, folder);
+    return new PreTrainedModel(network, report, scope, folder, files);
   }
 
   /**

@@ -2,7 +2,7 @@
 import { Callable } from "../callable.js";
 import { GraftError } from "../errors.js";
 
-import { type HubOptions, subfolder } from "../hub/index.js";
+import { type HubOptions, type ModelFiles, subfolder } from "../hub/index.js";
 
 import { shown } from "../json.js";
 import {
@@ -158,6 +158,10 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   /** The folder that the base model was loaded from; null for one that was made. */
   get nameOrPath(): string | null {
     return this.baseModel.nameOrPath;
+  }
+  /** What lies there; null for a model that was made. @internal */
+  get files(): ModelFiles | null {
+    return this.baseModel.files;
   }
 
   /** The base model's: compiles and runs programs. @internal */

@@ -20,7 +20,7 @@ import {
   toTensor,
 } from "../data/index.js";
 import { GraftError } from "../errors.js";
-import { copyCompanions } from "../hub/index.js";
+import { copyCompanions, resolveFiles } from "../hub/index.js";
 import { predictionOf } from "./probabilities.js";
 import { type DataOptions, defineTask } from "./task.js";
 import { emptyInput, requireFormat } from "./text-inputs.js";
@@ -65,14 +65,14 @@ export const imageClassification = defineTask<ImageExample, PreparedImage>({
     const options = { ...(limit !== undefined && { end: limit }), ...(label2id && { label2id }), labelsAre, onInfo };
     return { path, ...(await readImageFolder(path, options)) };
   },
-  async processing({ folder, transforms }) {
-    const processor = await ImageProcessor.fromPretrained(folder);
+  async processing({ folder, from, transforms }) {
+    const processor = await ImageProcessor.fromPretrained(folder, from);
     return {
       dataset: (examples, phase) =>
         imageDataset(examples, transforms === "augment" ? augmentation(processor, phase) : processor),
       collate: collateImages(),
       predict: (logits, _example, { config, topK }) => predictionOf(logits, config, topK),
-      save: (to) => copyCompanions(folder, to),
+      save: async (to) => copyCompanions(await resolveFiles(folder, undefined, from), to),
     };
   },
   async inputs(given, _pair, options) {
