@@ -14,6 +14,8 @@ export default defineConfig({
     pool: "forks",
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // No test asks the real Hub: those of downloads name a server of their own.
+    env: { HF_HUB_OFFLINE: "1", HF_HUB_CACHE: "/nowhere/hub", HF_TOKEN_PATH: "/nowhere/token" },
     // The built package runs as plain Node modules: workers and package imports behave as they do for users.
     server: { deps: { external: [/\/dist\/.*\.js$/] } },
   },

@@ -1,33 +1,36 @@
 /**
- * Image classification with LoRA, from a folder of pictures to an adapter and back to a prediction: the program of
- * PEFT's image classification guide (ViT, Food-101) in TypeScript, with the same names and settings.
+ * Image classification with LoRA, from a data set of the Hugging Face Hub to an adapter on the Hub and back to a
+ * prediction: the program of PEFT's image classification guide (ViT, Food-101) in TypeScript, with the same names.
  *
- *   npx tsx examples/walkthrough.ts <model> <pictures> <output> [updates]
+ *   npx tsx examples/walkthrough.ts [data set] [model] [updates]
  *
- * The model is a Hugging Face folder (config.json, model.safetensors, preprocessor_config.json); the pictures lie in
- * one folder for each class.
+ * By default food101 and google/vit-base-patch16-224-in21k; folders on the disk do as well. The adapter is pushed where
+ * somebody is logged in (graft login).
  */
 import { pathToFileURL } from "node:url";
 import {
   AutoImageProcessor,
   AutoModelForImageClassification,
-  accuracy,
   argMax,
+  type BatchTransform,
   centerCrop,
   collateImages,
   compose,
   convert,
   getPeftModel,
-  imageDataset,
   LoraConfig,
+  loadDataset,
+  loadMetric,
+  login,
   normalize,
+  type Parameter,
   PeftConfig,
   PeftModel,
+  type PreparedImage,
+  type RawImage,
   randomHorizontalFlip,
   randomResizedCrop,
-  readImageFolder,
   resize,
-  splitDataset,
   Trainer,
   TrainingArguments,
   type TrainingArgumentsOptions,
@@ -36,10 +39,11 @@ import {
 import { EpochTable } from "./epoch-table.js";
 
 export interface Walkthrough {
-  /** The pretrained model. */
-  readonly checkpoint: string;
-  /** One folder of pictures for each class. */
-  readonly pictures: string;
+  readonly dataset?: string;
+  readonly split?: string;
+  readonly modelCheckpoint?: string;
+  /** A picture to classify in the end: a path, a URL, or the bytes of a file. */
+  readonly picture: string | Uint8Array;
   /** Where checkpoints and the adapter go. */
   readonly output: string;
   /** Training arguments that differ from the guide's. */
@@ -47,30 +51,57 @@ export interface Walkthrough {
   readonly log?: (line: string) => void;
 }
 
-/** @returns the accuracy on the pictures held out, and what the saved adapter says about one of them */
-export async function walkthrough({ checkpoint, pictures, output, changes, log = console.log }: Walkthrough) {
-  // 1. Dataset: the class folders' names are the labels. A tenth of the pictures is held out.
-  const { examples, label2id, labels } = await readImageFolder(pictures);
+function printTrainableParameters(model: { namedParameters(): [string, Parameter][] }, log: (line: string) => void) {
+  let trainable = 0;
+  let all = 0;
+  for (const [, parameter] of model.namedParameters()) {
+    all += parameter.numel();
+    if (parameter.requiresGrad) trainable += parameter.numel();
+  }
+  const share = ((100 * trainable) / all).toFixed(2);
+  log(`trainable params: ${trainable} || all params: ${all} || trainable%: ${share}`);
+}
+
+/** @returns the accuracy on the pictures held out, and what the adapter, loaded by its name, says of a picture */
+export async function walkthrough({
+  dataset: name = "food101",
+  split = "train[:5000]",
+  modelCheckpoint = "google/vit-base-patch16-224-in21k",
+  picture,
+  output,
+  changes,
+  log = console.log,
+}: Walkthrough) {
+  // 1. Dataset: the names of the classes come with it. A tenth of the pictures is held out.
+  const dataset = await loadDataset(name, { split });
+  const labels = dataset.feature("label").names;
+  const label2id = Object.fromEntries(labels.map((label, id) => [label, id]));
   const id2label = Object.fromEntries(labels.entries());
-  const splits = splitDataset(examples, { testSize: 0.1, seed: 42 });
 
   // Training sees random parts of the pictures, evaluation their middle. The image processor knows size, mean and
   // deviation that the model was pretrained with.
-  const processor = await AutoImageProcessor.fromPretrained(checkpoint);
-  const size = processor.size.height;
-  const toChannels = convert(processor.channels);
-  const toInput = compose(toTensor(), normalize(processor.imageMean, processor.imageStd));
+  const imageProcessor = await AutoImageProcessor.fromPretrained(modelCheckpoint);
+  const size = imageProcessor.size.height;
+  const toChannels = convert(imageProcessor.channels);
+  const toInput = compose(toTensor(), normalize(imageProcessor.imageMean, imageProcessor.imageStd));
   const trainTransforms = compose(toChannels, randomResizedCrop(size), randomHorizontalFlip(), toInput);
   const valTransforms = compose(toChannels, resize(size), centerCrop(size), toInput);
-  const trainDataset = imageDataset(splits.train, trainTransforms);
-  const evalDataset = imageDataset(splits.test, valTransforms);
+  const preprocessTrain: BatchTransform = (batch, random) => {
+    batch.pixelValues = (batch.image as RawImage[]).map((image) => trainTransforms(image, random));
+    return batch;
+  };
+  const preprocessVal: BatchTransform = (batch, random) => {
+    batch.pixelValues = (batch.image as RawImage[]).map((image) => valTransforms(image, random));
+    return batch;
+  };
+  const { train: trainDataset, test: evalDataset } = dataset.trainTestSplit({ testSize: 0.1, seed: 42 });
+  trainDataset.setTransform(preprocessTrain);
+  evalDataset.setTransform(preprocessVal);
 
   // 2. Model: the checkpoint's encoder with a fresh head for these labels.
-  const labelled = { label2id, id2label, ignoreMismatchedSizes: true };
-  const model = await AutoModelForImageClassification.fromPretrained(checkpoint, {
-    ...labelled,
-    onReport: (_, line) => line && log(line),
-  });
+  const labelled = { label2id, id2label, ignoreMismatchedSizes: true, onReport: () => {} };
+  const model = await AutoModelForImageClassification.fromPretrained(modelCheckpoint, labelled);
+  printTrainableParameters(model, log);
 
   // 3. PEFT: LoRA matrices beside the queries' and values' weights; the head is trained and saved whole.
   const config = new LoraConfig({
@@ -82,11 +113,13 @@ export async function walkthrough({ checkpoint, pictures, output, changes, log =
     modulesToSave: ["classifier"],
   });
   const loraModel = getPeftModel(model, config);
-  log(loraModel.trainableParametersLine());
+  printTrainableParameters(loraModel, log);
 
   // 4. Training.
+  const modelName = modelCheckpoint.split(/[/\\]/).at(-1);
+  const outputDir = `${output}/${modelName}-finetuned-lora-${name.split(/[/\\]/).at(-1)}`;
   const args = new TrainingArguments({
-    outputDir: `${output}/checkpoints`,
+    outputDir,
     removeUnusedColumns: false,
     evaluationStrategy: "epoch",
     saveStrategy: "epoch",
@@ -99,53 +132,60 @@ export async function walkthrough({ checkpoint, pictures, output, changes, log =
     loggingSteps: 10,
     loadBestModelAtEnd: true,
     metricForBestModel: "accuracy",
+    pushToHub: true,
     labelNames: ["labels"],
     ...changes,
   });
+  const metric = loadMetric("accuracy");
+  const collate = collateImages();
   const trainer = new Trainer({
     model: loraModel,
     args,
     trainDataset,
     evalDataset,
-    processingClass: processor,
-    dataCollator: collateImages(),
+    tokenizer: imageProcessor,
+    dataCollator: (rows) => collate(rows as unknown as PreparedImage[]),
     computeMetrics: ({ predictions, labelIds }) =>
-      accuracy({ predictions: argMax(predictions), references: labelIds?.data as Int32Array }),
+      metric.compute({ predictions: argMax(predictions), references: labelIds?.data as Int32Array }),
     callbacks: [new EpochTable(log)],
     onWarning: log,
   });
-  const { globalStep, trainingLoss, metrics } = await trainer.train();
-  log(`${globalStep} updates in ${metrics.train_runtime?.toFixed(0)} s, mean loss ${trainingLoss.toFixed(3)}`);
-  const { eval_accuracy = Number.NaN } = await trainer.evaluate();
-  const held = `${evalDataset.length} pictures held out`;
-  log(`accuracy of the best epoch's weights on ${held}: ${(100 * eval_accuracy).toFixed(1)} %`);
-
-  // 5. The adapter: a few files that Python's PEFT loads as well.
-  await loraModel.savePretrained(`${output}/adapter`);
+  await trainer.train();
+  const { eval_accuracy = Number.NaN } = await trainer.evaluate(evalDataset);
+  log(
+    `accuracy of the best epoch's weights on ${evalDataset.length} pictures held out: ${(100 * eval_accuracy).toFixed(1)} %`,
+  );
+  let repoName = outputDir;
+  if (args.pushToHub) repoName = (await trainer.pushToHub({ datasets: [name] })).repoId;
+  else await trainer.saveModel();
   await loraModel.dispose();
-  log(`adapter saved in ${output}/adapter`);
+  log(`the adapter is ${repoName}`);
 
-  // 6. Inference, as in another program: the base model that the adapter names, the adapter on it, one picture. The
-  // adapter brings the head, so that the report of a fresh one has nothing to say here.
-  const { baseModelNameOrPath } = await PeftConfig.fromPretrained(`${output}/adapter`);
-  const base = await AutoModelForImageClassification.fromPretrained(baseModelNameOrPath as string, {
-    ...labelled,
-    onReport: () => {},
-  });
-  const inferenceModel = await PeftModel.fromPretrained(base, `${output}/adapter`);
-  const { image } = splits.test[0]!;
-  const { logits } = await inferenceModel(await processor(image));
-  const predicted = id2label[argMax(logits)[0]!];
-  log(`Predicted class of ${String(image)}: ${predicted}`);
+  // 5. Inference, as in another program: the base model that the adapter names, the adapter on it, one picture.
+  const { baseModelNameOrPath } = await PeftConfig.fromPretrained(repoName);
+  const base = await AutoModelForImageClassification.fromPretrained(baseModelNameOrPath as string, labelled);
+  const inferenceModel = await PeftModel.fromPretrained(base, repoName);
+  const processor = await AutoImageProcessor.fromPretrained(repoName);
+  const { logits } = await inferenceModel(await processor(picture));
+  const predicted = id2label[argMax(logits)[0] as number];
+  log(`Predicted class: ${predicted}`);
   await inferenceModel.dispose();
-  return { accuracy: eval_accuracy, predicted };
+  return { accuracy: eval_accuracy, predicted, repoName };
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  const [checkpoint, pictures, output, updates] = process.argv.slice(2);
-  if (!checkpoint || !pictures || !output) {
-    console.error("usage: npx tsx examples/walkthrough.ts <model folder> <picture folder> <output folder> [updates]");
-    process.exit(2);
-  }
-  await walkthrough({ checkpoint, pictures, output, ...(updates && { changes: { maxSteps: Number(updates) } }) });
+  const [dataset, modelCheckpoint, updates] = process.argv.slice(2);
+  const isLoggedIn = await login().then(
+    () => true,
+    () => false,
+  );
+  const url = "https://huggingface.co/datasets/sayakpaul/sample-datasets/resolve/main/beignets.jpeg";
+  const picture = new Uint8Array(await (await fetch(url)).arrayBuffer());
+  await walkthrough({
+    ...(dataset && { dataset, split: "train" }),
+    ...(modelCheckpoint && { modelCheckpoint }),
+    picture,
+    output: "runs",
+    changes: { pushToHub: isLoggedIn, ...(updates && { maxSteps: Number(updates) }) },
+  });
 }

@@ -23,6 +23,9 @@ export type GraftErrorCode =
   | "invalid-label"
   | "invalid-token"
   | "empty-dataset"
+  | "invalid-dataset"
+  | "hub-access"
+  | "hub-unreachable"
   | "not-finite"
   | "aborted"
   | "engine";

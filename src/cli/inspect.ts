@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { platform } from "#platform";
 import { snakeCase } from "../case.js";
 import { GraftError } from "../errors.js";
-import { resolveFiles } from "../hub/index.js";
+import { isOfHub, resolveFiles } from "../hub/index.js";
 import { type FrozenPrecisionReport, readPrecisionReport } from "../precision/index.js";
 import type { Run } from "../runs/definition/run.js";
 import { describeAdapter, holdsAdapter } from "../runs/inspect/adapter.js";
@@ -148,14 +148,15 @@ async function inspect(path: string, flags: InspectFlags): Promise<void> {
   const isTuned = run.method !== undefined;
   await requireExisting(path);
   const isAdapter = await holdsAdapter(path);
-  if (isTuned && (isAdapter || !(await platform.isDirectory(path)))) {
+  const isFolder = (await platform.isDirectory(path)) || (await isOfHub(path));
+  if (isTuned && (isAdapter || !isFolder)) {
     throw new GraftError(
       "invalid-argument",
       `${path} is no model, so what ${run.method} trains cannot be counted on it`,
       "Name the base model's folder.",
     );
   }
-  const found = !(await platform.isDirectory(path))
+  const found = !isFolder
     ? await inspectFile(path)
     : isAdapter
       ? await inspectAdapter(path)
@@ -178,7 +179,7 @@ export function inspectCommand(): Command {
     .description(
       "What a model, an adapter, a checkpoint or a safetensors file holds; and what a tuning method would train.",
     )
-    .argument("<path>", "model folder, adapter folder, checkpoint folder, or safetensors file")
+    .argument("<path>", "folder of a model, adapter or checkpoint, its name on the Hub, or a safetensors file")
     .addOption(new Option("--all", "show every tensor and every int8 product"))
     .addOption(new Option("--json", "print everything as one JSON object"))
     .action((path: string, flags: InspectFlags) => inspect(path, flags));
@@ -189,6 +190,7 @@ export function inspectCommand(): Command {
       "graft inspect models/vit-base --lora r=16,targets=query,value --num-labels 101",
       "Trainable parameters before any training; no weights are read",
     ],
+    ["graft inspect google/vit-base-patch16-224", "A model of the Hub, from its headers: no weights are downloaded"],
     ["graft inspect runs/sst2 --all", "An adapter's config and tensors"],
     ["graft inspect models/bert/model.safetensors --json", "A file's tensors, for machines"],
   ]);

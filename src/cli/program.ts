@@ -10,10 +10,13 @@ import { exportCommand } from "./export.js";
 import { generateCommand } from "./generate.js";
 import { inspectCommand } from "./inspect.js";
 import { inspectDataCommand } from "./inspect-data.js";
+import { loginCommand, logoutCommand, whoAmICommand } from "./login.js";
 import { mergeCommand } from "./merge.js";
 import { paramsCommand } from "./params.js";
 import { predictCommand } from "./predict.js";
+import { pushCommand } from "./push.js";
 import { scoreCommand } from "./score.js";
+import { downloadProgress } from "./shell/download-progress.js";
 import { exitCodes, InterruptedError, reportError } from "./shell/errors.js";
 import { UsageError } from "./spelling/usage-error.js";
 import { trainCommand } from "./train.js";
@@ -33,6 +36,10 @@ const verbs: readonly (() => Command)[] = [
   estimateCommand,
   scoreCommand,
   convertCommand,
+  pushCommand,
+  loginCommand,
+  logoutCommand,
+  whoAmICommand,
 ];
 
 const overview = `
@@ -41,7 +48,7 @@ Start here:
   $ graft predict runs/first "a fine film"
 
 graft <verb> --help shows every option of a verb, with examples.
-Models and adapters are Hugging Face folders on this computer; nothing is downloaded.`;
+Models and adapters are Hugging Face folders on this computer, or names on the Hugging Face Hub ("org/name").`;
 
 async function packageVersion(): Promise<string> {
   const file = createRequire(import.meta.url).resolve("graft-peft/package.json");
@@ -106,13 +113,17 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     program.outputHelp();
     return exitCodes.usage;
   }
+  const downloads = downloadProgress();
   try {
     await program.parseAsync(argv, { from: "user" });
     return exitCodes.done;
   } catch (error) {
+    downloads.stop();
     if (error instanceof InterruptedError) return exitCodes.interrupted;
     if (!(error instanceof CommanderError)) return reportError(error, json);
     if (isHelp(error)) return exitCodes.done;
     return reportError(usageOf(error, argv), json);
+  } finally {
+    downloads.stop();
   }
 }

@@ -1,5 +1,6 @@
 import { callable } from "../callable.js";
 import { GraftError } from "../errors.js";
+import type { HubOptions } from "../hub/index.js";
 import { shown } from "../json.js";
 import { ImageProcessor } from "./images/processor.js";
 import type { EncodeOptions, TextOrPair, TokenizerOptions } from "./tokenizing/options.js";
@@ -36,10 +37,10 @@ export type PreTrainedTokenizer = Tokenizer & {
 export const AutoTokenizer = {
   /**
    * The tokenizer of a model: tokenizer.json, and tokenizer_config.json and special_tokens_map.json where they are there.
-   * @param reference folder of a model or an adapter
+   * @param reference folder of a model or an adapter, or its name on the Hub
    * @throws GraftError `file-not-found`, `invalid-json`, `lfs-pointer`, `invalid-tokenizer`, `unsupported`
    */
-  async fromPretrained(reference: string, options: TokenizerOptions = {}): Promise<PreTrainedTokenizer> {
+  async fromPretrained(reference: string, options: TokenizerOptions & HubOptions = {}): Promise<PreTrainedTokenizer> {
     return callableTokenizer(await Tokenizer.fromFolder(reference, options));
   },
 };
@@ -48,11 +49,11 @@ export const AutoTokenizer = {
 export const AutoImageProcessor = {
   /**
    * The image processor of a model: preprocessor_config.json.
-   * @param reference folder of a model or an adapter
+   * @param reference folder of a model or an adapter, or its name on the Hub
    * @throws GraftError `file-not-found`, `invalid-json`, `lfs-pointer`, `invalid-config`, `unsupported`
    */
-  fromPretrained(reference: string): Promise<ImageProcessor> {
-    return ImageProcessor.fromPretrained(reference);
+  fromPretrained(reference: string, options: HubOptions = {}): Promise<ImageProcessor> {
+    return ImageProcessor.fromPretrained(reference, options);
   },
 };
 

@@ -20,6 +20,10 @@ export {
   type TextExample,
   type TokenExample,
 } from "./dataset.js";
+export { type Feature, type Features, int2str } from "./datasets/features.js";
+export { type DatasetSplits, type LoadDatasetOptions, loadDataset } from "./datasets/load-dataset.js";
+export type { Row } from "./datasets/source.js";
+export { type BatchTransform, type RowBatch, TableDataset } from "./datasets/table-dataset.js";
 export {
   FORMAT_BYTES,
   type ImageFormat,

@@ -1,4 +1,5 @@
 import { GraftError } from "../errors.js";
+import type { ModelFiles } from "../hub/index.js";
 import { causalLMOf, type Decoding, decodingOf, type ModelConfig, type Network, type Runner } from "../models/index.js";
 import type { TensorData } from "../tensor-data.js";
 
@@ -6,8 +7,8 @@ import type { TensorData } from "../tensor-data.js";
 export interface GenerativeModel {
   readonly network: Network;
   readonly config: ModelConfig;
-  /** The folder of its weights, whose generation_config.json has the defaults. */
-  readonly nameOrPath?: string | null;
+  /** The files beside its weights, whose generation_config.json has the defaults. */
+  readonly files?: ModelFiles | null;
   /** @internal */
   readonly runner: Runner;
 }

@@ -21,12 +21,9 @@ interface Plan {
   readonly newTokens: number;
 }
 
-/** Where a model's defaults lie: beside its weights. */
-const folderOf = (model: GenerativeModel): string | null => model.nameOrPath ?? null;
-
 async function plan(model: GenerativeModel, inputs: GenerationInputs, options: GenerationOptions): Promise<Plan> {
   const decoding = requireDecoding(model);
-  const config = settle(options, [await defaultsOf(folderOf(model), model.config.raw)]);
+  const config = settle(options, [await defaultsOf(model.files ?? null, model.config.raw)]);
   const prompts = promptsOf(inputs, config, decoding);
   return { config, prompts, newTokens: newTokensFor(config, decoding, prompts.inputIds[0]?.length ?? 0) };
 }

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { type CamelKeys, camelCase, snakeCase } from "../case.js";
 import { checked } from "../checked.js";
 import { GraftError } from "../errors.js";
-import { resolveFiles } from "../hub/index.js";
+import type { ModelFiles } from "../hub/index.js";
 
 const id = z.int().min(0);
 const ids = z.union([id, z.array(id)]);
@@ -163,11 +163,13 @@ type Content = readonly [what: string, content: Readonly<Record<string, unknown>
 const fromModel = ["eos_token_id", "pad_token_id", "bos_token_id"] as const;
 
 /**
- * The defaults of a model: those of its folder's generation_config.json or, without one, what its config says of tokens.
+ * The defaults of a model: those of the generation_config.json beside its weights or, without one, what its config says of tokens.
  * @throws GraftError `invalid-json`, `lfs-pointer`
  */
-export async function defaultsOf(folder: string | null, config: Readonly<Record<string, unknown>>): Promise<Content> {
-  const files = folder === null ? undefined : await resolveFiles(folder, "model");
+export async function defaultsOf(
+  files: ModelFiles | null,
+  config: Readonly<Record<string, unknown>>,
+): Promise<Content> {
   if (files && (await files.has("generation_config.json"))) {
     const content = await files.json("generation_config.json", "the defaults of generation");
     return [files.place("generation_config.json"), content];

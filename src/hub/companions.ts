@@ -1,5 +1,6 @@
 import { platform } from "#platform";
 import type { ModelFileName } from "./file-names.js";
+import type { ModelFiles } from "./model-files.js";
 import { outputPath } from "./output.js";
 import { resolveFiles } from "./resolve.js";
 
@@ -22,9 +23,9 @@ export const companionFiles = [
 ] as const satisfies readonly ModelFileName[];
 
 /** Copies the tokenizer's and the image processor's files. A folder copied onto itself stays as it is. */
-export async function copyCompanions(from: string, to: string): Promise<void> {
-  if (platform.resolve(from) === platform.resolve(to)) return;
-  const files = await resolveFiles(from);
+export async function copyCompanions(from: string | ModelFiles, to: string): Promise<void> {
+  const files = typeof from === "string" ? await resolveFiles(from) : from;
+  if (platform.resolve(files.origin) === platform.resolve(to)) return;
   for (const name of companionFiles) {
     if (!(await files.has(name))) continue;
     const source = await files.path(name, "what the model reads");

@@ -20,6 +20,7 @@ export const modelFileNames = [
   "chat_template.jinja",
   "preprocessor_config.json",
   "adapter_config.json",
+  "head_config.json",
   "adapter_model.safetensors",
   "adapter_model.bin",
   "pytorch_adapter.bin",
@@ -32,5 +33,11 @@ export const modelFileNames = [
 
 export type ModelFileName = (typeof modelFileNames)[number];
 
-/** A file that an index names: part of a checkpoint. */
-export type ShardName = `${string}.safetensors` | `${string}.bin`;
+/** A file of tensors that an index or a listing names. */
+export type ShardName = `${string}.${"safetensors" | "bin" | "pt" | "pth"}`;
+
+/** Folder of the chat templates that are not the default. */
+export const chatTemplateFolder = "additional_chat_templates";
+
+/** A file that is not of a fixed name. */
+export type ListedName = ShardName | `${typeof chatTemplateFolder}/${string}.jinja`;

@@ -1,8 +1,13 @@
 export { companionFiles, copyCompanions } from "./companions.js";
-export { type ModelFileName, modelFileNames } from "./file-names.js";
+export { chatTemplateFolder, type ModelFileName, modelFileNames, type ShardName } from "./file-names.js";
 export { readJsonObject, writeJson } from "./json-file.js";
 export { isPointer, pointerRefused } from "./lfs-pointer.js";
 export { type ModelFiles, refusePointer } from "./model-files.js";
 export { outputPath, subfolder } from "./output.js";
-export { type FilesKind, holds, resolveFiles } from "./resolve.js";
-export { hasCheckpoint, openWeights, openWeightsFile } from "./weights.js";
+export { type Account, login, logout, whoAmI } from "./push/login.js";
+export { fullRepoId, type PushedCommit, type PushOptions, pushFolder } from "./push/push-folder.js";
+export { HubSource } from "./remote/hub-source.js";
+export { isRepoId } from "./remote/repo-id.js";
+export { type HubOptions, type HubProgress, onHubProgress } from "./remote/settings.js";
+export { type FilesKind, holds, isOfHub, resolveFiles } from "./resolve.js";
+export { hasCheckpoint, openWeights, openWeightsFile, readWeightHeaders } from "./weights.js";

@@ -1,7 +1,11 @@
 import { platform } from "#platform";
 import { GraftError } from "../errors.js";
 import type { ModelFileName } from "./file-names.js";
+import { type FilesSource, FolderSource } from "./files-source.js";
 import { ModelFiles } from "./model-files.js";
+import { HubSource } from "./remote/hub-source.js";
+import { isRepoId } from "./remote/repo-id.js";
+import type { HubOptions } from "./remote/settings.js";
 
 /** What a reference should lead to. */
 export type FilesKind = "model" | "adapter" | "tokenizer" | "processor";
@@ -38,24 +42,65 @@ const kinds: { readonly [K in FilesKind]: KindOfFiles } = {
   },
 };
 
+const mains = [...Object.values(kinds).map(({ main }) => main), "vocab.txt", "vocab.json"];
+
+async function hasAny(folder: FolderSource, names: readonly string[]): Promise<boolean> {
+  for (const name of names) if (await folder.has(name)) return true;
+  return false;
+}
+
 const isPickle = (name: string) => /^(pytorch_model|adapter_model|model)\b.*\.(bin|pt|pth|pkl|ckpt)$/.test(name);
 
 /**
- * The files behind a reference: today the path of a local folder (in the browser also a URL).
+ * The files behind a reference: a local folder (in the browser also a URL), else a repository of the Hub ("org/name"),
+ * whose files are downloaded when they are asked for.
  * @param kind what must be there. Weights may be absent (a model can be built from its config alone), unless pickles
- *   stand in their place. Undefined: a folder, whatever it holds.
- * @throws GraftError `file-not-found` (no folder, no main file), `file-access` (not a folder), `pickle-refused`
+ *   stand in their place. Undefined: whatever it holds.
+ * @throws GraftError `file-not-found` (no folder, no repository, no main file), `file-access` (not a folder),
+ *   `pickle-refused`, `hub-access` (gated, private), `hub-unreachable`
  */
-export async function resolveFiles(reference: string, kind?: FilesKind): Promise<ModelFiles> {
-  await checkFolder(reference);
-  const files = new ModelFiles(reference);
+export async function resolveFiles(reference: string, kind?: FilesKind, options: HubOptions = {}): Promise<ModelFiles> {
+  const files = new ModelFiles(await sourceOf(reference, kind, options));
   if (kind !== undefined) await checkKind(files, kind);
   return files;
 }
 
-/** Whether a reference leads to files among which there is this one; false also where it leads nowhere. */
-export function holds(reference: string, name: ModelFileName): Promise<boolean> {
-  return new ModelFiles(reference).has(name);
+/**
+ * Whether a reference leads to files among which there is this one; false also where it leads nowhere.
+ * @throws GraftError `hub-access`, `hub-unreachable`
+ */
+export async function holds(reference: string, name: ModelFileName, options: HubOptions = {}): Promise<boolean> {
+  const folder = new FolderSource(reference, inFolder(reference, options));
+  if (await folder.has(name)) return true;
+  if (!(await isOfHub(reference))) return false;
+  try {
+    return await (await HubSource.open("model", reference, options)).has(name);
+  } catch (error) {
+    if (error instanceof GraftError && error.code === "file-not-found") return false;
+    throw error;
+  }
+}
+
+/** Whether a reference is looked for on the Hub: it has the form of a repository's name, and nothing here is called so. */
+export async function isOfHub(reference: string): Promise<boolean> {
+  return isRepoId(reference) && !(await platform.isDirectory(reference)) && !(await isHere(reference));
+}
+
+/** In the browser asking for a path is asking a server, so it is not asked for folders. */
+const isHere = async (path: string): Promise<boolean> => platform.name === "node" && (await platform.exists(path));
+
+const inFolder = (reference: string, { subfolder }: HubOptions): string =>
+  subfolder ? platform.join(reference, subfolder) : reference;
+
+async function sourceOf(reference: string, kind: FilesKind | undefined, options: HubOptions): Promise<FilesSource> {
+  const folder = new FolderSource(reference, inFolder(reference, options));
+  if (!(await isOfHub(reference))) {
+    await checkFolder(inFolder(reference, options));
+    return folder;
+  }
+  // A page's relative URLs look like names of repositories: what the page's own server has comes first.
+  const isServed = platform.name === "web" && (await hasAny(folder, kind === undefined ? mains : [kinds[kind].main]));
+  return isServed ? folder : HubSource.open("model", reference, options);
 }
 
 async function checkFolder(path: string): Promise<void> {
@@ -66,7 +111,7 @@ async function checkFolder(path: string): Promise<void> {
   throw new GraftError(
     "file-not-found",
     `the folder ${path} does not exist`,
-    "Check the path. Models are read from local folders: download the repository first.",
+    'Check the path; a model of the Hugging Face Hub is named "org/name".',
   );
 }
 
@@ -77,7 +122,9 @@ async function checkKind(files: ModelFiles, kind: FilesKind): Promise<void> {
     const pickle = (await files.list()).find(isPickle);
     if (pickle) throw pickleRefused(files.origin, pickle);
   }
-  if (!(await files.has(main))) throw await missingMain(files, kind);
+  if (await files.has(main)) return;
+  if (files.isPartial) await files.path(main, `a ${kind}`);
+  throw await missingMain(files, kind);
 }
 
 function pickleRefused(path: string, pickle: string): GraftError {

@@ -1,5 +1,5 @@
 import { GraftError } from "../errors.js";
-import { resolveFiles } from "../hub/index.js";
+import { type HubOptions, resolveFiles } from "../hub/index.js";
 import { shown } from "../json.js";
 import { type ScopeOptions, scopeOptions } from "../runtime/index.js";
 import { type Architecture, architecture, type ConfigOptions, type HeadName } from "./architecture.js";
@@ -114,7 +114,7 @@ export interface FromConfigOptions extends ConfigOptions, ScopeOptions {
 }
 
 /** Options of `fromPretrained`. */
-export interface FromPretrainedOptions extends FromConfigOptions, WeightOptions {
+export interface FromPretrainedOptions extends FromConfigOptions, WeightOptions, HubOptions {
   /** Told what did not fit between model and checkpoint. Default: one line by console.warn, where there is something. */
   readonly onReport?: (report: LoadingReport, line: string) => void;
 }
@@ -148,8 +148,8 @@ export const AutoConfig = {
    * @param options what is to be set over the file
    * @throws GraftError `file-not-found`, `invalid-json`, `invalid-config`, `unsupported`, `invalid-argument`, `lfs-pointer`
    */
-  async fromPretrained(reference: string, options: ConfigOptions = {}): Promise<ModelConfig> {
-    const files = await resolveFiles(reference, "model");
+  async fromPretrained(reference: string, options: ConfigOptions & HubOptions = {}): Promise<ModelConfig> {
+    const files = await resolveFiles(reference, "model", options);
     const raw = await files.json("config.json", "the model's config");
     const where = files.place("config.json");
     return architectureOf(raw, where).config(raw, where, options);
@@ -161,23 +161,24 @@ export class AutoClass<Outputs extends ModelOutputs> {
   constructor(private readonly head: HeadName) {}
 
   /**
-   * A model from a Hugging Face folder: config.json and model.safetensors (or its shards). float32 weights stay in
-   * their files. A head that the checkpoint lacks is initialised from `seed` and reported.
+   * A model from a folder or from the Hugging Face Hub ("org/name"): config.json and model.safetensors (or its shards).
+   * float32 weights stay in their files. A head that the checkpoint lacks is initialised from `seed` and reported.
    * @throws GraftError `file-not-found`, `invalid-json`, `invalid-config`, `unsupported`, `invalid-safetensors`,
-   *   `shape-mismatch` (see ignoreMismatchedSizes), `missing-tensor`, `pickle-refused`, `lfs-pointer`, `invalid-argument`
+   *   `shape-mismatch` (see ignoreMismatchedSizes), `missing-tensor`, `pickle-refused`, `lfs-pointer`, `invalid-argument`;
+   *   of the Hub `hub-access`, `hub-unreachable`, `disk-full`
    */
   async fromPretrained(folder: string, options: FromPretrainedOptions = {}): Promise<PreTrainedModel<Outputs>> {
-    const files = await resolveFiles(folder, "model");
+    const files = await resolveFiles(folder, "model", options);
     const raw = await files.json("config.json", "the model's config");
     const path = files.place("config.json");
     const { basePrefix, create } = architectureOf(raw, path);
     const scope = scopeOptions(options);
     const network = create(this.head, raw, path, options);
-    if (options.withWeights === false) return new PreTrainedModel(network, undefined, scope, folder);
+    if (options.withWeights === false) return new PreTrainedModel(network, undefined, scope, folder, files);
     const report = await loadWeights(network, files, basePrefix, options);
     const tell = options.onReport ?? warn;
     tell(report, formatLoadingReport(report, network.className, folder));
-    return new PreTrainedModel(network, report, scope, folder);
+    return new PreTrainedModel(network, report, scope, folder, files);
   }
 
   /**

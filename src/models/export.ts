@@ -140,12 +140,12 @@ async function encodeNetwork(network: Network, adapters: ExportedAdapters | unde
  *   for a model without weights, `file-access`, `disk-full`
  */
 export async function exportModel(model: PreTrainedModel, folder: string, adapters?: ExportedAdapters): Promise<void> {
-  const { network, nameOrPath, runner } = model;
+  const { network, files, runner } = model;
   await runner.syncFromEngine();
   const encoded = await encodeNetwork(network, adapters);
   const path = outputPath(folder, "onnx/model.onnx");
   await platform.makeDirectory(platform.dirname(path));
   await platform.writeFileAtomic(path, encoded);
   await writeJson(outputPath(folder, "config.json"), configToWrite(network.config, network.className), floatKeys);
-  if (nameOrPath !== null) await copyCompanions(nameOrPath, folder);
+  if (files !== null) await copyCompanions(files, folder);
 }

@@ -1,5 +1,6 @@
 import { Callable } from "../callable.js";
 import { camelCase } from "../case.js";
+import type { ModelFiles } from "../hub/index.js";
 import type { Parameter } from "../nn/index.js";
 import type { ScopeOptions } from "../runtime/index.js";
 import type { TensorData } from "../tensor-data.js";
@@ -68,13 +69,15 @@ export class PreTrainedModel<Outputs extends ModelOutputs = ModelOutputs> extend
 
   /**
    * Models come from `AutoModel...fromPretrained` or `fromConfig`.
-   * @param nameOrPath the folder that the model was loaded from; adapters name it as their base
+   * @param nameOrPath the folder or the repository that the model was loaded from; adapters name it as their base
+   * @param files what lies there; null for a model that was made
    */
   constructor(
     readonly network: Network,
     readonly loadingReport: LoadingReport = emptyReport,
     scope: ScopeOptions = {},
     readonly nameOrPath: string | null = null,
+    readonly files: ModelFiles | null = null,
   ) {
     super();
     this.runner = new Runner(network, scope);

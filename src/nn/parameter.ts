@@ -105,6 +105,16 @@ export class Parameter {
     return elementCount(this.shape);
   }
 
+  /** How many numbers it is: PyTorch's name of `elementCount`. */
+  numel(): number {
+    return this.elementCount;
+  }
+
+  /** Whether it is trained: PyTorch's name of `trainable`. */
+  get requiresGrad(): boolean {
+    return this.trainable;
+  }
+
   /** What its elements in force are made from; changes when they do. */
   get content(): object {
     return this.adjustments.at(-1)?.elements ?? this.source;

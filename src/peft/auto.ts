@@ -55,8 +55,9 @@ export class AutoPeftClass<Outputs extends ModelOutputs> {
    *   model, `shape-mismatch`, and as `fromPretrained` of models and adapters
    */
   async fromPretrained(reference: string, options: AutoPeftOptions = {}): Promise<PeftModel<Outputs>> {
-    const { adapterName, isTrainable, onWarning = console.warn, baseModel, ...modelOptions } = options;
-    const adapter = await AdapterFolder.open(reference);
+    const { adapterName, isTrainable, onWarning = console.warn, baseModel, ...others } = options;
+    const { revision: _, subfolder: __, ...modelOptions } = others;
+    const adapter = await AdapterFolder.open(reference, options);
     const head = this.headFor(
       adapter,
       adapter.config(() => {}),
@@ -67,6 +68,7 @@ export class AutoPeftClass<Outputs extends ModelOutputs> {
     const model = await auto.fromPretrained(base, {
       ...(size !== undefined && namesNoLabels(options) && { numLabels: size }),
       ...modelOptions,
+      ...(baseModel === undefined && adapter.baseOptions),
       ignoreMismatchedSizes: options.ignoreMismatchedSizes ?? size !== undefined,
       onReport: (report, line) => {
         if (options.ignoreMismatchedSizes === undefined) refuseMismatches(report, base);

@@ -1,3 +1,4 @@
+import type { HubOptions } from "../hub/index.js";
 import type { AdapterConfig, OnWarning } from "./config/config-class.js";
 import { AdapterFolder } from "./folder/adapter-folder.js";
 
@@ -16,8 +17,8 @@ export const PeftConfig = {
    */
   async fromPretrained(
     reference: string,
-    { onWarning = console.warn }: { readonly onWarning?: OnWarning } = {},
+    { onWarning = console.warn, ...options }: HubOptions & { readonly onWarning?: OnWarning } = {},
   ): Promise<PeftConfig> {
-    return (await AdapterFolder.open(reference)).config(onWarning);
+    return (await AdapterFolder.open(reference, options)).config(onWarning);
   },
 };

@@ -2,7 +2,7 @@
 import { Callable } from "../callable.js";
 import { GraftError } from "../errors.js";
 
-import { subfolder } from "../hub/index.js";
+import { type HubOptions, type ModelFiles, subfolder } from "../hub/index.js";
 
 import { shown } from "../json.js";
 import {
@@ -68,7 +68,7 @@ export interface PeftOptions {
 }
 
 /** Options of `PeftModel.fromPretrained` and `loadAdapter`. */
-export interface LoadAdapterOptions extends Omit<PeftOptions, "seed" | "initTokenIds" | "withWeights"> {
+export interface LoadAdapterOptions extends Omit<PeftOptions, "seed" | "initTokenIds" | "withWeights">, HubOptions {
   /** Whether training goes on; false (default): for prediction. */
   readonly isTrainable?: boolean;
   /** Of a loralib checkpoint, which does not hold it; for other formats it is not read. */
@@ -132,7 +132,7 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   }
 
   /**
-   * Loads a folder in PEFT's format onto its base model. Every tensor must fit; module names of transformers 4 and 5
+   * Loads a folder in PEFT's format, or one of the Hub ("org/name"), onto its base model. Every tensor must fit; module names of transformers 4 and 5
    * are both read. Names in modules_to_save that the model does not have are left out with a remark.
    * @throws GraftError `adapter-mismatch` naming the tensors that differ, `unsupported` naming the field or method,
    *   `pickle-refused`, `target-modules-not-found`, and what opening the files throws
@@ -158,6 +158,10 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   /** The folder that the base model was loaded from; null for one that was made. */
   get nameOrPath(): string | null {
     return this.baseModel.nameOrPath;
+  }
+  /** What lies there; null for a model that was made. @internal */
+  get files(): ModelFiles | null {
+    return this.baseModel.files;
   }
 
   /** The base model's: compiles and runs programs. @internal */
@@ -297,7 +301,7 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
   }
 
   /**
-   * Loads another adapter from a folder; the first one acts at once, others after `setAdapter`.
+   * Loads another adapter from a folder or from the Hub; the first one acts at once, others after `setAdapter`.
    * @throws GraftError as `fromPretrained`, `invalid-argument` for a name that is taken and while adapters are disabled
    */
   async loadAdapter(
@@ -306,11 +310,10 @@ export class PeftModel<Outputs extends ModelOutputs = ModelOutputs> extends Call
       adapterName = DEFAULT_ADAPTER,
       isTrainable = false,
       onWarning = console.warn,
-      loraAlpha,
+      ...opening
     }: LoadAdapterOptions = {},
   ): Promise<void> {
-    const unwritten = loraAlpha === undefined ? {} : { loraAlpha };
-    const opened = typeof folder === "string" ? await AdapterFolder.open(folder, unwritten) : folder;
+    const opened = typeof folder === "string" ? await AdapterFolder.open(folder, opening) : folder;
     const config = opened.config(onWarning);
     const absent = absentSavedModules(this.adapted.modules(), config);
     if (absent.length > 0) {

@@ -8,13 +8,13 @@ type Classifier = Exclude<TaskName, "text-generation">;
 /** What a classifying task says of each input, in the order of the inputs. */
 export async function predictions(
   name: Classifier,
-  { model, processing: folder }: Opened,
+  { model, processing: folder, from }: Opened,
   examples: readonly unknown[],
   topK: number,
   batchSize = 16,
 ): Promise<Prediction[]> {
   requireHead(name, model);
-  const processing = await tasks[name].processing({ folder, network: model.network });
+  const processing = await tasks[name].processing({ folder, from, network: model.network });
   const dataset = processing.dataset(examples, "evaluate");
   const found: Prediction[] = [];
   for await (const { tensors, indices } of dataLoader({ dataset, batchSize, collate: processing.collate })) {

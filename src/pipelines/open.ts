@@ -1,6 +1,6 @@
 import { AutoTokenizer, type Tokenizer } from "../data/index.js";
 import { GraftError } from "../errors.js";
-import { holds } from "../hub/index.js";
+import { type HubOptions, holds } from "../hub/index.js";
 import {
   type AutoClass,
   autoClasses,
@@ -24,6 +24,8 @@ export interface Opened {
   readonly model: AnyModel;
   /** Folder of the tokenizer or image processor. */
   readonly processing: string;
+  /** How that folder is found on the Hub. */
+  readonly from: HubOptions;
   /** Ends what was opened here; a model that was given stays. */
   dispose(): Promise<void>;
 }
@@ -38,16 +40,26 @@ export async function openModel(
   { processing, ...options }: PipelineOptions,
 ): Promise<Opened> {
   if (typeof given !== "string") {
-    return { model: given, processing: folderOf(given, processing), dispose: async () => {} };
+    return { model: given, processing: folderOf(given, processing), from: {}, dispose: async () => {} };
   }
-  const isAdapter = await holds(given, "adapter_config.json");
+  const isAdapter = await holds(given, "adapter_config.json", options);
   const auto = autoClasses[head] as AutoClass<ModelOutputs>;
   const model: AnyModel = isAdapter
     ? await new AutoPeftClass<ModelOutputs>(head).fromPretrained(given, options)
     : await auto.fromPretrained(given, options);
   const hasOwn =
-    isAdapter && ((await holds(given, "tokenizer.json")) || (await holds(given, "preprocessor_config.json")));
-  return { model, processing: hasOwn ? given : folderOf(model, processing), dispose: () => model.dispose() };
+    isAdapter &&
+    ((await holds(given, "tokenizer.json", options)) || (await holds(given, "preprocessor_config.json", options)));
+  const { token, cacheDir, localFilesOnly, onProgress, revision, subfolder } = options;
+  const hub: HubOptions = { token, cacheDir, localFilesOnly, onProgress };
+  // A revision is of the repository that was named, and of no other.
+  const isNamed = hasOwn || (!isAdapter && processing === undefined);
+  return {
+    model,
+    processing: hasOwn ? given : folderOf(model, processing),
+    from: isNamed ? { ...hub, revision, subfolder } : hub,
+    dispose: () => model.dispose(),
+  };
 }
 
 function folderOf({ nameOrPath }: AnyModel, given: string | undefined): string {
@@ -60,4 +72,5 @@ function folderOf({ nameOrPath }: AnyModel, given: string | undefined): string {
   );
 }
 
-export const openTokenizer = (folder: string): Promise<Tokenizer> => AutoTokenizer.fromPretrained(folder);
+export const openTokenizer = ({ processing, from }: Opened): Promise<Tokenizer> =>
+  AutoTokenizer.fromPretrained(processing, from);

@@ -140,7 +140,7 @@ const makers: Makers = {
   },
   async "text-generation"(model, options) {
     const opened = await openModel("causalLM", model, options);
-    const generator = new TextGenerator(opened.model, await openTokenizer(opened.processing));
+    const generator = new TextGenerator(opened.model, await openTokenizer(opened));
     return pipelineOf<string, TextGenerationCall, TextGenerationResult>(
       opened,
       async (prompts, { returnFullText = true, ...given }) => {

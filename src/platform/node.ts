@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { collectGarbage } from "./node-garbage.js";
 import { nodeReading } from "./node-read.js";
+import { nodeShared } from "./node-shared.js";
 import { findWorker, spawnWorker, workerPort } from "./node-workers.js";
 import { nodeWriting } from "./node-write.js";
 import type { MemoryUsage, Platform } from "./types.js";
@@ -30,6 +31,7 @@ export const platform: Platform = {
   name: "node",
   ...nodeReading,
   ...nodeWriting,
+  ...nodeShared,
   join,
   dirname,
   basename: (path) => basename(path),

@@ -101,6 +101,35 @@ export interface FileWriting {
   mountFile(path: string, contents: Uint8Array | Blob): void;
 }
 
+/** A download on its way, kept under a name of its own until it is whole; what an earlier one left is gone on with. */
+export interface PartialFile {
+  /** Bytes that are there. */
+  readonly size: number;
+  append(bytes: Uint8Array): Promise<void>;
+  /** Drops what is there. */
+  restart(): Promise<void>;
+  digest(algorithm: "sha256" | "git-sha1"): Promise<string>;
+  /** Puts the whole file in its place. */
+  finish(path: string): Promise<void>;
+  /** Leaves what is there for a later download. */
+  close(): Promise<void>;
+}
+
+/** Files and settings that are shared with other programs: the Hub's cache and token. In the browser `unsupported`. */
+export interface SharedFiles {
+  /** A variable of the environment; undefined where it is not set, and in the browser. */
+  environment(name: string): string | undefined;
+  /** The user's own folder. */
+  homeDirectory(): string;
+  /** Hex digits; "git-sha1": of Git's blob. */
+  digest(path: string, algorithm: "sha256" | "git-sha1"): Promise<string>;
+  openPartial(path: string): Promise<PartialFile>;
+  /** Makes `path` a relative link to `target`, or a copy where links are refused. Whatever was there is replaced. */
+  linkFile(target: string, path: string): Promise<void>;
+  /** Writes a file that only the user may read (mode 0600). */
+  writePrivateFile(path: string, contents: string): Promise<void>;
+}
+
 /**
  * Everything that differs between Node and the browser. The rest of the project reaches it through
  * `import { platform } from "#platform"` and runs in both worlds.
@@ -109,7 +138,7 @@ export interface FileWriting {
  * mounted, URLs that are fetched. Every failure is a GraftError: `file-not-found`, `file-access`, `disk-full`,
  * or `unsupported` for what one of the worlds cannot do.
  */
-export interface Platform extends FileReading, FileWriting {
+export interface Platform extends FileReading, FileWriting, SharedFiles {
   readonly name: "node" | "web";
 
   join(...parts: string[]): string;

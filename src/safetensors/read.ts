@@ -12,6 +12,15 @@ export interface SafetensorsFile extends SafetensorsHeader {
   readonly files: readonly string[];
 }
 
+/** Bytes that lie somewhere, read in parts. */
+export interface ByteRanges {
+  /** Where they lie, for messages and for whoever reads elements. */
+  readonly path: string;
+  readonly version: string;
+  readonly size: number;
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
 /**
  * Opens a safetensors file: reads the header only and checks all of it.
  * @throws GraftError `file-not-found`, `file-access`, `invalid-safetensors`
@@ -22,9 +31,16 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   }
   const file = await platform.realPath(path);
   const version = await platform.fileVersion(file);
-  const fileSize = await platform.fileSize(file);
+  const size = await platform.fileSize(file);
+  const read = (offset: number, length: number) => platform.readRange(file, offset, length);
+  return readSafetensorsHeader({ path: file, version, size, read }, path);
+}
+
+/** The header of a safetensors file, wherever it lies. @param path names it in messages @throws GraftError as `openSafetensors` */
+export async function readSafetensorsHeader(bytes: ByteRanges, path = bytes.path): Promise<SafetensorsFile> {
+  const { size: fileSize, version, path: file } = bytes;
   if (fileSize < 8) throw formatError(path, `it has ${fileSize} bytes, too few for the length of a header`);
-  const lengthBytes = await platform.readRange(file, 0, 8);
+  const lengthBytes = await bytes.read(0, 8);
   const headerLength = new DataView(lengthBytes.buffer, lengthBytes.byteOffset, 8).getBigUint64(0, true);
   if (headerLength > BigInt(LARGEST_HEADER)) {
     throw formatError(
@@ -37,7 +53,7 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   if (dataStart > fileSize) {
     throw formatError(path, `its header should have ${headerLength} bytes, but the file ends after ${fileSize - 8}`);
   }
-  const headerBytes = await platform.readRange(file, 8, Number(headerLength));
+  const headerBytes = await bytes.read(8, Number(headerLength));
   return { files: [file], ...parseHeader(headerBytes, { path: file, version, dataStart, fileSize }) };
 }
 

@@ -26,6 +26,11 @@ function readWeightMap(index: unknown, path: string): Map<string, string> {
   return checked;
 }
 
+/** The files that an index names, sorted. @throws GraftError `invalid-json`, `invalid-safetensors` */
+export function shardNames(text: string, where: string): string[] {
+  return [...new Set(readWeightMap(parseJson(text, where), where).values())].sort();
+}
+
 /**
  * Opens the shards that the text of a `model.safetensors.index.json` (or `pytorch_model.bin.index.json`) lists and joins their headers. Every shard is
  * checked, and every name of the weight map must be in its shard. The index decides: tensors that it does not place in a

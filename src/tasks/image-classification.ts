@@ -20,9 +20,9 @@ import {
   toTensor,
 } from "../data/index.js";
 import { GraftError } from "../errors.js";
-import { copyCompanions } from "../hub/index.js";
-import { predictionOf } from "./probabilities.js";
+import { copyCompanions, resolveFiles } from "../hub/index.js";
 import { metricsOfLabels } from "./label-metrics.js";
+import { predictionOf } from "./probabilities.js";
 import { type DataOptions, defineTask } from "./task.js";
 import { emptyInput, requireFormat } from "./text-inputs.js";
 
@@ -67,14 +67,14 @@ export const imageClassification = defineTask<ImageExample, PreparedImage>({
     const ofTable = { labelColumn, labelSeparator, problemType };
     return { path, ...(await readImageFolder(path, { ...options, ...ofTable })) };
   },
-  async processing({ folder, transforms, problemType }) {
-    const processor = await ImageProcessor.fromPretrained(folder);
+  async processing({ folder, from, transforms, problemType }) {
+    const processor = await ImageProcessor.fromPretrained(folder, from);
     return {
       dataset: (examples, phase) =>
         imageDataset(examples, transforms === "augment" ? augmentation(processor, phase) : processor),
       collate: collateImages(problemType && { problemType }),
       predict: (logits, _example, { config, topK }) => predictionOf(logits, config, topK),
-      save: (to) => copyCompanions(folder, to),
+      save: async (to) => copyCompanions(await resolveFiles(folder, undefined, from), to),
     };
   },
   async inputs(given, _pair, options) {

@@ -1,5 +1,5 @@
 import type { BatchTensors, ColumnChoice, Dataset, Label2Id, LabelsAre, TooLong } from "../data/index.js";
-import type { ModelFileName } from "../hub/index.js";
+import type { HubOptions, ModelFileName } from "../hub/index.js";
 import type { HeadName, ModelConfig, Network } from "../models/index.js";
 import type { ProblemType } from "../problem-type.js";
 import type { MetricName } from "../training/index.js";
@@ -57,8 +57,10 @@ export interface LanguageOptions {
 }
 
 export interface ProcessingOptions {
-  /** Folder of the tokenizer or image processor. */
+  /** Folder of the tokenizer or image processor, or its name on the Hub. */
   readonly folder: string;
+  /** How it is found on the Hub. */
+  readonly from?: HubOptions | undefined;
   readonly network: Network;
   /** Most tokens in a row. Default: the model's limit. */
   readonly maxLength?: number | undefined;

@@ -13,7 +13,7 @@ import { type DataOptions, defineTask } from "./task.js";
 import { isInputFile, linesOf, requireFormat, requireNoFolder } from "./text-inputs.js";
 import { textProcessing, tokenizerSources } from "./tokenizer.js";
 
-const formats = ["csv", "tsv", "jsonl"] as const satisfies readonly TableFormat[];
+const formats = ["csv", "tsv", "jsonl", "json", "parquet"] as const satisfies readonly TableFormat[];
 const isTable = (path: string): boolean => /\.(csv|tsv|tab|jsonl|ndjson)$/i.test(path);
 
 /** The options of the reader of tables. @throws GraftError `invalid-argument` for a format of other data */

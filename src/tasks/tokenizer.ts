@@ -1,5 +1,5 @@
 import { Tokenizer, type TokenizerOptions } from "../data/index.js";
-import type { ModelFileName } from "../hub/index.js";
+import type { HubOptions, ModelFileName } from "../hub/index.js";
 import type { Network } from "../models/index.js";
 import type { ProcessingOptions } from "./task.js";
 
@@ -15,7 +15,12 @@ export const tokenizerSources = [
 ] as const satisfies readonly ModelFileName[];
 
 /** The folder's tokenizer, giving what the network reads. */
-async function readBy(network: Network, own: Tokenizer, folder: string, options: TokenizerOptions): Promise<Tokenizer> {
+async function readBy(
+  network: Network,
+  own: Tokenizer,
+  folder: string,
+  options: TokenizerOptions & HubOptions,
+): Promise<Tokenizer> {
   const modelInputNames = own.modelInputNames.filter((name) => network.inputs[name] !== undefined);
   return modelInputNames.length === own.modelInputNames.length
     ? own
@@ -26,8 +31,8 @@ async function readBy(network: Network, own: Tokenizer, folder: string, options:
  * A model's tokenizer, and where it cuts rows: at `maxLength`, or where the model and its tokenizer end. `save` writes
  * it as another folder needs it: with the pad token that was named, and the class that the model's config names.
  */
-export async function textProcessing({ folder, network, maxLength, padToken }: ProcessingOptions) {
-  const options = padToken === undefined ? {} : { padToken };
+export async function textProcessing({ folder, from, network, maxLength, padToken }: ProcessingOptions) {
+  const options = { ...from, ...(padToken !== undefined && { padToken }) };
   const own = await Tokenizer.fromFolder(folder, options);
   const tokenizer = await readBy(network, own, folder, options);
   const { inputIds } = network.inputs;

@@ -18,6 +18,8 @@ export {
 } from "./callbacks/index.js";
 export { lastCheckpoint, type Savable } from "./checkpoints/checkpoint.js";
 export type { LogEntry, TrainerState } from "./checkpoints/state.js";
+export type { ModelCardOptions } from "./hub/model-card.js";
+export type { PushRunOptions } from "./hub/push-run.js";
 export {
   accuracy,
   argMax,
@@ -41,6 +43,7 @@ export {
   seqeval,
   type TagSequences,
 } from "./metrics/index.js";
+export { type LoadableMetric, type LoadedMetric, loadMetric } from "./metrics/load-metric.js";
 export {
   type BatchCut,
   MeasuredCut,

@@ -1,6 +1,7 @@
 import { platform } from "#platform";
 import type { Dataset } from "../data/index.js";
 import { GraftError } from "../errors.js";
+import type { PushedCommit } from "../hub/index.js";
 import type { TrainingArguments } from "./arguments/index.js";
 import { TrainingArguments as Arguments } from "./arguments/index.js";
 import { CallbackHandler, EventLogCallback, newControl, type TrainerCallback } from "./callbacks/index.js";
@@ -13,6 +14,8 @@ import {
   type Savable,
 } from "./checkpoints/checkpoint.js";
 import { type LogEntry, newTrainerState, type TrainerState } from "./checkpoints/state.js";
+import { HubCallback } from "./hub/hub-callback.js";
+import { type PushRunOptions, pushRun } from "./hub/push-run.js";
 import type { TrainableModel } from "./model.js";
 import { type DataCollator, type DatasetLike, defaultCollator, toDataset } from "./run/batches.js";
 import { type EvalPrediction, type EvaluationOutput, evaluationLoop } from "./run/evaluation-loop.js";
@@ -94,7 +97,15 @@ export class Trainer<Row> {
     this.model = model;
     this.args = args;
     this.collate = dataCollator ?? defaultCollator(model, processingClass);
-    this.handler = new CallbackHandler([...(args.reportTo === "events" ? [new EventLogCallback()] : []), ...callbacks]);
+    const pushing = new HubCallback(
+      (push) => this.pushToHub(push),
+      (message) => this.warn(message),
+    );
+    this.handler = new CallbackHandler([
+      ...(args.pushToHub ? [pushing] : []),
+      ...(args.reportTo === "events" ? [new EventLogCallback()] : []),
+      ...callbacks,
+    ]);
     if (args.evalStrategy !== "no" && options.evalDataset === undefined) {
       throw new GraftError(
         "invalid-config",
@@ -182,6 +193,17 @@ export class Trainer<Row> {
   async saveModel(folder: string = this.args.outputDir): Promise<void> {
     await platform.makeDirectory(folder);
     for (const one of this.savables()) await one.savePretrained(folder);
+  }
+
+  /**
+   * Saves the model in outputDir, writes a model card from what the run logged, and pushes both to the Hub as one commit;
+   * the repository is made where it is missing.
+   * @throws GraftError `hub-access` where nobody is logged in or the token may not write, `hub-unreachable`
+   */
+  async pushToHub(options: PushRunOptions = {}): Promise<PushedCommit> {
+    const { folder = this.args.outputDir } = options;
+    if (options.folder === undefined) await this.saveModel(folder);
+    return pushRun(this, folder, options);
   }
 
   private warn(message: string): void {

@@ -30,7 +30,7 @@ async function bundle(source: string) {
 
 const forNode = /(^|\/|-)node[^/]*\.js$|dist\/cli\//;
 
-test("a page's bundle holds nothing of Node, no native package, and less than 400 kB zipped", async () => {
+test("a page's bundle holds nothing of Node, no native package, and less than 430 kB zipped", async () => {
   const page = await bundle('export * from "graft-peft";');
   expect(page.own).toContain("dist/platform/web.js");
   expect(page.own).toContain("dist/data/images/decode-web.js");
@@ -40,13 +40,14 @@ test("a page's bundle holds nothing of Node, no native package, and less than 40
     "@zip.js/zip.js",
     "csv-parse",
     "fastest-levenshtein",
+    "hyparquet",
     "ml-matrix",
     "pbf",
     "yaml",
     "zod",
   ]);
   expect(page.external).toEqual([]);
-  expect(page.zipped).toBeLessThan(400_000);
+  expect(page.zipped).toBeLessThan(430_000);
 });
 
 test("so does the worker's, which brings onnxruntime-web", async () => {

@@ -1,84 +1,121 @@
-import { existsSync } from "node:fs";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { walkthrough } from "../../examples/walkthrough.js";
+import { HubServer } from "../hub/server/hub-server.js";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const demoModel = join(root, "examples/demo/model");
-const goldenModel = join(root, "test/golden/models/vit_imgcls");
+const golden = fileURLToPath(new URL("../golden", import.meta.url));
+const variables = ["HF_ENDPOINT", "HF_HUB_CACHE", "HF_TOKEN", "HF_HUB_OFFLINE"] as const;
+const before = Object.fromEntries(variables.map((name) => [name, process.env[name]]));
 
 let folder: string;
-
-/** Horizontal and vertical stripes: what random crops and mirroring leave as it is. */
-async function writePictures(target: string, each: number): Promise<void> {
-  for (const [name, isHorizontal] of Object.entries({ horizontal: true, vertical: false })) {
-    await mkdir(join(target, name), { recursive: true });
-    for (let at = 0; at < each; at++) {
-      const [width, height] = [40 + at, 48 - at];
-      const pixels = Uint8Array.from({ length: width * height }, (_, index) => {
-        const position = (isHorizontal ? Math.floor(index / width) : index % width) + at;
-        return position % 8 < 4 ? 30 + at : 220 - at;
-      });
-      const picture = sharp(pixels, { raw: { width, height, channels: 1 } });
-      await picture.jpeg().toFile(join(target, name, `${at}.jpg`));
-    }
-  }
-}
-
-/** The demo's model, or a small golden one; config and weights are not changed. */
-async function copyModel(target: string): Promise<void> {
-  if (existsSync(join(demoModel, "model.safetensors"))) return cp(demoModel, target, { recursive: true });
-  await cp(goldenModel, target, { recursive: true });
-  await writeFile(join(target, "preprocessor_config.json"), JSON.stringify({ size: { height: 32, width: 32 } }));
-}
+let server: HubServer;
+let stripes: Uint8Array;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "graft-walkthrough-"));
-  await copyModel(join(folder, "model"));
-  await writePictures(join(folder, "pictures"), 20);
-});
-
-afterAll(() => rm(folder, { recursive: true, force: true }));
-
-describe("examples/walkthrough.ts", () => {
-  it("trains, saves an adapter and predicts with it", async () => {
-    const lines: string[] = [];
-    const { accuracy, predicted } = await walkthrough({
-      checkpoint: join(folder, "model"),
-      pictures: join(folder, "pictures"),
-      output: join(folder, "output"),
-      changes: { perDeviceTrainBatchSize: 9, gradientAccumulationSteps: 2, numTrainEpochs: 3, loggingSteps: 1 },
-      log: (line) => lines.push(line),
-    });
-    expect(lines[0]).toMatch(/newly initialised.*classifier\.weight/);
-    expect(lines[1]).toMatch(/^trainable params: [\d,]+ \|\| all params: [\d,]+ \|\| trainable%: \d/);
-    expect(lines[2]).toMatch(/^fp16 has no effect: training computes in float32/);
-    expect(lines[3]).toBe("epoch  training loss  validation loss  accuracy");
-    expect(lines).toContainEqual(expect.stringMatching(/^6 updates in \d+ s, mean loss \d/));
-    expect([0, 0.25, 0.5, 0.75, 1]).toContain(accuracy);
-    expect(["horizontal", "vertical"]).toContain(predicted);
-
-    const epochs = lines.slice(4, 7).map((line) => line.trim().split(/\s+/).map(Number.parseFloat));
-    expect(epochs.map(([epoch]) => epoch)).toEqual([1, 2, 3]);
-    for (const [, trainingLoss, validationLoss, percent] of epochs) {
-      expect(trainingLoss).toBeLessThan(3);
-      expect(validationLoss).toBeLessThan(3);
-      expect([0, 25, 50, 75, 100]).toContain(percent);
-    }
-    expect(lines).toContain(
-      `accuracy of the best epoch's weights on 4 pictures held out: ${(100 * accuracy).toFixed(1)} %`,
-    );
-
-    const adapter = join(folder, "output/adapter");
-    expect(await readdir(adapter)).toEqual(
-      expect.arrayContaining(["adapter_config.json", "adapter_model.safetensors", "README.md"]),
-    );
-    const config = JSON.parse(await readFile(join(adapter, "adapter_config.json"), "utf8"));
-    expect(config).toMatchObject({ peft_type: "LORA", r: 16, lora_alpha: 16, lora_dropout: 0.1 });
-    expect(config.modules_to_save).toEqual(["classifier"]);
+  server = await HubServer.start();
+  stripes = await readFile(join(golden, "datasets/stripes.parquet"));
+  const model = join(golden, "models/vit_imgcls");
+  server.add("dataset", "stripes", {
+    "README.md":
+      "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n    path: data/train-*\n---\n",
+    "data/train-00000-of-00001.parquet": stripes,
+  });
+  server.add("model", "org/vit-tiny", {
+    "config.json": await readFile(join(model, "config.json")),
+    "model.safetensors": await readFile(join(model, "model.safetensors")),
+    "preprocessor_config.json": JSON.stringify({ size: { height: 32, width: 32 } }),
+    "pytorch_model.bin": "a pickle that nobody wants",
+  });
+  Object.assign(process.env, {
+    HF_ENDPOINT: server.url,
+    HF_HUB_CACHE: join(folder, "cache"),
+    HF_TOKEN: "hf_test_token",
+    HF_HUB_OFFLINE: "0",
   });
 });
+
+afterAll(async () => {
+  for (const name of variables) {
+    if (before[name] === undefined) delete process.env[name];
+    else process.env[name] = before[name];
+  }
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe("examples/walkthrough.ts", () => {
+  it("loads by name, trains, pushes, and predicts with what it pushed", async () => {
+    const lines: string[] = [];
+    const { accuracy, predicted, repoName } = await walkthrough({
+      dataset: "stripes",
+      split: "train[:90%]",
+      modelCheckpoint: "org/vit-tiny",
+      output: folder,
+      changes: { perDeviceTrainBatchSize: 8, gradientAccumulationSteps: 2, numTrainEpochs: 2, loggingSteps: 1 },
+      log: (line) => lines.push(line),
+      ...(await firstPicture()),
+    });
+    expect(repoName).toBe("tester/vit-tiny-finetuned-lora-stripes");
+    expect([0, 0.5, 1]).toContain(accuracy);
+    expect(["horizontal", "vertical"]).toContain(predicted);
+    expect(lines[0]).toMatch(/^trainable params: (\d+) \|\| all params: \1 \|\| trainable%: 100\.00$/);
+    expect(lines[1]).toMatch(/^trainable params: \d+ \|\| all params: \d+ \|\| trainable%: \d/);
+    expect(lines).toContain("epoch  training loss  validation loss  accuracy");
+
+    const pushed = server.repositories.get(`model/${repoName}`)?.at("main");
+    expect([...(pushed?.files.keys() ?? [])].sort()).toEqual([
+      ".gitattributes",
+      "README.md",
+      "adapter_config.json",
+      "adapter_model.safetensors",
+      "preprocessor_config.json",
+    ]);
+    const config = JSON.parse(new TextDecoder().decode(pushed?.files.get("adapter_config.json")?.bytes));
+    expect(config).toMatchObject({ base_model_name_or_path: "org/vit-tiny", r: 16, peft_type: "LORA" });
+    const card = new TextDecoder().decode(pushed?.files.get("README.md")?.bytes);
+    expect(card).toMatch(/base_model: org\/vit-tiny\nbase_model_relation: adapter/);
+    expect(card).toMatch(/type: accuracy\n\s+value: /);
+    expect(card).not.toContain("hf_test_token");
+    expect(server.log.filter((line) => line.includes("pytorch_model.bin"))).toEqual([]);
+
+    const everything = await readdir(folder, { recursive: true, withFileTypes: true });
+    for (const entry of everything.filter((each) => each.isFile())) {
+      const bytes = await readFile(join(entry.parentPath, entry.name));
+      expect(bytes.includes("hf_test_token"), entry.name).toBe(false);
+    }
+  });
+
+  it("does the same with folders, and pushes nothing", async () => {
+    await cp(join(golden, "datasets"), join(folder, "data"), {
+      recursive: true,
+      filter: (path) => !/\/(splits|table)/.test(path),
+    });
+    server.log.length = 0;
+    const { repoName } = await walkthrough({
+      dataset: join(folder, "data"),
+      split: "train",
+      modelCheckpoint: "org/vit-tiny",
+      output: join(folder, "local"),
+      changes: { maxSteps: 1, pushToHub: false, perDeviceTrainBatchSize: 4, gradientAccumulationSteps: 1 },
+      log: () => {},
+      ...(await firstPicture()),
+    });
+    expect(await readdir(repoName)).toEqual(expect.arrayContaining(["adapter_model.safetensors", "README.md"]));
+    expect(server.log.filter((line) => line.startsWith("POST"))).toEqual([]);
+  });
+});
+
+/** The bytes of the data set's first picture. */
+async function firstPicture(): Promise<{ picture: Uint8Array }> {
+  const { parquetReadObjects } = await import("hyparquet");
+  const [row] = await parquetReadObjects({
+    file: stripes.buffer.slice(stripes.byteOffset, stripes.byteOffset + stripes.byteLength) as ArrayBuffer,
+    rowEnd: 1,
+    utf8: false,
+  });
+  return { picture: (row as { image: { bytes: Uint8Array } }).image.bytes };
+}

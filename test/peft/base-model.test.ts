@@ -57,7 +57,7 @@ describe("the base model that an adapter names", () => {
       message: expect.stringContaining(
         `in ${process.cwd()}/google/vit-base-patch16-224-in21k or ${hub}/google/vit-base-patch16-224-in21k`,
       ),
-      hint: expect.stringMatching(/current directory, then from the adapter's folder.*--model.*downloaded/),
+      hint: expect.stringMatching(/current directory, then from the adapter's folder.*--model.*Hub is named/),
     });
     const absolute = await adapter(join(scratch, "absolute"), "/nonexistent/base");
     await expect(findBaseModel(absolute)).rejects.toThrow(/no model in \/nonexistent\/base$/);

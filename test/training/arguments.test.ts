@@ -83,7 +83,6 @@ describe("TrainingArguments", () => {
     [{ loadBestModelAtEnd: true }, "invalid-config", /evalStrategy is "no"/],
     [{ loadBestModelAtEnd: true, evalStrategy: "epoch" }, "invalid-config", /saveStrategy is "steps"/],
     [{ loadBestModelAtEnd: true, evalStrategy: "steps", evalSteps: 3, saveSteps: 4 }, "invalid-config", /multiple/],
-    [{ pushToHub: true }, "unsupported", /pushToHub/],
     [{ frozenPrecision: "int4" }, "invalid-config", /frozenPrecision is "int4"/],
   ])("refuses %j", (options, code, message) => {
     const error = errorOf(options);

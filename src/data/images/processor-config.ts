@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { checked } from "../../checked.js";
 import { GraftError } from "../../errors.js";
-import { resolveFiles } from "../../hub/index.js";
+import { type HubOptions, resolveFiles } from "../../hub/index.js";
 import { type JsonObject, parseJsonObject, stringifyPython } from "../../json.js";
 import type { Size } from "./geometry.js";
 import { type Resample, resampleByNumber } from "./resample-filters.js";
@@ -110,8 +110,8 @@ export interface ProcessorFolder {
  * Reads preprocessor_config.json, and the model's number of channels from config.json where it is there.
  * @throws GraftError as `resolveFiles`, `invalid-json`, `invalid-config`, `unsupported`
  */
-export async function readProcessorFolder(reference: string): Promise<ProcessorFolder> {
-  const files = await resolveFiles(reference, "processor");
+export async function readProcessorFolder(reference: string, options: HubOptions = {}): Promise<ProcessorFolder> {
+  const files = await resolveFiles(reference, "processor", options);
   const path = files.place("preprocessor_config.json");
   const text = await files.text("preprocessor_config.json", "preparing pictures");
   const config = parseProcessorConfig(parseJsonObject(text, path), path);

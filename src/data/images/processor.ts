@@ -1,7 +1,7 @@
 import { platform } from "#platform";
 import { Callable } from "../../callable.js";
 import { GraftError } from "../../errors.js";
-import { outputPath } from "../../hub/index.js";
+import { type HubOptions, outputPath } from "../../hub/index.js";
 import { stringifyPython } from "../../json.js";
 import type { TensorData } from "../../tensor-data.js";
 import { cropImage, type Size, shortestEdgeSize } from "./geometry.js";
@@ -39,11 +39,11 @@ export class ImageProcessor extends Callable<[images: ImageSource | readonly Ima
 
   /**
    * Reads preprocessor_config.json (and num_channels of config.json where it is there).
-   * @param reference folder of a model
+   * @param reference folder of a model, or its name on the Hub
    * @throws GraftError `file-not-found`, `invalid-json`, `lfs-pointer`, `invalid-config`, `unsupported`.
    */
-  static async fromPretrained(reference: string): Promise<ImageProcessor> {
-    const { config, channels, text } = await readProcessorFolder(reference);
+  static async fromPretrained(reference: string, options: HubOptions = {}): Promise<ImageProcessor> {
+    const { config, channels, text } = await readProcessorFolder(reference, options);
     return new ImageProcessor(config, channels).withText(text);
   }
 

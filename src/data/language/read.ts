@@ -1,6 +1,4 @@
 import { platform } from "#platform";
-import { GraftError, messageOf } from "../../errors.js";
-import { isJsonObject } from "../../json.js";
 import { type RowRange, requireRows, selectRows } from "../dataset.js";
 import type { DelimitedOptions } from "../readers/delimited.js";
 import { formatOf, readTable, type TableFormat } from "../readers/registry.js";
@@ -10,10 +8,9 @@ import { readTextFile } from "../readers/text-file.js";
 import { type LanguageExample, languageExamples } from "./examples.js";
 
 /** Formats of texts to learn. */
-export const languageFormats = ["txt", "json", "csv", "tsv", "jsonl"] as const satisfies readonly (
+export const languageFormats = ["txt", "json", "csv", "tsv", "jsonl", "parquet"] as const satisfies readonly (
   | TableFormat
   | "txt"
-  | "json"
 )[];
 export type LanguageFormat = (typeof languageFormats)[number];
 
@@ -34,35 +31,7 @@ export interface LanguageDataset {
 function languageFormatOf(path: string): LanguageFormat {
   const extension = platform.extname(path).toLowerCase();
   if ([".txt", ".text", ".md"].includes(extension)) return "txt";
-  return extension === ".json" ? "json" : formatOf(path);
-}
-
-/** A JSON list of objects as a table; rows are counted from 1. */
-async function readJsonList(path: string): Promise<Table> {
-  let list: unknown;
-  try {
-    list = JSON.parse(await readTextFile(path));
-  } catch (error) {
-    if (error instanceof GraftError) throw error;
-    throw new GraftError(
-      "invalid-json",
-      `${path}: ${messageOf(error)}`,
-      "It must be a JSON list of objects; a file with an object a line is named .jsonl.",
-      { cause: error },
-    );
-  }
-  if (!Array.isArray(list)) {
-    throw new GraftError("invalid-json", `${path} holds no list`, 'Write [{"prompt": ..., "completion": ...}, ...].');
-  }
-  const columns = new Set<string>();
-  const rows = list.map((cells: unknown, index) => {
-    if (!isJsonObject(cells)) {
-      throw new GraftError("invalid-json", `${path}: entry ${index + 1} is no object`, "Each entry must be an object.");
-    }
-    for (const key of Object.keys(cells)) columns.add(key);
-    return { file: path, line: index + 1, cells };
-  });
-  return { file: path, columns: [...columns], rows };
+  return formatOf(path);
 }
 
 /**
@@ -81,7 +50,7 @@ export async function readLanguageDataset(path: string, options: ReadLanguageOpt
     onInfo?.(`${path}: one text of ${text.length} characters`);
     return { examples };
   }
-  const table = format === "json" ? await readJsonList(path) : await readTable(path, { ...options, format });
+  const table = await readTable(path, { ...options, format });
   requireRows([...table.rows], path);
   const rows = selectRows(table.rows, options, `the row range of ${path} (${table.rows.length} rows)`);
   const { examples, what } = languageExamples(table, rows, textColumn);

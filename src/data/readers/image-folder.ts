@@ -1,7 +1,7 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { type ImageExample, type RowRange, requireRows, selectRows } from "../dataset.js";
 import type { ProblemType } from "../../problem-type.js";
+import { type ImageExample, type RowRange, requireRows, selectRows } from "../dataset.js";
 import { type LabelsAre, readClasses } from "./class-labels.js";
 import { requireClassFolders } from "./folder-shape.js";
 import type { LabelReading } from "./label-column.js";

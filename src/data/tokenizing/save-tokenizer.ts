@@ -1,8 +1,8 @@
 import { platform } from "#platform";
+import { chatTemplateFolder } from "../../hub/index.js";
 import { type JsonObject, stringifyPython } from "../../json.js";
 import type { TextInputName } from "./padding.js";
 import {
-  chatTemplateFolder,
   inputNamesInFiles,
   type TokenizerFileName,
   type TokenizerFiles,

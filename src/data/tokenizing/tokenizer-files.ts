@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { type ModelFiles, resolveFiles } from "../../hub/index.js";
+import { chatTemplateFolder, type HubOptions, type ModelFiles, resolveFiles } from "../../hub/index.js";
 import { isJsonObject, type JsonObject, parseJsonObject } from "../../json.js";
 import type { TextInputName } from "./padding.js";
 
@@ -53,16 +53,16 @@ async function readSentencePieceFile(files: ModelFiles): Promise<SentencePieceFi
   return undefined;
 }
 
-/** @throws GraftError `file-not-found`, `lfs-pointer`, `invalid-json` */
-export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
-  const files = await resolveFiles(folder);
+/** @throws GraftError `file-not-found`, `invalid-json`, and as `resolveFiles` */
+export async function readTokenizerFiles(folder: string, options: HubOptions = {}): Promise<TokenizerFiles> {
+  const files = await resolveFiles(folder, undefined, options);
   const texts: { [F in TokenizerFileName]?: string } = {};
   const readText = async (name: TokenizerFileName): Promise<void> => {
     if (await files.has(name)) texts[name] = await files.text(name, "the tokenizer");
   };
   const parse = (name: TokenizerFileName): JsonObject => {
     const text = texts[name];
-    return text === undefined ? {} : parseJsonObject(text, platform.join(folder, name));
+    return text === undefined ? {} : parseJsonObject(text, files.place(name));
   };
   for (const name of [
     "tokenizer.json",
@@ -88,7 +88,7 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
   await readText("chat_template.jinja");
   const single = texts["chat_template.jinja"];
   return {
-    chatTemplates: { ...(single !== undefined && { default: single }), ...(await namedTemplates(folder)) },
+    chatTemplates: { ...(single !== undefined && { default: single }), ...(await namedTemplates(files)) },
     tokenizer: parse("tokenizer.json"),
     config: parse("tokenizer_config.json"),
     specialTokensMap: parse("special_tokens_map.json"),
@@ -99,18 +99,13 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
   };
 }
 
-/** Folder of the chat templates that are not the default. */
-export const chatTemplateFolder = "additional_chat_templates";
-
-async function namedTemplates(folder: string): Promise<{ [name: string]: string }> {
-  const inner = platform.join(folder, chatTemplateFolder);
-  if (!(await platform.exists(inner)) || !(await platform.isDirectory(inner))) return {};
-  const names = (await platform.listDirectory(inner)).map(({ name }) => name).filter((name) => name.endsWith(".jinja"));
-  const read = async (name: string) => [
+async function namedTemplates(files: ModelFiles): Promise<{ [name: string]: string }> {
+  const names = (await files.list(chatTemplateFolder)).filter((name) => /^[^/]+\.jinja$/.test(name));
+  const read = async (name: string): Promise<[string, string]> => [
     name.slice(0, -".jinja".length),
-    await platform.readText(platform.join(inner, name)),
+    await files.text(`${chatTemplateFolder}/${name as `${string}.jinja`}`, "a chat template"),
   ];
-  return Object.fromEntries(await Promise.all(names.map(read))) as { [name: string]: string };
+  return Object.fromEntries(await Promise.all(names.map(read)));
 }
 
 /** A text of a JSON object, if it is there and is one. */

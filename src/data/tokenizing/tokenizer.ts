@@ -1,4 +1,5 @@
 import { GraftError, messageOf } from "../../errors.js";
+import type { HubOptions } from "../../hub/index.js";
 import { type ChatTemplates, chatTemplatesOf, chooseTemplate } from "../chat/choose-template.js";
 import type { ChatMessage } from "../chat/messages.js";
 import { renderChat } from "../chat/render-chat.js";
@@ -80,8 +81,8 @@ export class Tokenizer {
    * added_tokens.json, and from config.json which class is the model's.
    * @throws GraftError `file-not-found`, `invalid-json`, `invalid-tokenizer`, `unsupported`.
    */
-  static async fromFolder(folder: string, options: TokenizerOptions = {}): Promise<Tokenizer> {
-    return Tokenizer.fromFiles(await readTokenizerFiles(folder), options, folder);
+  static async fromFolder(folder: string, options: TokenizerOptions & HubOptions = {}): Promise<Tokenizer> {
+    return Tokenizer.fromFiles(await readTokenizerFiles(folder, options), options, folder);
   }
 
   /** The same from parsed files. `name` stands in error messages. */

@@ -1,8 +1,15 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { holds, type ModelFileName, type ModelFiles, openWeightsFile, resolveFiles } from "../../hub/index.js";
+import {
+  type HubOptions,
+  holds,
+  type ModelFileName,
+  type ModelFiles,
+  openWeightsFile,
+  resolveFiles,
+} from "../../hub/index.js";
 import type { JsonObject } from "../../json.js";
-import { openSafetensors, type SafetensorsFile } from "../../safetensors/read.js";
+import { openSafetensors, readSafetensorsHeader, type SafetensorsFile } from "../../safetensors/read.js";
 import type { AdapterConfig, OnWarning } from "../config/config-class.js";
 import { parseAdapterConfig } from "../config/read-config.js";
 import { adapterHubRefused } from "./formats/adapter-hub.js";
@@ -33,6 +40,7 @@ export class AdapterFolder {
     readonly raw: JsonObject,
     /** Of a format that is not PEFT's. */
     private readonly translated: SafetensorsFile | null,
+    private readonly options: HubOptions,
   ) {}
 
   /**
@@ -41,18 +49,25 @@ export class AdapterFolder {
    * @throws GraftError `file-not-found`, `file-access`, `invalid-json`, `lfs-pointer`; `invalid-config` for another program's
    *   config, `unsupported` for what of another format is not read
    */
-  static async open(reference: string, options: UnwrittenOptions = {}): Promise<AdapterFolder> {
-    const files = await resolveFiles(reference);
+  static async open(reference: string, options: HubOptions & UnwrittenOptions = {}): Promise<AdapterFolder> {
+    const files = await resolveFiles(reference, undefined, options);
     if (!(await files.has(CONFIG))) {
       const loralib = await openLoralib(files, options);
-      if (loralib) return new AdapterFolder(files, "loralib", loralib.raw, loralib.tensors);
-      await resolveFiles(reference, "adapter");
+      if (loralib) return new AdapterFolder(files, "loralib", loralib.raw, loralib.tensors, options);
+      await resolveFiles(reference, "adapter", options);
     }
     const raw = await files.json(CONFIG, "the adapter's config");
-    if (formatOf(raw) !== "MLX") return new AdapterFolder(files, formatOf(raw) ?? "PEFT", raw, null);
+    if (formatOf(raw) !== "MLX") return new AdapterFolder(files, formatOf(raw) ?? "PEFT", raw, null, options);
     const file = await openWeightsFile(await files.path("adapters.safetensors", WEIGHTS));
     const mlx = fromMlx(raw, file, files.origin);
-    return new AdapterFolder(files, "MLX", mlx.raw, mlx.tensors);
+    return new AdapterFolder(files, "MLX", mlx.raw, mlx.tensors, options);
+  }
+
+  /** How the base model is found: as the adapter was, at the revision that the config names. */
+  get baseOptions(): HubOptions {
+    const { revision: _, subfolder: __, ...others } = this.options;
+    const { revision } = this.raw;
+    return typeof revision === "string" ? { ...others, revision } : others;
   }
 
   /** The reference that it was opened by. */
@@ -65,6 +80,11 @@ export class AdapterFolder {
     if (this.format === "AdapterHub") throw adapterHubRefused(this.origin);
     if (this.format === "loralib") requireAlpha(this.raw, this.origin);
     return parseAdapterConfig(this.raw, this.files.place(CONFIG), onWarning);
+  }
+
+  /** Whether there is such a file beside the config. */
+  has(name: ModelFileName): Promise<boolean> {
+    return this.files.has(name);
   }
 
   /** Whether there are weights beside the config. */
@@ -88,6 +108,17 @@ export class AdapterFolder {
     return openWeightsFile(await this.files.path(name, WEIGHTS));
   }
 
+  /**
+   * The tensors of an adapter of the Hub that is not in the cache, as its header says, without bringing their elements;
+   * undefined for one that is here, and for a format that has to be read whole.
+   * @throws GraftError `invalid-safetensors`, `hub-unreachable`
+   */
+  async remoteHeader(): Promise<SafetensorsFile | undefined> {
+    const name = this.translated ? undefined : await this.weightsName();
+    const ranges = name?.endsWith(".safetensors") ? await this.files.ranges(name) : undefined;
+    return ranges && readSafetensorsHeader(ranges);
+  }
+
   /** What is trained beside them; null where the folder holds none. @throws GraftError `lfs-pointer`, `invalid-safetensors` */
   async trained(): Promise<SafetensorsFile | null> {
     if (!(await this.files.has(TRAINED))) return null;
@@ -105,7 +136,7 @@ export class AdapterFolder {
    * The base model that the config names (`base_model_name_or_path`: what was given to `fromPretrained` when the adapter
    * was made). A relative path counts from the current directory, as in PEFT; where no model lies there, from the
    * adapter's own folder, so that an adapter with "../base" can be moved together with its base.
-   * @throws GraftError `file-not-found` where it names no base, or none that lies here
+   * @throws GraftError `file-not-found` where it names no base, or none that lies here or on the Hub; `hub-access`, `hub-unreachable`
    */
   async baseModel(): Promise<string> {
     const { base_model_name_or_path: base } = this.raw;
@@ -115,13 +146,13 @@ export class AdapterFolder {
       throw new GraftError("file-not-found", `${path} names no base model`, hint);
     }
     const places = isAbsolute(base) ? [base] : [base, this.files.beside(base)];
-    for (const place of places) if (await holds(place, "config.json")) return place;
+    for (const place of places) if (await holds(place, "config.json", this.baseOptions)) return place;
     throw new GraftError(
       "file-not-found",
       `${path} names the base model "${base}", but there is no model in ${places.map((place) => platform.resolve(place)).join(" or ")}`,
       isAbsolute(base)
         ? hint
-        : `Relative paths count from the current directory, then from the adapter's folder. ${hint} A model on the Hugging Face Hub must be downloaded first.`,
+        : `Relative paths count from the current directory, then from the adapter's folder. ${hint} A model of the Hugging Face Hub is named "org/name".`,
     );
   }
 }

@@ -27,6 +27,7 @@ export interface AdapterSummary {
   readonly file: SafetensorsFile | undefined;
   /** Why weights that lie there cannot be read. */
   readonly unreadable: string | undefined;
+  /** Empty for an adapter of the Hub that is not in the cache: its header alone is read. */
   readonly layers: readonly LayerNorm[];
 }
 
@@ -100,8 +101,7 @@ function ranksOf({ entries }: SafetensorsFile): Record<string, number> {
 /** An AdapterHub folder's settings, its prediction head's beside. */
 async function adapterHubSettings(adapter: AdapterFolder): Promise<JsonObject> {
   const { config, ...others } = adapter.raw;
-  const head = platform.join(adapter.origin, "head_config.json");
-  const hasHead = await platform.exists(head);
+  const hasHead = await adapter.has("head_config.json");
   return {
     ...others,
     ...(isJsonObject(config)
@@ -122,9 +122,12 @@ export async function describeAdapter(folder: string): Promise<AdapterSummary> {
   if (format === "PEFT" && typeof raw.peft_type !== "string") adapter.config(() => {});
   let file: SafetensorsFile | undefined;
   let unreadable: string | undefined;
+  let isHere = true;
   if (await adapter.hasWeights()) {
     try {
-      file = await adapter.tensors();
+      const header = await adapter.remoteHeader();
+      file = header ?? (await adapter.tensors());
+      isHere = header === undefined;
     } catch (error) {
       if (!(error instanceof GraftError) || error.code !== "pickle-refused") throw error;
       unreadable = error.message;
@@ -139,7 +142,7 @@ export async function describeAdapter(folder: string): Promise<AdapterSummary> {
       unreadable === undefined ? verdictOf(adapter, file !== undefined) : { runs: false, why: `no: ${unreadable}` },
     file,
     unreadable,
-    layers: file ? await layerNorms(file) : [],
+    layers: file && isHere ? await layerNorms(file) : [],
   };
 }
 

@@ -1,5 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
+import { isOfHub } from "../../hub/index.js";
 import { AutoModel, type PreTrainedModel } from "../../models/index.js";
 import { getPeftModel } from "../../peft/index.js";
 import type { Run } from "../definition/run.js";
@@ -118,7 +119,7 @@ export async function summarizeModel(
 
 /** @throws GraftError `file-not-found` */
 export async function requireExisting(path: string): Promise<void> {
-  if (await platform.exists(path)) return;
+  if ((await platform.exists(path)) || (await isOfHub(path))) return;
   throw new GraftError(
     "file-not-found",
     `${path} does not exist`,

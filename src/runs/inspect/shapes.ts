@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { resolveFiles } from "../../hub/index.js";
+import { isOfHub, resolveFiles } from "../../hub/index.js";
 import {
   architectures,
   autoClasses,
@@ -17,7 +17,7 @@ import { adapterConfig } from "../training/adapter.js";
 
 /** The object of a model's config.json, from its folder or the file itself. @throws GraftError `file-not-found`, `invalid-json` */
 async function rawConfig(path: string): Promise<Readonly<Record<string, unknown>>> {
-  if (await platform.isDirectory(path))
+  if ((await platform.isDirectory(path)) || (await isOfHub(path)))
     return (await resolveFiles(path, "model")).json("config.json", "the model's config");
   const folder = platform.dirname(path);
   const name = platform.basename(path);

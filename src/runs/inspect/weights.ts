@@ -1,5 +1,5 @@
 import { platform } from "#platform";
-import { hasCheckpoint, type ModelFiles, openWeights, openWeightsFile } from "../../hub/index.js";
+import { type ModelFiles, openWeightsFile, readWeightHeaders } from "../../hub/index.js";
 import type { SafetensorsFile } from "../../safetensors/read.js";
 import type { DType } from "../../tensor-data.js";
 import { stateFromJson } from "../../training/checkpoints/state.js";
@@ -25,9 +25,10 @@ export async function tensorsOfFile(
   return { tensors: linesOf(file), metadata: file.metadata };
 }
 
-/** Tensors of the weights that a model's folder holds; undefined where it holds none. */
+/** Tensors of whatever weights a folder or a repository holds, none of which is read; undefined where it holds none. */
 export async function tensorsOfFolder(files: ModelFiles): Promise<TensorLine[] | undefined> {
-  return (await hasCheckpoint(files)) ? linesOf(await openWeights(files)) : undefined;
+  const file = await readWeightHeaders(files);
+  return file && linesOf(file);
 }
 
 /** The trainer's notes in a checkpoint folder: step, epoch, best metric. */

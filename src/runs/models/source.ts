@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { GraftError } from "../../errors.js";
-import { holds, resolveFiles } from "../../hub/index.js";
+import { holds, isOfHub, resolveFiles } from "../../hub/index.js";
 import { architectures, headOfClass, modelTypes } from "../../models/index.js";
 import { AdapterFolder } from "../../peft/index.js";
 import { type TaskName, taskNames, taskOfHead, tasks } from "../../tasks/index.js";
@@ -35,8 +35,8 @@ export function shownFiles(names: readonly string[]): string {
 
 /** A folder without an adapter must hold a model. @throws GraftError `file-not-found`, and as `resolveFiles` */
 export async function requireModel(folder: string): Promise<void> {
-  const isFolder = await platform.isDirectory(folder);
-  if (!isFolder || (await holds(folder, "config.json"))) {
+  const isThere = (await platform.isDirectory(folder)) || (await isOfHub(folder));
+  if (!isThere || (await holds(folder, "config.json"))) {
     await resolveFiles(folder, "model");
     return;
   }

@@ -78,6 +78,7 @@ export async function executeRun(prepared: PreparedRun, options: ExecuteOptions 
   if (resume === false) await clearFolder(run.output);
   const output = await trainer.train({ ...signal, resumeFromCheckpoint: resume });
   await saveRun({ trainer, model, plainLora: run.plainLora ?? false }, run.output);
+  if (trainer.args.pushToHub && output.stopReason !== "aborted") await trainer.pushToHub({ folder: run.output });
   // The memory of the training program serves the evaluations.
   await model.runner.releasePrograms();
   const trained = { output, trainer, folder: run.output };

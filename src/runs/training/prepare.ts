@@ -15,8 +15,8 @@ import type { Settings } from "../models/settings.js";
 import { type ModelTasks, tasksOfModel } from "../models/source.js";
 import { heard, type Notices } from "../notices.js";
 import { adapterConfig } from "./adapter.js";
-import { promptTokens } from "./prompt-text.js";
 import { dataOf } from "./data.js";
+import { promptTokens } from "./prompt-text.js";
 import { checkResumed } from "./resume.js";
 
 export interface RunOptions extends Notices {

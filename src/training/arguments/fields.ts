@@ -147,7 +147,20 @@ export const trainingArgumentFields = {
   }),
   fp16: option("switch", z.boolean(), false, { help: "Accepted with a warning: training computes in float32" }),
   bf16: option("switch", z.boolean(), false, { help: "Accepted with a warning: training computes in float32" }),
-  pushToHub: option("switch", z.boolean(), false, { help: "Not supported: upload the saved folder yourself" }),
+  pushToHub: option("switch", z.boolean(), false, {
+    help: "Push the model to the Hugging Face Hub, with a model card",
+  }),
+  hubModelId: option("text", z.string().min(1).nullable(), null, {
+    help: 'Repository, "org/name". Default: the output folder\'s name under the account of the token',
+    expected: "null or the name of a repository",
+  }),
+  hubStrategy: option("choice", z.enum(["end", "every_save", "checkpoint", "all_checkpoints"]), "every_save", {
+    help: "What is pushed when: the model at the end or at every save; with it the last checkpoint, or all",
+  }),
+  hubPrivateRepo: option("switch", z.boolean().nullable(), null, {
+    help: "Whether a repository that is made is private. Default: as the account has it",
+    expected: "null, true or false",
+  }),
   reportTo: option("choice", z.enum(["events", "none"]), "events", {
     help: "events: a line of JSON per event in events.jsonl",
   }),

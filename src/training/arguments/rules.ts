@@ -86,16 +86,8 @@ function isMultiple(saveSteps: number, evalSteps: number | null): boolean {
   return Math.abs(ratio - Math.round(ratio)) < 1e-9 && ratio >= 1;
 }
 
-/** @throws GraftError `invalid-config` for options that contradict each other, `unsupported` for pushToHub */
+/** @throws GraftError `invalid-config` for options that contradict each other */
 export function requireConsistent(values: TrainingArgumentValues): void {
-  if (values.pushToHub) {
-    throw new GraftError(
-      "unsupported",
-      "pushToHub is on, but training does not upload",
-      "Leave it off; afterwards upload the folder that saveModel writes, for example with the hf command: hf upload.",
-      { option: "pushToHub" },
-    );
-  }
   for (const { option, broken, message, hint } of rules) {
     if (!broken(values)) continue;
     throw new GraftError("invalid-config", `TrainingArguments: ${message(values)}`, hint, { option });

@@ -26,7 +26,7 @@ export type TrainingArguments = TrainingArgumentValues & {
 
 /**
  * @example new TrainingArguments({ outputDir: "out", learningRate: 5e-3, evalStrategy: "epoch" })
- * @throws GraftError `invalid-config` naming the option, its value and what it may be; `unsupported` for pushToHub
+ * @throws GraftError `invalid-config` naming the option, its value and what it may be
  */
 export const TrainingArguments = class {
   readonly warnings: readonly string[];

@@ -1,5 +1,5 @@
 import { GraftError } from "../../../errors.js";
-import { type ModelFiles, openWeightsFile } from "../../../hub/index.js";
+import { type ModelFiles, openWeightsFile, type ShardName } from "../../../hub/index.js";
 import type { SafetensorsFile } from "../../../safetensors/read.js";
 import type { TranslatedAdapter, UnwrittenOptions } from "./format.js";
 
@@ -55,11 +55,12 @@ export async function openLoralib(
   options: UnwrittenOptions,
 ): Promise<TranslatedAdapter | undefined> {
   if (await files.has("config.json")) return undefined;
-  const names = (await files.list()).filter((one) => /\.(bin|pt|pth|safetensors)$/.test(one));
-  const [name, ...more] = names.filter((one) => !/^(training_args|optimizer|scheduler)\b/.test(one));
+  const names = (await files.list()).filter((one) => /^[^/]+\.(bin|pt|pth|safetensors)$/.test(one));
+  const weights = names.filter((one) => !/^(training_args|optimizer|scheduler)\b/.test(one)) as ShardName[];
+  const [name, ...more] = weights;
   if (name === undefined || more.length > 0) return undefined;
-  const file = await openWeightsFile(files.beside(name));
-  return isLoralib(file) ? fromLoralib(file, files.beside(name), options) : undefined;
+  const file = await openWeightsFile(await files.path(name, "the adapter's weights"));
+  return isLoralib(file) ? fromLoralib(file, files.place(name), options) : undefined;
 }
 
 /** @throws GraftError `invalid-argument`: what the file does not hold must be said */

@@ -1,0 +1,2 @@
+/** Decompressors of all codecs that Parquet files use. */
+export { compressors } from "hyparquet-compressors";
