@@ -156,6 +156,7 @@ test("paths of models', adapters', tokenizers' and processors' files are joined 
     "data/datasets/load-dataset.ts",
     "data/readers/folder-shape.ts",
     "data/readers/image-folder.ts",
+    "data/readers/picture-table.ts",
     "data/readers/picture-tree.ts",
     // Read and written beside the resolver until they are moved behind it.
     "data/tokenizing/save-tokenizer.ts",
