@@ -9,7 +9,7 @@ import { safetensors } from "./server/safetensors.js";
 
 const [program = "", ...rest] = process.argv.slice(process.argv.indexOf("--") + 1);
 const server = await HubServer.start();
-const card = runCard({
+const card = await runCard({
   name: "model",
   repoId: "org/model",
   baseModel: "org/base",

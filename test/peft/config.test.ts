@@ -25,7 +25,7 @@ function refusal(run: () => unknown): GraftError {
 }
 
 describe("adapter_config.json", () => {
-  for (const name of readdirSync(golden)) {
+  for (const name of readdirSync(golden).filter((one) => existsSync(new URL(`${one}/adapter_config.json`, golden)))) {
     test(`${name}: PEFT's own file is read and written as it was`, () => {
       const text = readFileSync(new URL(`${name}/adapter_config.json`, golden), "utf8");
       const config = parseAdapterConfig(JSON.parse(text), name, (message) => expect.unreachable(message));

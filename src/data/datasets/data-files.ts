@@ -1,4 +1,3 @@
-import { parse } from "yaml";
 import { isJsonObject, type JsonObject } from "../../json.js";
 import { type Features, featuresOfCard } from "./features.js";
 
@@ -68,9 +67,11 @@ export function splitsByName(files: readonly string[]): Map<string, string[]> {
 }
 
 /** The YAML block at a README's beginning; empty where there is none, or none that can be read. */
-export function cardData(readme: string): JsonObject {
+export async function cardData(readme: string): Promise<JsonObject> {
   const block = /^---\r?\n([\s\S]*?)\r?\n---/.exec(readme)?.[1];
   if (block === undefined) return {};
+  // When it is needed: bundles of programs that read no card begin without it.
+  const { parse } = await import("yaml");
   try {
     const data: unknown = parse(block);
     return isJsonObject(data) ? data : {};
@@ -88,8 +89,12 @@ const listOf = (raw: unknown): JsonObject[] => (Array.isArray(raw) ? raw : [raw]
  * @param name the config; default: the one that is marked so, "default", or the first
  * @returns undefined where the README has configs and none of this name
  */
-export function dataFiles(readme: string, files: readonly string[], name: string | undefined): DataFiles | undefined {
-  const data = cardData(readme);
+export async function dataFiles(
+  readme: string,
+  files: readonly string[],
+  name: string | undefined,
+): Promise<DataFiles | undefined> {
+  const data = await cardData(readme);
   const configs = listOf(data.configs).filter((config) => config.data_files !== undefined);
   const names = configs.map((config) => String(config.config_name ?? "default"));
   const infos = listOf(data.dataset_info);

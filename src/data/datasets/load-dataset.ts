@@ -63,7 +63,7 @@ async function folderOrigin(folder: string, name: string | undefined, warn: (lin
   const data = files.filter((file) => isData(file) && !/(^|\/)metadata\.(csv|jsonl|parquet)$/.test(file));
   if (data.length === 0) return pictureOrigin(folder, warn);
   const readme = files.includes("README.md") ? await platform.readText(platform.join(folder, "README.md")) : "";
-  const found = dataFiles(readme, data, name);
+  const found = await dataFiles(readme, data, name);
   if (found === undefined) throw unknownConfig(folder, name, []);
   return {
     splits: [...found.splits.keys()],
@@ -134,14 +134,15 @@ async function hubOrigin(id: string, options: LoadDatasetOptions, warn: (line: s
     ? await platform.readText(await files.path("README.md", "its configs"))
     : "";
   const data = names.filter(isData);
-  const found = dataFiles(readme, data, options.name);
+  const found = await dataFiles(readme, data, options.name);
   if (found !== undefined && data.length > 0) return hubSplits(files, found, warn);
   // A dataset that a Python script makes, or one of archives: the Hub has converted many of them.
   try {
     return await convertedOrigin(id, options, warn);
   } catch (error) {
     if (!(error instanceof GraftError) || error.code !== "file-not-found") throw error;
-    if (data.length > 0) throw unknownConfig(id, options.name, dataFiles(readme, data, undefined)?.configs ?? []);
+    if (data.length > 0)
+      throw unknownConfig(id, options.name, (await dataFiles(readme, data, undefined))?.configs ?? []);
     throw new GraftError(
       "invalid-dataset",
       `${id} holds no data files of a kind that is read (${dataExtensions.join(", ")}), and the Hub has no conversion of it`,

@@ -1,4 +1,3 @@
-import { stringify } from "yaml";
 import type { LogEntry } from "../checkpoints/state.js";
 
 /** What a card tells of a run. */
@@ -167,7 +166,9 @@ With transformers.js, which reads no adapters: merge and export it first (\`graf
 }
 
 /** The README.md of a run: the Hub's metadata, the method, counts, results, settings and how to load it. */
-export function runCard(facts: CardFacts): string {
+export async function runCard(facts: CardFacts): Promise<string> {
+  // When it is needed: bundles of programs that push nothing begin without it.
+  const { stringify } = await import("yaml");
   const { name, baseModel, method, trainable, total, log, settings, options } = facts;
   const of =
     baseModel === null

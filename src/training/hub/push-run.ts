@@ -54,7 +54,7 @@ interface Adapted {
 }
 
 /** The card of a run. */
-export function cardOf({ model, args, state }: PushedRun, repoId: string, options: ModelCardOptions): string {
+export function cardOf({ model, args, state }: PushedRun, repoId: string, options: ModelCardOptions): Promise<string> {
   const { peftConfig, getBaseModel, nameOrPath } = model as unknown as Adapted;
   const config = Object.values(peftConfig ?? {})[0]?.toJson();
   const [, pipelineTag, autoClass = "AutoModel"] =
@@ -90,7 +90,7 @@ export async function pushRun(run: PushedRun, folder: string, options: PushRunOp
   const isPrivate = options.private ?? args.hubPrivateRepo ?? undefined;
   try {
     const repoId = await runRepoId(args, options);
-    await platform.writeFileAtomic(outputPath(folder, "README.md"), cardOf(run, repoId, options));
+    await platform.writeFileAtomic(outputPath(folder, "README.md"), await cardOf(run, repoId, options));
     return await pushFolder(folder, repoId, { ...options, private: isPrivate });
   } catch (error) {
     if (!(error instanceof GraftError)) throw error;
